@@ -1,0 +1,124 @@
+// Package graph says what a network is: typed layers with weights, joined by
+// named values with shapes. It neither reads files (package onnx does) nor
+// computes (package nn does; package graph/reference does so plainly, for
+// tests and calibration).
+//
+// Shapes leave out the batch: an image is [C H W], a vector [F]. Every value
+// is batched at run time by one leading dimension.
+package graph
+
+// Shape is the extent of a value for one image: [C H W] or [F].
+type Shape []int
+
+// Graph is a network with one input and one output. Nodes stand in
+// topological order: each node's inputs are the graph's input or outputs of
+// earlier nodes.
+type Graph struct {
+	Name   string
+	Input  *Value
+	Output *Value
+	Nodes  []*Node
+}
+
+// Value is what flows between nodes.
+type Value struct {
+	Name  string
+	Shape Shape
+
+	// Scale is s in x ≈ s·x̃, x̃ in −127…127, for a value that is carried as
+	// int8; 0 for a value that is not (float32, or ±1 after a Sign).
+	Scale float32
+}
+
+// Node applies Op to In and gives Out.
+type Node struct {
+	Name string
+	Op   Op
+	In   []*Value
+	Out  *Value
+}
+
+// Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU,
+// *Sign, *MaxPool, *GlobalAveragePool, *Add, *Flatten or *Softmax.
+type Op interface {
+	// Kind is the op's name in messages and tables: "conv2d", "dense", ...
+	Kind() string
+	// OutShape gives the output's shape for the inputs' shapes, or says which
+	// rule they break.
+	OutShape(in []Shape) (Shape, error)
+}
+
+// Weights are the constants of a Conv2D or Dense, one row an output channel.
+//
+// A float layer has Float only. After quantization Int8 and Scale are set and
+// w ≈ Scale[c]·Int8[c·K+k]; Float keeps the original. Binary says that every
+// weight is exactly ±1.
+type Weights struct {
+	Float  []float32 // [Out][K]; K = InC/Groups·KH·KW in (channel, row, column) order for Conv2D (ONNX's OIHW), In for Dense
+	Bias   []float32 // [Out], or nil for zero; never quantized
+	Binary bool
+	Int8   []int8    // as Float, or nil
+	Scale  []float32 // len 1 (per tensor) or Out (per channel); nil when Int8 is nil
+}
+
+// Conv2D is a 2-D cross-correlation:
+//
+//	out[o][y][x] = Bias[o] + Σ in[c][y·StrideH+ky·DilationH−PadTop][x·StrideW+kx·DilationW−PadLeft] · w[o][c][ky][kx]
+//
+// where taps outside the image read PadValue. The output's height is
+// ⌊(H+PadTop+PadBottom−DilationH·(KH−1)−1)/StrideH⌋+1, its width likewise.
+type Conv2D struct {
+	Weights
+	InC, OutC                            int
+	KH, KW                               int
+	StrideH, StrideW                     int
+	DilationH, DilationW                 int
+	PadTop, PadLeft, PadBottom, PadRight int
+	PadValue                             float32 // 0, or −1 in binary networks
+	Groups                               int
+}
+
+// Dense is out[o] = Bias[o] + Σ in[i]·w[o][i].
+type Dense struct {
+	Weights
+	In, Out int
+}
+
+// BatchNorm is out = Gamma·(in−Mean)/√(Var+Epsilon) + Beta, per channel (the
+// first dimension of the shape).
+type BatchNorm struct {
+	Gamma, Beta, Mean, Var []float32 // [C]
+	Epsilon                float32
+}
+
+// Affine is out = in·Scale + Shift with one constant for all channels (len 1)
+// or one each (len C). Subtracting a mean and multiplying by a constant both
+// become one.
+type Affine struct {
+	Scale, Shift []float32
+}
+
+// ReLU is out = max(0, in).
+type ReLU struct{}
+
+// Sign is +1 where in ≥ 0, else −1 (QONNX's BipolarQuant with scale 1).
+type Sign struct{}
+
+// MaxPool takes the maximum over KH×KW windows; padding never wins.
+type MaxPool struct {
+	KH, KW                               int
+	StrideH, StrideW                     int
+	PadTop, PadLeft, PadBottom, PadRight int
+}
+
+// GlobalAveragePool takes the mean over each channel's plane: [C H W] → [C 1 1].
+type GlobalAveragePool struct{}
+
+// Add is the element-wise sum of two values of one shape.
+type Add struct{}
+
+// Flatten gives [C·H·W] in that order.
+type Flatten struct{}
+
+// Softmax is exp(in)/Σexp(in) over a vector.
+type Softmax struct{}
