@@ -1,0 +1,125 @@
+package graph
+
+import "math"
+
+// FoldBatchNorm returns g with every BatchNorm and Affine that directly follows
+// a float Conv2D or Dense folded into that layer's weights and bias, and with
+// every Affine that directly follows another joined with it. The arithmetic is
+// float64 without fused multiply-adds, rounded to float32 once, so that every
+// machine folds to the same bytes. g must be one that Check accepts; it is not
+// changed, and what is not folded is shared with it.
+//
+// These stay as they are:
+//   - a batch norm after a binary or an int8 layer (folding would spoil the ±1;
+//     together with the Sign that follows it becomes a threshold in package nn),
+//     after a MaxPool, or anywhere else than directly after a layer;
+//   - one whose layer's output something else reads too;
+//   - one whose folded constants would leave float32's range.
+//
+// A folded layer keeps its node's name and gives the value that the batch norm
+// gave.
+func FoldBatchNorm(g *Graph) *Graph {
+	uses := map[*Value]int{g.Output: 1}
+	for _, n := range g.Nodes {
+		for _, v := range n.In {
+			uses[v]++
+		}
+	}
+	out := &Graph{Name: g.Name}
+	now := map[*Value]*Value{}  // value of g → value of out
+	giver := map[*Value]*Node{} // value of out → the node of out that gives it
+	value := func(v *Value) *Value {
+		c := *v
+		c.Shape = v.Shape.Clone()
+		now[v] = &c
+		return &c
+	}
+	out.Input = value(g.Input)
+	for _, n := range g.Nodes {
+		if prev := giver[now[n.In[0]]]; prev != nil && len(n.In) == 1 && uses[n.In[0]] == 1 {
+			if op := join(prev.Op, n.Op, n.Out.Shape.Channels()); op != nil {
+				prev.Op, prev.Out = op, value(n.Out)
+				giver[prev.Out] = prev
+				continue
+			}
+		}
+		c := &Node{Name: n.Name, Op: n.Op, Out: value(n.Out)}
+		for _, v := range n.In {
+			c.In = append(c.In, now[v])
+		}
+		giver[c.Out] = c
+		out.Nodes = append(out.Nodes, c)
+	}
+	out.Output = now[g.Output]
+	return out
+}
+
+// join is one op that does what first and then second do over the given number
+// of channels, or nil.
+func join(first, second Op, channels int) Op {
+	// second as x·scale[c] + shift[c], one each, in float64.
+	scale, shift := make([]float64, channels), make([]float64, channels)
+	switch op := second.(type) {
+	case *BatchNorm:
+		for c := range scale {
+			scale[c] = float64(op.Gamma[c]) / math.Sqrt(float64(op.Var[c])+float64(op.Epsilon))
+			shift[c] = float64(op.Beta[c]) - float64(float64(op.Mean[c])*scale[c])
+		}
+	case *Affine:
+		for c := range scale {
+			scale[c], shift[c] = float64(perChannel(op.Scale, c)), float64(perChannel(op.Shift, c))
+		}
+	default:
+		return nil
+	}
+	switch op := first.(type) {
+	case *Conv2D:
+		if w, ok := op.Weights.times(scale, shift); ok {
+			c := *op
+			c.Weights = w
+			return &c
+		}
+	case *Dense:
+		if w, ok := op.Weights.times(scale, shift); ok {
+			d := *op
+			d.Weights = w
+			return &d
+		}
+	case *Affine:
+		second, ok := second.(*Affine)
+		if !ok {
+			return nil
+		}
+		n := max(len(op.Scale), len(op.Shift), len(second.Scale), len(second.Shift))
+		a := &Affine{Scale: make([]float32, n), Shift: make([]float32, n)}
+		for c := range n {
+			a.Scale[c] = float32(float64(perChannel(op.Scale, c)) * scale[c])
+			a.Shift[c] = float32(float64(float64(perChannel(op.Shift, c))*scale[c]) + shift[c])
+		}
+		if a.checkConstants() == nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// times is w with the layer's output multiplied by scale[o] and then shifted by
+// shift[o]; false where w is not float or a result is not finite.
+func (w *Weights) times(scale, shift []float64) (Weights, bool) {
+	if w.Binary || w.Int8 != nil {
+		return Weights{}, false
+	}
+	out := Weights{Float: make([]float32, len(w.Float)), Bias: make([]float32, len(scale))}
+	k := len(w.Float) / len(scale)
+	for o, s := range scale {
+		for i, v := range w.Float[o*k : (o+1)*k] {
+			out.Float[o*k+i] = float32(float64(v) * s)
+		}
+		b := 0.0
+		if w.Bias != nil {
+			b = float64(w.Bias[o])
+		}
+		out.Bias[o] = float32(float64(b*s) + shift[o])
+	}
+	return out, finite("weight", out.Float) == nil && finite("bias", out.Bias) == nil
+}

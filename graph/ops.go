@@ -1,0 +1,306 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Kind returns "conv2d".
+func (*Conv2D) Kind() string { return "conv2d" }
+
+// Kind returns "dense".
+func (*Dense) Kind() string { return "dense" }
+
+// Kind returns "batchnorm".
+func (*BatchNorm) Kind() string { return "batchnorm" }
+
+// Kind returns "affine".
+func (*Affine) Kind() string { return "affine" }
+
+// Kind returns "relu".
+func (*ReLU) Kind() string { return "relu" }
+
+// Kind returns "sign".
+func (*Sign) Kind() string { return "sign" }
+
+// Kind returns "maxpool".
+func (*MaxPool) Kind() string { return "maxpool" }
+
+// Kind returns "globalaveragepool".
+func (*GlobalAveragePool) Kind() string { return "globalaveragepool" }
+
+// Kind returns "add".
+func (*Add) Kind() string { return "add" }
+
+// Kind returns "flatten".
+func (*Flatten) Kind() string { return "flatten" }
+
+// Kind returns "softmax".
+func (*Softmax) Kind() string { return "softmax" }
+
+// OutShape gives [OutC H' W'] for [InC H W].
+func (c *Conv2D) OutShape(in []Shape) (Shape, error) {
+	s, err := oneImage(in)
+	if err != nil {
+		return nil, err
+	}
+	if c.Groups < 1 || c.InC < 1 || c.OutC < 1 || c.InC%c.Groups != 0 || c.OutC%c.Groups != 0 {
+		return nil, fmt.Errorf("%d groups do not divide %d input and %d output channels", c.Groups, c.InC, c.OutC)
+	}
+	if s[0] != c.InC {
+		return nil, fmt.Errorf("input %v: want %d channels", s, c.InC)
+	}
+	h, err := window("height", s[1], c.KH, c.StrideH, c.DilationH, c.PadTop, c.PadBottom)
+	if err != nil {
+		return nil, err
+	}
+	w, err := window("width", s[2], c.KW, c.StrideW, c.DilationW, c.PadLeft, c.PadRight)
+	if err != nil {
+		return nil, err
+	}
+	out := Shape{c.OutC, h, w}
+	return out, out.Check()
+}
+
+// K is the number of weights of one output channel: InC/Groups·KH·KW.
+func (c *Conv2D) K() int { return c.InC / c.Groups * c.KH * c.KW }
+
+// OutShape gives [Out] for [In].
+func (d *Dense) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(s) != 1 || s[0] != d.In {
+		return nil, fmt.Errorf("input %v: want [%d]", s, d.In)
+	}
+	out := Shape{d.Out}
+	return out, out.Check()
+}
+
+// OutShape gives the input's shape, whose channels the constants must match.
+func (b *BatchNorm) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range []struct {
+		name string
+		n    int
+	}{{"gamma", len(b.Gamma)}, {"beta", len(b.Beta)}, {"mean", len(b.Mean)}, {"var", len(b.Var)}} {
+		if v.n != s.Channels() {
+			return nil, fmt.Errorf("%d values of %s for %d channels", v.n, v.name, s.Channels())
+		}
+	}
+	return s.Clone(), nil
+}
+
+// At is the batch norm of x on channel c, in float64:
+// Gamma·(x−Mean)/√(Var+Epsilon) + Beta, in exactly this order of operations
+// and without a fused multiply-add, so that thresholds planned from it fall
+// where the plain evaluation has them.
+func (b *BatchNorm) At(c int, x float64) float64 {
+	return float64(float64(b.Gamma[c])*(x-float64(b.Mean[c]))/math.Sqrt(float64(b.Var[c])+float64(b.Epsilon))) + float64(b.Beta[c])
+}
+
+// OutShape gives the input's shape, whose channels the constants must match.
+func (a *Affine) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range []struct {
+		name string
+		n    int
+	}{{"scale", len(a.Scale)}, {"shift", len(a.Shift)}} {
+		if v.n != 1 && v.n != s.Channels() {
+			return nil, fmt.Errorf("%d values of %s for %d channels: want 1 or one each", v.n, v.name, s.Channels())
+		}
+	}
+	return s.Clone(), nil
+}
+
+// At is x·Scale + Shift on channel c, in float64 without a fused multiply-add.
+func (a *Affine) At(c int, x float64) float64 {
+	return float64(x*float64(perChannel(a.Scale, c))) + float64(perChannel(a.Shift, c))
+}
+
+// perChannel is v's constant for channel c, where v has one for all or one each.
+func perChannel(v []float32, c int) float32 {
+	if len(v) == 1 {
+		return v[0]
+	}
+	return v[c]
+}
+
+// OutShape gives the input's shape.
+func (*ReLU) OutShape(in []Shape) (Shape, error) { return same(in) }
+
+// OutShape gives the input's shape.
+func (*Sign) OutShape(in []Shape) (Shape, error) { return same(in) }
+
+func same(in []Shape) (Shape, error) {
+	s, err := one(in)
+	return s.Clone(), err
+}
+
+// OutShape gives [C H' W'] for [C H W]. Padding must be smaller than the
+// window, so that each window holds at least one element.
+func (p *MaxPool) OutShape(in []Shape) (Shape, error) {
+	s, err := oneImage(in)
+	if err != nil {
+		return nil, err
+	}
+	if max(p.PadTop, p.PadBottom) >= p.KH || max(p.PadLeft, p.PadRight) >= p.KW {
+		return nil, fmt.Errorf("padding %d %d %d %d (top, left, bottom, right) for a window of %d×%d: want less than the window",
+			p.PadTop, p.PadLeft, p.PadBottom, p.PadRight, p.KH, p.KW)
+	}
+	h, err := window("height", s[1], p.KH, p.StrideH, 1, p.PadTop, p.PadBottom)
+	if err != nil {
+		return nil, err
+	}
+	w, err := window("width", s[2], p.KW, p.StrideW, 1, p.PadLeft, p.PadRight)
+	if err != nil {
+		return nil, err
+	}
+	out := Shape{s[0], h, w}
+	return out, out.Check()
+}
+
+// OutShape gives [C 1 1] for [C H W].
+func (*GlobalAveragePool) OutShape(in []Shape) (Shape, error) {
+	s, err := oneImage(in)
+	if err != nil {
+		return nil, err
+	}
+	return Shape{s[0], 1, 1}, nil
+}
+
+// OutShape gives the shape that both inputs have.
+func (*Add) OutShape(in []Shape) (Shape, error) {
+	if len(in) != 2 {
+		return nil, fmt.Errorf("%d inputs: want 2", len(in))
+	}
+	if !in[0].Equal(in[1]) {
+		return nil, fmt.Errorf("inputs %v and %v: want one shape", in[0], in[1])
+	}
+	return in[0].Clone(), in[0].Check()
+}
+
+// OutShape gives [F] with as many elements as the input has.
+func (*Flatten) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err != nil {
+		return nil, err
+	}
+	return Shape{s.Size()}, nil
+}
+
+// OutShape gives the input's shape, which must be a vector.
+func (*Softmax) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err == nil && len(s) != 1 {
+		err = fmt.Errorf("input %v: want a vector [F]", s)
+	}
+	return s.Clone(), err
+}
+
+// check reports constants that do not belong to a layer of rows×k weights:
+// wrong lengths, a number that is not finite, a Binary weight that is not ±1.
+func (w *Weights) check(rows, k int) error {
+	if k < 1 || rows < 1 || k > MaxElements/rows {
+		return fmt.Errorf("%d×%d weights: want 1 to %d", rows, k, MaxElements)
+	}
+	if len(w.Float) != rows*k {
+		return fmt.Errorf("%d weights: want %d×%d", len(w.Float), rows, k)
+	}
+	if w.Bias != nil && len(w.Bias) != rows {
+		return fmt.Errorf("%d biases: want %d or none", len(w.Bias), rows)
+	}
+	if err := finite("weight", w.Float); err != nil {
+		return err
+	}
+	if err := finite("bias", w.Bias); err != nil {
+		return err
+	}
+	if w.Binary {
+		for i, v := range w.Float {
+			if v != 1 && v != -1 {
+				return fmt.Errorf("weight %d is %g in a binary layer: want 1 or -1", i, v)
+			}
+		}
+	}
+	if w.Int8 == nil {
+		if w.Scale != nil {
+			return errors.New("a scale without int8 weights")
+		}
+		return nil
+	}
+	if len(w.Int8) != rows*k {
+		return fmt.Errorf("%d int8 weights: want %d×%d", len(w.Int8), rows, k)
+	}
+	if len(w.Scale) != 1 && len(w.Scale) != rows {
+		return fmt.Errorf("%d scales: want 1 or %d", len(w.Scale), rows)
+	}
+	for i, s := range w.Scale {
+		if !(s > 0) || math.IsInf(float64(s), 0) {
+			return fmt.Errorf("scale %d is %g: want a positive number", i, s)
+		}
+	}
+	return nil
+}
+
+// finite reports the first of v that is infinite or not a number.
+func finite(what string, v []float32) error {
+	for i, x := range v {
+		if x-x != 0 {
+			return fmt.Errorf("%s %d is %g: want a finite number", what, i, x)
+		}
+	}
+	return nil
+}
+
+// A checker is an op whose constants can be wrong in ways that OutShape does
+// not see.
+type checker interface{ checkConstants() error }
+
+func (c *Conv2D) checkConstants() error {
+	if err := finite("padding value", []float32{c.PadValue}); err != nil {
+		return err
+	}
+	// OutShape has bounded each factor; their product may still overflow.
+	k := int64(c.InC / c.Groups)
+	for _, f := range []int{c.KH, c.KW} {
+		if k *= int64(f); k > MaxElements {
+			return fmt.Errorf("a filter of %d×%d×%d: more than %d weights", c.InC/c.Groups, c.KH, c.KW, MaxElements)
+		}
+	}
+	return c.check(c.OutC, int(k))
+}
+
+func (d *Dense) checkConstants() error { return d.check(d.Out, d.In) }
+
+func (b *BatchNorm) checkConstants() error {
+	for _, v := range []struct {
+		name string
+		v    []float32
+	}{{"gamma", b.Gamma}, {"beta", b.Beta}, {"mean", b.Mean}, {"var", b.Var}, {"epsilon", []float32{b.Epsilon}}} {
+		if err := finite(v.name, v.v); err != nil {
+			return err
+		}
+	}
+	for i, v := range b.Var {
+		if !(float64(v)+float64(b.Epsilon) > 0) {
+			return fmt.Errorf("variance %d is %g with epsilon %g: want a positive sum", i, v, b.Epsilon)
+		}
+	}
+	return nil
+}
+
+func (a *Affine) checkConstants() error {
+	if err := finite("scale", a.Scale); err != nil {
+		return err
+	}
+	return finite("shift", a.Shift)
+}
