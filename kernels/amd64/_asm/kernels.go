@@ -1,0 +1,234 @@
+package main
+
+import "fmt"
+
+var (
+	zTile  = shape{"Z", 8, 2}
+	yTile  = shape{"Y", 4, 2}
+	yTile8 = shape{"Y", 4, 1}
+)
+
+func float32AVX512(a *asm) {
+	m := micro{shape: zTile, name: "tileFloat32AVX512", bStep: 128, tail: floatTail}
+	m.doc = `
+tileFloat32AVX512 is the loop of tile.Args, 8×32. A step of K is 16 VFMADD231PS,
+2 loads of B, 8 broadcast loads of A: 16 independent sums cover the latency of
+4 cycles at two FMA a cycle, and 10 loads fit beside 16 FMA on two load ports.`
+	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
+	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
+	a.tile(m)
+	dotFloat32(a, "AVX512", "Z")
+	peak(a, "peakFloat32AVX512", "VFMADD231PS", "Z", func(i int) { a.op("VFMADD231PS Z14, Z15, Z%d", i) })
+}
+
+func float32AVX2(a *asm) {
+	m := micro{shape: yTile, name: "tileFloat32AVX2", bStep: 64, tail: floatTail}
+	m.doc = `
+tileFloat32AVX2 is the loop of tile.Args, 4×16. A step of K is 8 VFMADD231PS, 2
+loads of B, 4 broadcast loads of A: eight sums just cover the latency of 4
+cycles at two FMA a cycle; a wider tile would not leave pools whole rows of 4.`
+	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
+	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
+	a.tile(m)
+	dotFloat32(a, "AVX2", "Y")
+	peak(a, "peakFloat32AVX2", "VFMADD231PS", "Y", func(i int) { a.op("VFMADD231PS Y14, Y15, Y%d", i) })
+}
+
+func int8AVX512VNNI(a *asm) {
+	m := micro{shape: zTile, name: "tileInt8AVX512VNNI", bStep: 128, tail: intTail}
+	m.doc = `
+tileInt8AVX512VNNI is the loop of tile.Args, 8×32, with the bytes of A taken as
+unsigned. A step of K (four values) is 16 VPDPBUSD, 2 loads of B, 8 broadcast
+loads of A. Signed times signed by
+
+	Σ (a+128)·w = Σ a·w + 128·Σ w
+
+A is stored as a+128, which is a xor 0x80, and Init brings −128·Σw.`
+	m.zero = func(a *asm) { m.initSums(a, "VMOVDQU32") }
+	m.step = func(a *asm) {
+		outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) })
+	}
+	a.tile(m)
+	dotInt8VNNI(a, "AVX512VNNI", "Z")
+	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })
+}
+
+// vnniMacros are the VEX encodings that Go's assembler lacks; its own VPDPBUSD
+// on Y registers is EVEX and faults where there is AVX-VNNI alone. Source:
+// Intel SDM volume 2, VPDPBUSD, VEX.256.66.0F38.W0 50 /r.
+const vnniMacros = `// VPDPBUSD_Y(rm, v, d): VPDPBUSD Yd, Yv, Yrm (Intel's order); Yv unsigned, Yrm signed bytes.
+#define VPDPBUSD_Y(rm, v, d) BYTE $0xC4; BYTE $(((1-((d)>>3))<<7)|0x40|((1-((rm)>>3))<<5)|2); BYTE $(((15-(v))<<3)|5); BYTE $0x50; BYTE $(0xC0|(((d)&7)<<3)|((rm)&7))
+
+`
+
+func vpdpbusdY(a *asm, b, x, acc string) { a.op("VPDPBUSD_Y(%s, %s, %s)", b[1:], x[1:], acc[1:]) }
+
+func int8AVXVNNI(a *asm) {
+	a.raw(vnniMacros)
+	m := micro{shape: yTile, name: "tileInt8AVXVNNI", bStep: 64, tail: intTail}
+	m.doc = `
+tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, VEX-coded for CPUs
+that have AVX-VNNI without AVX-512. A step of K is 8 VPDPBUSD, 2 loads of B, 4
+broadcast loads of A.`
+	m.zero = func(a *asm) { m.initSums(a, "VMOVDQU") }
+	m.step = func(a *asm) { outer(a, m.shape, "VMOVDQU", "VPBROADCASTD", vpdpbusdY) }
+	a.tile(m)
+	dotInt8VNNI(a, "AVXVNNI", "Y")
+	peak(a, "peakInt8AVXVNNI", "VPDPBUSD", "Y", func(i int) { a.op("VPDPBUSD_Y(14, 15, %d)", i) })
+}
+
+func int8AVX2(a *asm) {
+	// Sums in two registers a row, each column in two halves; joined at the end.
+	m := micro{shape: yTile8, name: "tileInt8AVX2", bStep: 32}
+	m.doc = `
+tileInt8AVX2 is the loop of tile.Args, 4×8, on sign-extended int16: VPMADDWD
+gives exact pair sums where VPMADDUBSW would saturate. A step of K (four
+values) is 2 VPMOVSXBW of B, and for each row a broadcast, a VPMOVSXBW, 2
+VPMADDWD and 2 VPADDD; each column has two partial sums, joined after K.`
+	half := func(r, h int) string { return fmt.Sprintf("Y%d", 2*r+h) }
+	m.zero = func(a *asm) {
+		for i := range 2 * m.mr {
+			a.op("VPXOR Y%d, Y%d, Y%d", i, i, i)
+		}
+	}
+	m.step = func(a *asm) {
+		a.op("VPMOVSXBW (BX), Y8 // columns 0-3")
+		a.op("VPMOVSXBW 16(BX), Y9 // columns 4-7")
+		for r := range m.mr {
+			t, u := fmt.Sprintf("Y%d", 10+r%2*2), fmt.Sprintf("Y%d", 11+r%2*2)
+			a.op("VPBROADCASTD (%s)(CX*1), X%s", rowPtr[r], t[1:])
+			a.op("VPMOVSXBW X%s, %s", t[1:], t)
+			a.op("VPMADDWD %s, Y8, %s", t, u)
+			a.op("VPADDD %s, %s, %s", u, half(r, 0), half(r, 0))
+			a.op("VPMADDWD %s, Y9, %s", t, u)
+			a.op("VPADDD %s, %s, %s", u, half(r, 1), half(r, 1))
+		}
+	}
+	m.sums = func(a *asm) {
+		a.op("MOVQ ARG_Init, AX")
+		for r := range m.mr {
+			a.op("VPHADDD %s, %s, %s // c0 c1 c4 c5 | c2 c3 c6 c7", half(r, 1), half(r, 0), half(r, 0))
+			a.op("VPERMQ $0xd8, %s, Y%d", half(r, 0), r)
+			a.op("VPADDD (AX), Y%d, Y%d", r, r)
+		}
+	}
+	m.tail = intTail
+	a.tile(m)
+	dotInt8AVX2(a)
+	peak(a, "peakInt8AVX2", "VPMADDWD and VPADDD", "Y", func(i int) {
+		a.op("VPMADDWD Y14, Y15, Y13")
+		a.op("VPADDD Y13, Y%d, Y%d", i, i)
+	})
+}
+
+func binaryAVX512(a *asm) {
+	m := micro{shape: zTile, name: "tileBinaryAVX512", bStep: 128, tail: intTail}
+	m.doc = `
+tileBinaryAVX512 is the loop of tile.Args, 8×32. A step of K (32 bits) is 16
+times VPXORD, VPOPCNTD, VPADDD: 48 instructions on two ports are 24 cycles, and
+10 loads hide behind them.`
+	m.zero = m.clearSums
+	m.step = func(a *asm) {
+		i := 0
+		outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) {
+			t := fmt.Sprintf("Z%d", 22+i%8)
+			i++
+			a.op("VPXORD %s, %s, %s", b, x, t)
+			a.op("VPOPCNTD %s, %s", t, t)
+			a.op("VPADDD %s, %s, %s", t, acc, acc)
+		})
+	}
+	m.sums = func(a *asm) {
+		a.op("MOVQ ARG_Init, AX")
+		a.op("VMOVDQU32 (AX), Z16")
+		a.op("VMOVDQU32 64(AX), Z17")
+		for r := range m.mr {
+			for v := range m.nv {
+				x := m.acc(r, v)
+				a.op("VPADDD %s, %s, %s", x, x, x)
+				a.op("VPSUBD %s, Z%d, %s", x, 16+v, x)
+			}
+		}
+	}
+	a.tile(m)
+	dotBinaryAVX512(a)
+	peak(a, "peakBinaryAVX512", "VPXORD, VPOPCNTD and VPADDD", "Z", func(i int) {
+		t := 16 + i
+		a.op("VPXORD Z14, Z15, Z%d", t)
+		a.op("VPOPCNTD Z%d, Z%d", t, t)
+		a.op("VPADDD Z%d, Z%d, Z%d", t, i, i)
+	})
+}
+
+func binaryAVX2(a *asm) {
+	a.raw(nibbleData)
+	m := micro{shape: yTile8, name: "tileBinaryAVX2", bStep: 32, chunk: 31}
+	m.doc = `
+tileBinaryAVX2 is the loop of tile.Args, 4×8. AVX2 has no popcount: each nibble
+looks its own up in a table (VPSHUFB). A step of K (32 bits) is for each row a
+broadcast, VPXOR, 2 VPAND, VPSRLW, 2 VPSHUFB and 2 VPADDB into bytes, which
+hold 31 steps (31·8 ≤ 255) before they are widened.`
+	// Y0-3 sums, Y4-7 bytes, Y8 B, Y9-11 scratch, Y12 table, Y13 low nibbles, Y14/Y15 ones.
+	m.once = func(a *asm) {
+		a.op("VMOVDQU nibblePopcount<>(SB), Y12")
+		broadcastByte(a, 0x0f, 13)
+		broadcastByte(a, 1, 14)
+		a.op("VPSRLW $8, Y14, Y15")
+	}
+	m.zero = func(a *asm) {
+		for i := range 8 {
+			a.op("VPXOR Y%d, Y%d, Y%d", i, i, i)
+		}
+	}
+	m.step = func(a *asm) {
+		a.op("VMOVDQU (BX), Y8")
+		for r := range m.mr {
+			a.op("VPBROADCASTD (%s)(CX*1), Y9", rowPtr[r])
+			a.op("VPXOR Y8, Y9, Y9")
+			nibbles(a, 9, 10)
+			a.op("VPADDB Y9, Y%d, Y%d", 4+r, 4+r)
+		}
+	}
+	m.flush = func(a *asm) {
+		for r := range m.mr {
+			a.op("VPMADDUBSW Y14, Y%d, Y9 // bytes to int16", 4+r)
+			a.op("VPMADDWD Y15, Y9, Y9 // to int32")
+			a.op("VPADDD Y9, Y%d, Y%d", r, r)
+			a.op("VPXOR Y%d, Y%d, Y%d", 4+r, 4+r, 4+r)
+		}
+	}
+	m.sums = func(a *asm) {
+		a.op("MOVQ ARG_Init, AX")
+		a.op("VMOVDQU (AX), Y8")
+		for r := range m.mr {
+			a.op("VPADDD Y%d, Y%d, Y%d", r, r, r)
+			a.op("VPSUBD Y%d, Y8, Y%d", r, r)
+		}
+	}
+	m.tail = intTail
+	a.tile(m)
+	dotBinaryAVX2(a)
+	peak(a, "peakBinaryAVX2", "VPXOR, the nibble popcount and VPADDB", "Y", func(i int) {
+		a.op("VPXOR Y14, Y15, Y9")
+		nibbles(a, 9, 10)
+		a.op("VPADDB Y9, Y%d, Y%d", i%8, i%8)
+	})
+}
+
+func fma(a *asm, b, x, acc string) { a.op("VFMADD231PS %s, %s, %s", b, x, acc) }
+
+// outer is a step of K as an outer product: every row's word with every vector
+// of B. Scratch registers follow the sums: nv of B, then four of A in turn.
+func outer(a *asm, s shape, load, broadcast string, mac func(a *asm, b, x, acc string)) {
+	b0 := s.mr * s.nv
+	for v := range s.nv {
+		a.op("%s %d(BX), %s", load, v*s.bytes(), s.r(b0+v))
+	}
+	for r := range s.mr {
+		x := s.r(b0 + s.nv + r%4)
+		a.op("%s (%s)(CX*1), %s", broadcast, rowPtr[r], x)
+		for v := range s.nv {
+			mac(a, s.r(b0+v), x, s.acc(r, v))
+		}
+	}
+}

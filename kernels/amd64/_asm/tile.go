@@ -1,0 +1,336 @@
+package main
+
+import "fmt"
+
+// shape is a tile of vec-wide registers: MR rows of NV vectors of Lanes
+// 32-bit columns.
+type shape struct {
+	reg    string // "Y" or "Z"
+	mr, nv int
+}
+
+func (s shape) lanes() int { return map[string]int{"Y": 8, "Z": 16}[s.reg] }
+func (s shape) bytes() int { return 4 * s.lanes() }
+func (s shape) nr() int    { return s.nv * s.lanes() }
+func (s shape) r(i int) string {
+	return fmt.Sprintf("%s%d", s.reg, i)
+}
+
+// acc is the register of the sums of row r, vector v.
+func (s shape) acc(r, v int) string { return s.r(r*s.nv + v) }
+
+var rowPtr = []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"}
+
+// Registers of every tile kernel: DI the arguments, SI the current tile's
+// Rows, DX its COff, BX the place in B, CX the byte index in the segment
+// (−length…0), AX the segment's number, R8… a pointer to each row's end of
+// segment. 0(SP) counts the tiles.
+
+// micro is what differs between kernels.
+type micro struct {
+	shape
+	name  string
+	doc   string
+	zero  func(a *asm)          // the sums before the first segment
+	once  func(a *asm)          // constants, before the first tile
+	step  func(a *asm)          // one word of K: reads B at BX and A at (row)(CX*1), adds to the sums
+	chunk int                   // words after which flush must be called; 0: never
+	flush func(a *asm)          // after every chunk and every segment
+	sums  func(a *asm)          // after the last segment: turns the registers into the sums S
+	tail  func(a *asm, m micro) // epilogue
+	bStep int                   // bytes of B a word of K
+}
+
+func (a *asm) tile(m micro) {
+	a.comment(m.doc)
+	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $16-8\n", m.name, m.name))
+	a.op("MOVQ t+0(FP), DI")
+	a.op("MOVQ ARG_Rows, SI")
+	a.op("MOVQ ARG_COff, DX")
+	a.op("MOVQ ARG_Tiles, AX")
+	a.op("MOVQ AX, 0(SP)")
+	if m.once != nil {
+		m.once(a)
+	}
+	a.label("tile")
+	m.zero(a)
+	a.op("MOVQ ARG_B, BX")
+	a.op("XORL AX, AX")
+	a.label("segment")
+	// A + Segs[AX] + the segment's bytes: with an index that runs up to 0.
+	a.op("MOVQ ARG_Segs, R8")
+	a.op("MOVQ (R8)(AX*8), R9")
+	a.op("ADDQ ARG_A, R9")
+	a.op("MOVQ ARG_SegLen, CX")
+	a.op("LEAQ (R9)(CX*4), R9")
+	a.op("NEGQ CX")
+	a.op("SHLQ $2, CX")
+	for r := m.mr - 1; r >= 0; r-- { // R9 last but one, so that it serves as the base till then
+		if rowPtr[r] == "R9" {
+			continue
+		}
+		a.op("MOVQ %d(SI), %s", 8*r, rowPtr[r])
+		a.op("ADDQ R9, %s", rowPtr[r])
+	}
+	if m.mr > 1 {
+		a.op("ADDQ 8(SI), R9")
+	}
+	if m.chunk > 0 {
+		a.op("MOVQ $%d, 8(SP) // words until the narrow sums must be widened", m.chunk)
+	}
+	a.op("PCALIGN $32")
+	a.label("word")
+	m.step(a)
+	a.op("ADDQ $%d, BX", m.bStep)
+	if m.chunk > 0 {
+		a.op("DECQ 8(SP)")
+		a.op("JNE next")
+		m.flush(a)
+		a.op("MOVQ $%d, 8(SP)", m.chunk)
+		a.label("next")
+	}
+	a.op("ADDQ $4, CX")
+	a.op("JNE word")
+	if m.chunk > 0 {
+		m.flush(a)
+	}
+	a.op("INCQ AX")
+	a.op("CMPQ AX, ARG_NSeg")
+	a.op("JLT segment")
+	if m.sums != nil {
+		m.sums(a)
+	}
+	m.tail(a, m)
+	a.label("done")
+	a.op("ADDQ $%d, SI", 8*m.mr)
+	a.op("DECQ 0(SP)")
+	a.op("JNE tile")
+	a.op("VZEROUPPER")
+	a.op("RET")
+	a.raw("\n")
+}
+
+// outRow points R8 at the place of output row i.
+func (a *asm) outRow(i int) {
+	a.op("MOVQ %d(DX), R8", 8*i)
+	a.op("ADDQ ARG_C, R8")
+}
+
+// advance ends an epilogue that wrote rows output rows.
+func (a *asm) advance(rows int) {
+	a.op("ADDQ $%d, DX", 8*rows)
+	a.op("JMP done")
+}
+
+// pooled emits body for each kept row, once for Pool 1 and once for Pool 4,
+// after taking the maximum of four rows with the given instruction.
+func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(row, out int)) {
+	one := a.fresh(prefix)
+	a.op("CMPQ ARG_Pool, $1")
+	a.op("JEQ %s", one)
+	for r := 0; r < m.mr; r += 4 {
+		for v := range m.nv {
+			a.op("%s %s, %s, %s", max, m.acc(r+1, v), m.acc(r, v), m.acc(r, v))
+			a.op("%s %s, %s, %s", max, m.acc(r+3, v), m.acc(r+2, v), m.acc(r+2, v))
+			a.op("%s %s, %s, %s", max, m.acc(r+2, v), m.acc(r, v), m.acc(r, v))
+		}
+	}
+	constants()
+	for r := 0; r < m.mr; r += 4 {
+		body(r, r/4)
+	}
+	a.advance(m.mr / 4)
+	a.label(one)
+	constants()
+	for r := range m.mr {
+		body(r, r)
+	}
+	a.advance(m.mr)
+}
+
+// initSums loads Init into every row's sums.
+func (m micro) initSums(a *asm, move string) {
+	a.op("MOVQ ARG_Init, AX")
+	for v := range m.nv {
+		a.op("%s %d(AX), %s", move, v*m.bytes(), m.acc(0, v))
+	}
+	for r := 1; r < m.mr; r++ {
+		for v := range m.nv {
+			a.op("%s %s, %s", regMove(m.reg), m.acc(0, v), m.acc(r, v))
+		}
+	}
+}
+
+func regMove(reg string) string {
+	if reg == "Z" {
+		return "VMOVDQA64"
+	}
+	return "VMOVDQA"
+}
+
+func (m micro) clearSums(a *asm) {
+	for i := range m.mr * m.nv {
+		if m.reg == "Z" {
+			a.op("VPXORD Z%d, Z%d, Z%d", i, i, i)
+		} else {
+			a.op("VPXOR Y%d, Y%d, Y%d", i, i, i)
+		}
+	}
+}
+
+// floatTail is the epilogue of float32: Store or Accumulate.
+func floatTail(a *asm, m micro) {
+	lo, hi := m.r(m.mr*m.nv), m.r(m.mr*m.nv+1)
+	a.op("CMPQ ARG_Mode, $1")
+	a.op("JEQ accumulate")
+	a.pooled(m, "rows", "VMAXPS", func() {
+		a.op("VBROADCASTSS ARG_Lo, %s", lo)
+		a.op("VBROADCASTSS ARG_Hi, %s", hi)
+	}, func(row, out int) {
+		a.outRow(out)
+		for v := range m.nv {
+			x := m.acc(row, v)
+			a.op("VMAXPS %s, %s, %s // NaN stays: it is the second source", x, lo, x)
+			a.op("VMINPS %s, %s, %s", x, hi, x)
+			a.op("VMOVUPS %s, %d(R8)", x, v*m.bytes())
+		}
+	})
+	a.label("accumulate")
+	for r := range m.mr {
+		a.outRow(r)
+		for v := range m.nv {
+			x := m.acc(r, v)
+			a.op("VADDPS %d(R8), %s, %s", v*m.bytes(), x, x)
+			a.op("VMOVUPS %s, %d(R8)", x, v*m.bytes())
+		}
+	}
+	a.advance(m.mr)
+}
+
+// intTail is the epilogue of the int32 sums of int8 and binary. spare are
+// three registers that hold no sum.
+func intTail(a *asm, m micro) {
+	n := m.mr * m.nv
+	move := map[string]string{"Z": "VMOVDQU32", "Y": "VMOVDQU"}[m.reg]
+	a.op("MOVQ ARG_Mode, AX")
+	a.op("CMPQ AX, $1")
+	a.op("JEQ accumulate")
+	a.op("CMPQ AX, $2")
+	a.op("JEQ requant")
+	a.op("CMPQ AX, $3")
+	a.op("JEQ bits")
+	a.pooled(m, "store", "VPMAXSD", func() {}, func(row, out int) {
+		a.outRow(out)
+		for v := range m.nv {
+			a.op("%s %s, %d(R8)", move, m.acc(row, v), v*m.bytes())
+		}
+	})
+
+	a.label("accumulate")
+	for r := range m.mr {
+		a.outRow(r)
+		for v := range m.nv {
+			x := m.acc(r, v)
+			a.op("VPADDD %d(R8), %s, %s", v*m.bytes(), x, x)
+			a.op("%s %s, %d(R8)", move, x, v*m.bytes())
+		}
+	}
+	a.advance(m.mr)
+
+	a.label("requant")
+	lo, hi, xor := m.r(n), m.r(n+1), m.r(n+2)
+	a.pooled(m, "requant", "VPMAXSD", func() {
+		a.op("VBROADCASTSS ARG_Lo, %s", lo)
+		a.op("VBROADCASTSS ARG_Hi, %s", hi)
+		a.op("VPBROADCASTB ARG_OutXor, %s", "X"+xor[1:])
+		a.op("MOVQ ARG_Scale, R9")
+		a.op("MOVQ ARG_Bias, R10")
+	}, func(row, out int) {
+		a.outRow(out)
+		for v := range m.nv {
+			x := m.acc(row, v)
+			a.op("VCVTDQ2PS %s, %s", x, x)
+			a.op("VMULPS %d(R9), %s, %s", v*m.bytes(), x, x)
+			a.op("VADDPS %d(R10), %s, %s", v*m.bytes(), x, x)
+			a.op("VMAXPS %s, %s, %s // NaN becomes lo", lo, x, x)
+			a.op("VMINPS %s, %s, %s", hi, x, x)
+			a.op("VCVTPS2DQ %s, %s // halves to even", x, x)
+		}
+		m.storeBytes(a, row, xor)
+	})
+
+	a.label("bits")
+	a.pooled(m, "bits", "VPMAXSD", func() {
+		a.op("MOVQ ARG_Threshold, R9")
+	}, func(row, out int) {
+		a.outRow(out)
+		m.storeBits(a, row)
+	})
+}
+
+// storeBytes narrows the int32 of a row (within int8) to bytes at R8, xored.
+func (m micro) storeBytes(a *asm, row int, xor string) {
+	xor = "X" + xor[1:]
+	if m.reg == "Z" {
+		for v := range m.nv {
+			x := m.acc(row, v)
+			a.op("VPMOVDB %s, X%s", x, x[1:])
+			a.op("VPXORD %s, X%s, X%s", xor, x[1:], x[1:])
+			a.op("VMOVDQU32 X%s, %d(R8)", x[1:], 16*v)
+		}
+		return
+	}
+	// Two vectors of eight: pack to int16 (lanes interleave: 0 4 | 4 4), put the
+	// quadwords in order, pack to bytes.
+	for v := 0; v < m.nv; v += 2 {
+		x := m.acc(row, v)
+		if v+1 < m.nv {
+			a.op("VPACKSSDW %s, %s, %s", m.acc(row, v+1), x, x)
+			a.op("VPERMQ $0xd8, %s, %s", x, x)
+			lo, hi := "X"+x[1:], "X"+m.acc(row, v+1)[1:]
+			a.op("VEXTRACTI128 $1, %s, %s", x, hi)
+			a.op("VPACKSSWB %s, %s, %s", hi, lo, lo)
+			a.op("VPXOR %s, %s, %s", xor, lo, lo)
+			a.op("VMOVDQU %s, %d(R8)", lo, 8*v)
+		} else {
+			lo, hi := "X"+x[1:], "X"+m.r(m.mr*m.nv + 3)[1:]
+			a.op("VEXTRACTI128 $1, %s, %s", x, hi)
+			a.op("VPACKSSDW %s, %s, %s", hi, lo, lo)
+			a.op("VPACKSSWB %s, %s, %s", lo, lo, lo)
+			a.op("VPXOR %s, %s, %s", xor, lo, lo)
+			a.op("VMOVQ %s, %d(R8)", lo, 8*v)
+		}
+	}
+}
+
+// storeBits compares a row with the thresholds at R9 and stores a bit a column
+// at R8.
+func (m micro) storeBits(a *asm, row int) {
+	if m.reg == "Z" {
+		for v := range m.nv {
+			a.op("VPCMPGTD %d(R9), %s, K%d", v*m.bytes(), m.acc(row, v), v+1)
+		}
+		if m.nv != 2 {
+			panic("bits: two vectors a row")
+		}
+		a.op("KUNPCKWD K1, K2, K1")
+		a.op("KMOVD K1, AX")
+		a.op("XORL ARG_Flip, AX")
+		a.op("MOVL AX, (R8)")
+		return
+	}
+	for v := range m.nv {
+		x := m.acc(row, v)
+		a.op("VPCMPGTD %d(R9), %s, %s", v*m.bytes(), x, x)
+		a.op("VMOVMSKPS %s, %s", x, []string{"AX", "CX"}[v])
+	}
+	if m.nv == 2 {
+		a.op("SHLL $8, CX")
+		a.op("ORL CX, AX")
+		a.op("XORL ARG_Flip, AX")
+		a.op("MOVW AX, (R8)")
+	} else {
+		a.op("XORL ARG_Flip, AX")
+		a.op("MOVB AX, (R8)")
+	}
+}

@@ -1,0 +1,70 @@
+//go:build !purego
+
+package amd64
+
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"macroscope/dtype"
+	"macroscope/kernels/tile"
+)
+
+// peakSums is the number of sums that a round of a peak loop adds to.
+const peakSums = 12
+
+var (
+	avx2 = []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3}
+	// What the 512-bit tiles use beside their own instruction: byte masks (BW)
+	// and 128-bit forms (VL) in the epilogues.
+	avx512 = []cpuid.FeatureID{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL}
+)
+
+func with(base []cpuid.FeatureID, more ...cpuid.FeatureID) []cpuid.FeatureID {
+	return append(append([]cpuid.FeatureID{}, base...), more...)
+}
+
+// Kernels lists every implementation here, slowest first within a dtype.
+var Kernels = []tile.Kernel{
+	{
+		DType: dtype.Float32, Name: "avx2", Needs: avx2,
+		MR: 4, NR: 16, Tile: tileFloat32AVX2,
+		DotBlock: 64, DotFloat32: dotFloat32AVX2,
+		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
+	},
+	{
+		DType: dtype.Float32, Name: "avx512", Needs: avx512,
+		MR: 8, NR: 32, Tile: tileFloat32AVX512,
+		DotBlock: 128, DotFloat32: dotFloat32AVX512,
+		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
+	},
+	{
+		DType: dtype.Int8, Name: "avx2", Needs: avx2,
+		MR: 4, NR: 8, Tile: tileInt8AVX2,
+		DotBlock: 64, DotInt8: dotInt8AVX2,
+		Peak: peakInt8AVX2, PeakMACs: peakSums * 16,
+	},
+	{
+		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
+		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
+		DotBlock: 128, DotInt8: dotInt8AVXVNNI,
+		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
+	},
+	{
+		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
+		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, AXor: 0x80,
+		DotBlock: 256, DotInt8: dotInt8AVX512VNNI,
+		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
+	},
+	{
+		DType: dtype.Binary, Name: "avx2", Needs: avx2,
+		MR: 4, NR: 8, Tile: tileBinaryAVX2,
+		DotBlock: 1024, DotBinary: dotBinaryAVX2,
+		Peak: peakBinaryAVX2, PeakMACs: peakSums * 256,
+	},
+	{
+		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
+		MR: 8, NR: 32, Tile: tileBinaryAVX512,
+		DotBlock: 2048, DotBinary: dotBinaryAVX512,
+		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
+	},
+}

@@ -1,0 +1,62 @@
+//go:build !purego
+
+package amd64
+
+import "macroscope/kernels/tile"
+
+// The tiles are the loop of tile.Args; the generator's comments in the .s
+// files tell their instruction mix. The dot products are
+//
+//	for i, x := range a { sum += x * b[i] }        (binary: bits.OnesCount64(x ^ b[i]))
+//
+// over whole blocks, len(b) ≥ len(a) ≥ one block.
+
+//go:noescape
+func tileFloat32AVX2(t *tile.Args)
+
+//go:noescape
+func tileFloat32AVX512(t *tile.Args)
+
+//go:noescape
+func tileInt8AVX2(t *tile.Args)
+
+//go:noescape
+func tileInt8AVXVNNI(t *tile.Args)
+
+//go:noescape
+func tileInt8AVX512VNNI(t *tile.Args)
+
+//go:noescape
+func tileBinaryAVX2(t *tile.Args)
+
+//go:noescape
+func tileBinaryAVX512(t *tile.Args)
+
+//go:noescape
+func dotFloat32AVX2(a, b []float32) float32
+
+//go:noescape
+func dotFloat32AVX512(a, b []float32) float32
+
+//go:noescape
+func dotInt8AVX2(a, b []int8) int32
+
+//go:noescape
+func dotInt8AVXVNNI(a, b []int8) int32
+
+//go:noescape
+func dotInt8AVX512VNNI(a, b []int8) int32
+
+//go:noescape
+func dotBinaryAVX2(a, b []uint64) int
+
+//go:noescape
+func dotBinaryAVX512(a, b []uint64) int
+
+func peakFloat32AVX2(n int)
+func peakFloat32AVX512(n int)
+func peakInt8AVX2(n int)
+func peakInt8AVXVNNI(n int)
+func peakInt8AVX512VNNI(n int)
+func peakBinaryAVX2(n int)
+func peakBinaryAVX512(n int)

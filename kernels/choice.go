@@ -1,0 +1,164 @@
+package kernels
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"macroscope/dtype"
+)
+
+// EnvVar names the environment variable that overrides the choice; its syntax
+// is that of Choose.
+const EnvVar = "MACROSCOPE_KERNELS"
+
+// order is each dtype's preference, best first, as measured on the networks
+// and shapes of bench/ ("macroscope bench"); it is data, not a ladder of
+// instruction sets.
+var order = [...][]string{
+	dtype.Float32: {"avx512", "avx2", "generic"},
+	dtype.Int8:    {"avx512vnni", "avxvnni", "avx2", "generic"},
+	dtype.Binary:  {"avx512vpopcntdq", "avx2", "generic"},
+}
+
+// Choice is one implementation for each dtype, and why. The zero value is not
+// usable; Default and Choose make one.
+type Choice struct {
+	impl [3]*Impl
+	why  [3]string
+}
+
+// For returns the implementation chosen for a dtype.
+func (c *Choice) For(d dtype.DType) *Impl { return c.impl[d] }
+
+// Why says how the choice for a dtype came about.
+func (c *Choice) Why(d dtype.DType) string { return c.why[d] }
+
+// String is the choice in the syntax of Choose.
+func (c *Choice) String() string {
+	var parts []string
+	for _, d := range dtype.All {
+		parts = append(parts, d.String()+"="+c.impl[d].k.Name)
+	}
+	return strings.Join(parts, ",")
+}
+
+// With returns a copy of the choice that has im for its dtype.
+func (c *Choice) With(im *Impl) *Choice {
+	n := *c
+	n.impl[im.k.DType], n.why[im.k.DType] = im, "asked for"
+	return &n
+}
+
+var fromEnv = sync.OnceValues(func() (*Choice, error) {
+	c, err := Choose(os.Getenv(EnvVar))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", EnvVar, err)
+	}
+	return c, nil
+})
+
+// Default is Choose of the environment variable MACROSCOPE_KERNELS, decided
+// once per process.
+func Default() (*Choice, error) { return fromEnv() }
+
+// Choose picks the first available implementation in each dtype's measured
+// order, changed by a comma-separated list of terms:
+//
+//	avx2              use it for every dtype that has it
+//	int8=avx512vnni   use it for that dtype
+//	-avx512vnni       do without it, for every dtype
+//	int8=-avx2        do without it for that dtype
+//
+// An unknown name is an error that lists the known ones. Asking for what is
+// not available here is an error, never a silent fallback; so is leaving a
+// dtype without any.
+func Choose(spec string) (*Choice, error) {
+	var forced [3]string
+	var without [3][]string
+	for _, term := range strings.Split(spec, ",") {
+		if term = strings.TrimSpace(term); term == "" {
+			continue
+		}
+		dtypes, name := dtype.All, term
+		if left, right, ok := strings.Cut(term, "="); ok {
+			d, err := dtype.Parse(left)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", term, err)
+			}
+			dtypes, name = []dtype.DType{d}, right
+		}
+		name, minus := strings.CutPrefix(name, "-")
+		known := false
+		for _, d := range dtypes {
+			im, err := Lookup(d, name)
+			if err != nil {
+				continue
+			}
+			known = true
+			switch {
+			case minus:
+				without[d] = append(without[d], name)
+			case forced[d] != "" && forced[d] != name:
+				return nil, fmt.Errorf("%q: %v is already %s", term, d, forced[d])
+			case !im.Available():
+				return nil, fmt.Errorf("%q: %v is not available here: %s", term, im, im.reason)
+			default:
+				forced[d] = name
+			}
+		}
+		if !known {
+			return nil, fmt.Errorf("%q: want one of %s", term, strings.Join(names(dtypes), ", "))
+		}
+	}
+
+	c := &Choice{}
+	for _, d := range dtype.All {
+		if err := c.pick(d, forced[d], without[d]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Choice) pick(d dtype.DType, forced string, without []string) error {
+	var passed []string
+	for _, name := range order[d] {
+		im, err := Lookup(d, name)
+		switch {
+		case forced != "" && name != forced:
+			continue
+		case err != nil: // of another architecture
+			continue
+		case slices.Contains(without, name):
+			passed = append(passed, name+" left out")
+			continue
+		case !im.Available():
+			passed = append(passed, name+": "+im.reason)
+			continue
+		}
+		c.impl[d] = im
+		switch {
+		case forced != "":
+			c.why[d] = "asked for"
+		case len(passed) > 0:
+			c.why[d] = "best left (" + strings.Join(passed, "; ") + ")"
+		default:
+			c.why[d] = "first in measured order"
+		}
+		return nil
+	}
+	return fmt.Errorf("%v: no implementation left (%s)", d, strings.Join(passed, "; "))
+}
+
+// names lists the implementations of some dtypes, each once.
+func names(dtypes []dtype.DType) (list []string) {
+	for _, im := range table {
+		if slices.Contains(dtypes, im.k.DType) && !slices.Contains(list, im.k.Name) {
+			list = append(list, im.k.Name)
+		}
+	}
+	return list
+}

@@ -1,0 +1,32 @@
+package kernels
+
+import "macroscope/kernels/tile"
+
+// Context is the working memory of one goroutine: it grows to what is asked of
+// it and is then reused, so that repeated calls allocate nothing. The zero
+// value is ready.
+type Context struct {
+	args    tile.Args
+	scratch []byte
+	rows    []int // byte offsets of a block of rows of A, C and scratch
+	coff    []int
+	dense   []int
+}
+
+// bytes returns n bytes of scratch memory with any content.
+func (c *Context) bytes(n int) []byte {
+	if len(c.scratch) < n {
+		c.scratch = Aligned(n)
+	}
+	return c.scratch[:n]
+}
+
+// steps fills a table with gemmMC multiples of a distance.
+func (c *Context) steps(table *[]int, distance int) {
+	if *table == nil {
+		*table = make([]int, gemmMC)
+	}
+	for i := range *table {
+		(*table)[i] = i * distance
+	}
+}

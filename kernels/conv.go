@@ -1,0 +1,340 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"macroscope/dtype"
+	"macroscope/kernels/tile"
+)
+
+// ConvSpec describes a convolution and what becomes of its sums. The sums are
+//
+//	for o := range OutC {
+//		sum := bias[o]
+//		for ky := range KH { for kx := range KW { for c := range In.C {
+//			sum += in[y*StrideH+ky*DilationH-PadTop][x*StrideW+kx*DilationW-PadLeft][c] * w[o][ky][kx][c]
+//		}}}
+//	}
+//
+// Taps outside the image read In's halo, so In must have one that is wide
+// enough, holding whatever stands for the padding.
+type ConvSpec struct {
+	In, Out              Image // Out.C is OutC; Out.H×Out.W are after the pool
+	KH, KW               int
+	StrideH, StrideW     int
+	DilationH, DilationW int
+	PadTop, PadLeft      int
+	Pool                 bool // maximum of 2×2 windows with stride 2, taken on the sums
+
+	Mode      tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
+	BiasF     []float32 // [OutC], float32 convolutions; nil is 0
+	BiasI     []int32   // [OutC], int8 and binary; nil is 0
+	Lo, Hi    float32   // Store of float32 and Requant: the clamp (0, +Inf is a ReLU); float32 with both 0 is not clamped
+	Scale     []float32 // [OutC], Requant
+	Offset    []float32 // [OutC], Requant
+	OutXor    uint8     // Requant: the AXor of who reads Out
+	Threshold []int32   // [OutC], Bits
+	Flip      []bool    // [OutC], Bits; nil is false
+}
+
+// Conv is a convolution prepared for one implementation: weights packed, the
+// tables of rows built. A 1×1 convolution of a 1×1 image is a dense layer. It
+// is immutable; Run may be called by many goroutines, each with its Context.
+type Conv struct {
+	im       *Impl
+	spec     ConvSpec
+	panels   []panel
+	segLen   int
+	segs     []int
+	rows     []int // byte offset in In of every sum's first tap, in the order of tiles
+	coff     []int // byte offset in Out of every row of tiles
+	dense    []int // coff of a scratch tile
+	outRows  int   // real rows of Out: len(coff) without the ragged end's copies
+	pool     int
+	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
+	colBits  int // bits of a column of Out
+	weightsB int
+}
+
+// panel is NR columns: packed weights and the constants of the epilogue.
+type panel struct {
+	b                 []uint32
+	init              unsafe.Pointer
+	scale, offset     []float32
+	threshold         []int32
+	flip              uint64
+	cols, firstColumn int
+}
+
+// maxWordsPerCall bounds one call into assembly: at 10⁹…10¹¹ words a second it
+// ends within about 100 µs, and the garbage collector's stop does not wait.
+const maxWordsPerCall = 1 << 20
+
+var unclampedLo, unclampedHi = float32(math.Inf(-1)), float32(math.Inf(1))
+
+// maxInt8K is the longest exact int8 sum: 131071·128·128 < 2³¹.
+const maxInt8K = 131071
+
+// NewConv prepares a convolution; weights are [OutC][KH][KW] rows of In.C
+// values as PackFloat32, PackInt8 or PackBinary give them.
+func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
+	c := &Conv{im: im, spec: spec, pool: 1}
+	if spec.Pool {
+		c.pool = 4
+	}
+	if im.k.DType == dtype.Float32 && spec.Lo == 0 && spec.Hi == 0 {
+		c.spec.Lo, c.spec.Hi = unclampedLo, unclampedHi
+	}
+	if err := c.check(len(weights)); err != nil {
+		return nil, fmt.Errorf("%s: %w", im.FullName("conv2d"), err)
+	}
+	c.addresses()
+	c.pack(weights)
+	return c, nil
+}
+
+func (c *Conv) check(weights int) error {
+	s := &c.spec
+	if err := s.In.check("input"); err != nil {
+		return err
+	}
+	if err := s.Out.check("output"); err != nil {
+		return err
+	}
+	if !c.im.Available() {
+		return fmt.Errorf("not available here: %s", c.im.reason)
+	}
+	if s.In.DType != c.im.k.DType {
+		return fmt.Errorf("input is %v", s.In.DType)
+	}
+	const small = 1 << 20
+	for _, v := range []int{s.KH, s.KW, s.StrideH, s.StrideW, s.DilationH, s.DilationW} {
+		if v < 1 || v > small {
+			return fmt.Errorf("kernel %dx%d, stride %d,%d, dilation %d,%d: want each in 1…%d", s.KH, s.KW, s.StrideH, s.StrideW, s.DilationH, s.DilationW, small)
+		}
+	}
+	if s.PadTop < 0 || s.PadLeft < 0 || s.PadTop > s.In.Top || s.PadLeft > s.In.Left {
+		return fmt.Errorf("padding %d,%d: want ≥ 0 and within the input's halo %d,%d", s.PadTop, s.PadLeft, s.In.Top, s.In.Left)
+	}
+	h, w := c.sumsHW()
+	if last := (h-1)*s.StrideH + (s.KH-1)*s.DilationH - s.PadTop; last >= s.In.H+s.In.Bottom {
+		return fmt.Errorf("the last row of taps is %d: the input with its halo ends at %d", last, s.In.H+s.In.Bottom-1)
+	}
+	if last := (w-1)*s.StrideW + (s.KW-1)*s.DilationW - s.PadLeft; last >= s.In.W+s.In.Right {
+		return fmt.Errorf("the last column of taps is %d: the input with its halo ends at %d", last, s.In.W+s.In.Right-1)
+	}
+	if k := s.KH * s.KW * Words(s.In.DType, s.In.C); weights != s.Out.C*k || s.Out.C > 1<<30/k {
+		return fmt.Errorf("%d words of weights: want %d rows of %d", weights, s.Out.C, k)
+	}
+	if k := s.KH * s.KW * s.In.C; s.In.DType == dtype.Int8 && k > maxInt8K {
+		return fmt.Errorf("%d products a sum: int32 is exact up to %d", k, maxInt8K)
+	}
+	return c.checkEpilogue()
+}
+
+func (c *Conv) checkEpilogue() error {
+	s := &c.spec
+	want := map[tile.Mode]dtype.DType{tile.Store: dtype.Float32, tile.Requant: dtype.Int8, tile.Bits: dtype.Binary}
+	d, ok := want[s.Mode]
+	if !ok || c.im.k.DType == dtype.Float32 && s.Mode != tile.Store {
+		return fmt.Errorf("mode %d: want Store, or Requant or Bits of integer sums", s.Mode)
+	}
+	if s.Out.DType != d {
+		return fmt.Errorf("mode %d writes %v elements, the output is %v", s.Mode, d, s.Out.DType)
+	}
+	lens := []struct {
+		what string
+		n    int
+		used bool
+		need bool
+	}{
+		{"BiasF", len(s.BiasF), c.im.k.DType == dtype.Float32, false},
+		{"BiasI", len(s.BiasI), c.im.k.DType != dtype.Float32, false},
+		{"Scale", len(s.Scale), s.Mode == tile.Requant, true},
+		{"Offset", len(s.Offset), s.Mode == tile.Requant, true},
+		{"Threshold", len(s.Threshold), s.Mode == tile.Bits, true},
+		{"Flip", len(s.Flip), s.Mode == tile.Bits, false},
+	}
+	for _, l := range lens {
+		if l.n != 0 && (!l.used || l.n != s.Out.C) || l.n == 0 && l.need && l.used {
+			return fmt.Errorf("%s has %d values: want %d, and only where the mode uses it", l.what, l.n, s.Out.C)
+		}
+	}
+	if s.Mode == tile.Requant && !(s.Lo >= -128 && s.Lo <= s.Hi && s.Hi <= 127) {
+		return fmt.Errorf("clamp %v…%v: want integers within −128…127", s.Lo, s.Hi)
+	}
+	return nil
+}
+
+// sumsHW is the extent before the pool.
+func (c *Conv) sumsHW() (h, w int) {
+	if c.spec.Pool {
+		return 2 * c.spec.Out.H, 2 * c.spec.Out.W
+	}
+	return c.spec.Out.H, c.spec.Out.W
+}
+
+// addresses builds the tables. Pooled windows lie as four consecutive rows, so
+// that the tile takes their maximum in registers.
+func (c *Conv) addresses() {
+	s := &c.spec
+	for y := range s.Out.H {
+		for x := range s.Out.W {
+			c.coff = append(c.coff, s.Out.Offset(y, x))
+			if !s.Pool {
+				c.rows = append(c.rows, c.tapOffset(y, x))
+				continue
+			}
+			for i := range 4 {
+				c.rows = append(c.rows, c.tapOffset(2*y+i/2, 2*x+i%2))
+			}
+		}
+	}
+	c.outRows = len(c.coff)
+	mr := c.im.k.MR
+	for len(c.rows)%mr != 0 { // a ragged end repeats the last window
+		c.rows = append(c.rows, c.rows[len(c.rows)-c.pool:]...)
+		c.coff = append(c.coff, c.coff[len(c.coff)-1])
+	}
+
+	pixel := Words(s.In.DType, s.In.C)
+	if s.DilationW == 1 { // a kernel row lies together
+		c.segLen = s.KW * pixel
+		for ky := range s.KH {
+			c.segs = append(c.segs, ky*s.DilationH*s.In.RowBytes())
+		}
+	} else {
+		c.segLen = pixel
+		for ky := range s.KH {
+			for kx := range s.KW {
+				c.segs = append(c.segs, ky*s.DilationH*s.In.RowBytes()+kx*s.DilationW*s.In.PixelBytes())
+			}
+		}
+	}
+	c.colBits = s.Out.DType.Bits()
+	c.perCall = max(1, maxWordsPerCall/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
+		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
+	}
+}
+
+func (c *Conv) tapOffset(y, x int) int {
+	return c.spec.In.Offset(y*c.spec.StrideH-c.spec.PadTop, x*c.spec.StrideW-c.spec.PadLeft)
+}
+
+func (c *Conv) pack(weights []uint32) {
+	s, nr := &c.spec, c.im.k.NR
+	k := c.segLen * len(c.segs)
+	b := packPanels(weights, s.Out.C, k, nr)
+	c.weightsB = 4 * len(weights)
+	var sums []int32
+	if c.im.k.AXor != 0 {
+		sums = rowSums(weights, k)
+	}
+	for first := 0; first < s.Out.C; first += nr {
+		cols := min(nr, s.Out.C-first)
+		p := panel{b: b[first*k : (first+nr)*k], cols: cols, firstColumn: first}
+		if c.im.k.DType == dtype.Float32 {
+			init := alignedSlice[float32](nr)
+			if s.BiasF != nil {
+				copy(init, s.BiasF[first:first+cols])
+			}
+			p.init = unsafe.Pointer(&init[0])
+		} else {
+			init := alignedSlice[int32](nr)
+			for i := range cols {
+				if s.BiasI != nil {
+					init[i] = s.BiasI[first+i]
+				}
+				if sums != nil {
+					init[i] -= int32(c.im.k.AXor) * sums[first+i]
+				}
+				if c.im.k.DType == dtype.Binary {
+					init[i] += int32(s.KH * s.KW * s.In.C)
+				}
+			}
+			p.init = unsafe.Pointer(&init[0])
+		}
+		switch s.Mode {
+		case tile.Requant:
+			p.scale, p.offset = alignedSlice[float32](nr), alignedSlice[float32](nr)
+			copy(p.scale, s.Scale[first:first+cols])
+			copy(p.offset, s.Offset[first:first+cols])
+		case tile.Bits:
+			p.threshold = alignedSlice[int32](nr)
+			for i := range p.threshold {
+				p.threshold[i] = 1<<31 - 1 // a column that does not exist stays 0
+			}
+			copy(p.threshold, s.Threshold[first:first+cols])
+			for i := range cols {
+				if s.Flip != nil && s.Flip[first+i] {
+					p.flip |= 1 << i
+				}
+			}
+		}
+		c.panels = append(c.panels, p)
+	}
+}
+
+// Impl is the implementation that the convolution was prepared for.
+func (c *Conv) Impl() *Impl { return c.im }
+
+// MACs is the number of multiply-accumulates of one Run; padding counts.
+func (c *Conv) MACs() int {
+	h, w := c.sumsHW()
+	return h * w * c.spec.Out.C * c.spec.KH * c.spec.KW * c.spec.In.C
+}
+
+// WeightBytes is what Run must read of weights, without the padding to tiles.
+func (c *Conv) WeightBytes() int { return c.weightsB }
+
+// Run computes one image: in holds In.Bytes() bytes, out Out.Bytes(); they
+// must not overlap. Only Out's pixels are written, not its halo. It panics if
+// a slice is too short, and allocates nothing once ctx has served it.
+func (c *Conv) Run(ctx *Context, out, in []byte) {
+	if len(in) < c.spec.In.Bytes() || len(out) < c.spec.Out.Bytes() {
+		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.spec.In.Bytes(), c.spec.Out.Bytes()))
+	}
+	mr := c.im.k.MR
+	a := &ctx.args
+	*a = tile.Args{
+		A:    unsafe.Pointer(unsafe.SliceData(in)),
+		Segs: &c.segs[0], NSeg: len(c.segs), SegLen: c.segLen,
+		Mode: c.spec.Mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
+	}
+	for i := range c.panels {
+		p := &c.panels[i]
+		a.B, a.Init, a.Flip = unsafe.Pointer(&p.b[0]), p.init, p.flip
+		a.Scale, a.Bias = unsafe.Pointer(unsafe.SliceData(p.scale)), unsafe.Pointer(unsafe.SliceData(p.offset))
+		a.Threshold = unsafe.Pointer(unsafe.SliceData(p.threshold))
+		for t, n := 0, len(c.rows)/mr; t < n; t += c.perCall {
+			a.Tiles = min(c.perCall, n-t)
+			a.Rows = &c.rows[t*mr]
+			first := t * mr / c.pool
+			if p.cols == c.im.k.NR {
+				a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
+				c.im.k.Tile(a)
+				continue
+			}
+			c.ragged(ctx, p, out, first)
+		}
+	}
+	ctx.args = tile.Args{} // keep no memory alive
+}
+
+// ragged runs the tiles that ctx.args describes into scratch memory and copies
+// the columns that exist.
+func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int) {
+	a := &ctx.args
+	pitch := c.im.k.NR * c.colBits / 8
+	rows := a.Tiles * c.im.k.MR / c.pool
+	scratch := ctx.bytes(rows * pitch)
+	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
+	c.im.k.Tile(a)
+	n, at := (p.cols*c.colBits+7)/8, p.firstColumn*c.colBits/8
+	for r := range min(rows, c.outRows-first) {
+		copy(out[c.coff[first+r]+at:][:n], scratch[r*pitch:])
+	}
+}

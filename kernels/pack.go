@@ -1,0 +1,67 @@
+package kernels
+
+import (
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/quant"
+)
+
+// Weights are handed over as words: rows of c values, each row padded with
+// zeros to whole words. The Pack functions make them; a convolution's rows are
+// [OutC][KH][KW] and its c is InC.
+
+// PackFloat32 gives one word a value.
+func PackFloat32(w []float32) []uint32 {
+	words := make([]uint32, len(w))
+	for i, x := range w {
+		words[i] = math.Float32bits(x)
+	}
+	return words
+}
+
+// PackInt8 gives rows of Words(Int8, c) words; value i of a row is byte i in
+// memory.
+func PackInt8(w []int8, c int) []uint32 {
+	per := Words(dtype.Int8, c)
+	words := alignedSlice[uint32](len(w) / c * per)
+	for r := range len(w) / c {
+		copy(view[int8](wordBytes(words[r*per:(r+1)*per])), w[r*c:(r+1)*c])
+	}
+	return words
+}
+
+// PackBinary gives rows of Words(Binary, c) words; a value ≥ 0 is +1.
+func PackBinary(w []float32, c int) []uint32 {
+	per := Words(dtype.Binary, c)
+	words := make([]uint32, len(w)/c*per)
+	for r := range len(w) / c {
+		quant.PackSigns(words[r*per:(r+1)*per], w[r*c:(r+1)*c])
+	}
+	return words
+}
+
+// packPanels turns n rows of k words into what a tile reads: panels of nr
+// columns, in each k rows of nr words; missing columns are 0.
+func packPanels(words []uint32, n, k, nr int) []uint32 {
+	panels := (n + nr - 1) / nr
+	p := alignedSlice[uint32](panels * k * nr)
+	for c := range n {
+		row, to := words[c*k:(c+1)*k], p[c/nr*k*nr+c%nr:]
+		for i, w := range row {
+			to[i*nr] = w
+		}
+	}
+	return p
+}
+
+// rowSums adds the int8 values of each row of k words.
+func rowSums(words []uint32, k int) []int32 {
+	sums := make([]int32, len(words)/k)
+	for r := range sums {
+		for _, x := range view[int8](wordBytes(words[r*k : (r+1)*k])) {
+			sums[r] += int32(x)
+		}
+	}
+	return sums
+}

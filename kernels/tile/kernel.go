@@ -1,0 +1,39 @@
+package tile
+
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"macroscope/dtype"
+)
+
+// Kernel is an implementation of one dtype's operations on one instruction
+// set: what an architecture's package lists and package kernels offers.
+type Kernel struct {
+	DType dtype.DType
+	Name  string            // "avx512vnni"
+	Needs []cpuid.FeatureID // every one of them
+	// Usable, if not nil, is asked after Needs: nil, or why the operating
+	// system or the machine forbids what the CPU announces.
+	Usable func() error
+
+	MR, NR int
+	Tile   Func
+	// AXor is what the bytes of A are stored xored with: 0x80 where the
+	// instruction takes them unsigned as x+128 (int8; else 0). The driver takes
+	// 128·Σw off again through Args.Init.
+	AXor uint8
+
+	// A dot product over whole blocks: lengths are multiples of DotBlock
+	// elements (bits for binary), at least one block.
+	DotBlock   int
+	DotFloat32 func(a, b []float32) float32
+	DotInt8    func(a, b []int8) int32       // modulo 2³²
+	DotBinary  func(a, b []uint64) (sum int) // number of differing bits
+
+	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
+	// innermost instruction, on registers alone and with enough independent
+	// sums to hide its latency: what "% of peak" is a percent of. Nil for
+	// implementations without such an instruction.
+	Peak     func(n int)
+	PeakMACs int
+}

@@ -1,0 +1,84 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+)
+
+// Multiplier is a positive real number as integers can apply it: the value is
+// M·2^(Shift−31) with M in 2³⁰…2³¹−1. It is what TFLite and integer-only
+// accelerators store instead of a float32 (Jacob et al., "Quantization and
+// Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+// CVPR 2018, section 2.2).
+type Multiplier struct {
+	M     int32
+	Shift int // left shift when positive, right when negative; −31…30
+}
+
+// NewMultiplier returns the multiplier nearest to x. x must be in (0, 2³⁰).
+// Values below 2⁻³² become zero, as in TFLite.
+func NewMultiplier(x float64) (Multiplier, error) {
+	if !(x > 0) || x >= 1<<30 {
+		return Multiplier{}, fmt.Errorf("multiplier %v: want a number in (0, 2^30)", x)
+	}
+	f, e := math.Frexp(x) // x = f·2^e, f in [0.5, 1)
+	m := int64(math.Round(f * (1 << 31)))
+	if m == 1<<31 {
+		m /= 2
+		e++
+	}
+	if e < -31 {
+		return Multiplier{}, nil
+	}
+	return Multiplier{M: int32(m), Shift: e}, nil
+}
+
+// Apply returns acc times the multiplier, rounded to nearest in two steps as
+// TFLite's reference kernels do: the high half of the doubled product rounds
+// halves up (towards +∞ after the sign-dependent nudge), the right shift
+// rounds halves away from zero. The left shift wraps like int32.
+func (m Multiplier) Apply(acc int32) int32 {
+	left, right := m.Shift, 0
+	if left < 0 {
+		left, right = 0, -m.Shift
+	}
+	return roundingShiftRight(doublingHighMul(acc<<left, m.M), right)
+}
+
+// doublingHighMul is (a·b·2) >> 32 with rounding; −2³¹·−2³¹ saturates.
+func doublingHighMul(a, b int32) int32 {
+	if a == math.MinInt32 && b == math.MinInt32 {
+		return math.MaxInt32
+	}
+	ab := int64(a) * int64(b)
+	nudge := int64(1 << 30)
+	if ab < 0 {
+		nudge = 1 - 1<<30
+	}
+	return int32((ab + nudge) / (1 << 31))
+}
+
+// roundingShiftRight is x / 2^n, halves away from zero.
+func roundingShiftRight(x int32, n int) int32 {
+	if n == 0 {
+		return x
+	}
+	mask := int32(int64(1)<<n - 1)
+	rem := x & mask
+	threshold := mask >> 1
+	if x < 0 {
+		threshold++
+	}
+	y := x >> n
+	if rem > threshold {
+		y++
+	}
+	return y
+}
+
+// RequantizeInteger is the integer-only form of Requantize:
+// clamp(m·(acc) + zero, lo, hi).
+func RequantizeInteger(acc int32, m Multiplier, zero, lo, hi int32) int8 {
+	v := int64(m.Apply(acc)) + int64(zero)
+	return int8(min(max(v, int64(lo)), int64(hi)))
+}
