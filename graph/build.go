@@ -28,7 +28,7 @@ func New(name, inputName string, input Shape) *Builder {
 		nodes:  map[string]bool{},
 	}
 	if inputName == "" {
-		b.err = fmt.Errorf("graph %q: the input has no name", name)
+		b.err = fmt.Errorf("graph %q: %w", name, errors.New("the input has no name"))
 	} else if err := input.Check(); err != nil {
 		b.err = fmt.Errorf("graph %q: input %q: %w", name, inputName, err)
 	}

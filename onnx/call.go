@@ -1,0 +1,284 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"macroscope/graph"
+	"macroscope/onnx/internal/onnxpb"
+)
+
+// operators has a function for each operator, by operatorKey.
+var operators = map[string]func(*call) error{
+	".Add":                readAdd,
+	".BatchNormalization": readBatchNorm,
+	".Constant":           readConstant,
+	".Conv":               readConv,
+	".Div":                readDiv,
+	".Flatten":            readFlatten,
+	".Gemm":               readGemm,
+	".GlobalAveragePool":  readGlobalAveragePool,
+	".Identity":           readIdentity,
+	".MatMul":             readMatMul,
+	".MaxPool":            readMaxPool,
+	".Mul":                readMul,
+	".Pad":                readPad,
+	".Relu":               readRelu,
+	".Reshape":            readReshape,
+	".Softmax":            readSoftmax,
+	".Sub":                readSub,
+
+	"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
+}
+
+// operatorKey is the node's operator as operators has it: domain, point, name.
+func operatorKey(n *onnxpb.NodeProto) string { return domain(n.GetDomain()) + "." + n.GetOpType() }
+
+// call is one node being read. Its methods that take an input or an attribute
+// keep the first error in err, so that an operator's function can ask for all it
+// needs and look once.
+type call struct {
+	*reader
+	node *onnxpb.NodeProto
+	what string
+
+	opset int64
+	in    []operand
+	attrs map[string]*onnxpb.AttributeProto // those not asked for yet
+	err   error
+}
+
+func (c *call) run() error {
+	opset, ok := c.opsets[domain(c.node.GetDomain())]
+	if !ok {
+		return fmt.Errorf("operator set of domain %s: not imported", quote(c.node.GetDomain()))
+	}
+	c.opset = opset
+	if len(c.node.Output) == 0 || c.node.Output[0] == "" {
+		return errors.New("it has no output")
+	}
+	for _, out := range c.node.Output[1:] {
+		if out != "" {
+			return fmt.Errorf("output %s: only the first output is supported", quote(out))
+		}
+	}
+	for i, name := range c.node.Input {
+		if i == 8 {
+			return fmt.Errorf("%d inputs: too many", len(c.node.Input))
+		}
+		c.in = append(c.in, c.named[name]) // none for "", an input left out
+	}
+	c.attrs = make(map[string]*onnxpb.AttributeProto, len(c.node.Attribute))
+	for _, a := range c.node.Attribute {
+		if c.attrs[a.GetName()] != nil {
+			return fmt.Errorf("attribute %s: given twice", quote(a.GetName()))
+		}
+		c.attrs[a.GetName()] = a
+	}
+	return operators[operatorKey(c.node)](c)
+}
+
+// done is the first error so far, or one about inputs or attributes that nobody
+// asked for: ignoring those would read another network than was meant.
+func (c *call) done(maxInputs int) error {
+	if c.err != nil {
+		return c.err
+	}
+	if len(c.in) > maxInputs {
+		return fmt.Errorf("%d inputs: want at most %d", len(c.in), maxInputs)
+	}
+	var left []string
+	for name := range c.attrs {
+		left = append(left, quote(name))
+	}
+	if len(left) > 0 {
+		slices.Sort(left)
+		return fmt.Errorf("attributes not supported: %s", strings.Join(left[:min(len(left), 8)], ", "))
+	}
+	return nil
+}
+
+// fail keeps the first error.
+func (c *call) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf(format, args...)
+	}
+}
+
+// emit adds op to the graph and binds the node's output to what it gives.
+func (c *call) emit(op graph.Op, in ...*graph.Value) error {
+	name := c.node.GetName()
+	if name == "" {
+		name = c.node.Output[0]
+	}
+	// ONNX does not ask node names to be unique.
+	for base := name; c.nodes[name] > 0; {
+		c.nodes[base]++
+		name = fmt.Sprintf("%s#%d", base, c.nodes[base])
+	}
+	c.nodes[name]++
+	v := c.b.AddNamed(name, c.node.Output[0], op, in...)
+	c.named[c.node.Output[0]] = operand{value: v}
+	// The builder names graph and node; so does our caller.
+	err := errors.Unwrap(c.b.Err())
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return err
+}
+
+// bind makes the node's output another name for o.
+func (c *call) bind(o operand) error {
+	c.named[c.node.Output[0]] = o
+	return nil
+}
+
+// input is input i, or the empty operand where it is left out.
+func (c *call) input(i int) operand {
+	if i < len(c.in) {
+		return c.in[i]
+	}
+	return operand{}
+}
+
+// value is input i, which must be computed from the graph's input.
+func (c *call) value(i int) *graph.Value {
+	o := c.input(i)
+	switch {
+	case o.pad != nil:
+		c.fail("input %d comes from Pad %s: only a convolution can take padding in", i, quote(o.pad.node))
+	case o.constant != nil:
+		c.fail("input %d is a constant: want a value computed from the graph's input", i)
+	case o.value == nil:
+		c.fail("input %d is missing", i)
+	}
+	if c.err != nil {
+		// Something with a shape, so that the caller may go on until it looks.
+		return &graph.Value{Shape: graph.Shape{1}}
+	}
+	return o.value
+}
+
+// constant is input i, which must be a constant; nil where it is left out.
+func (c *call) constant(i int) *constant {
+	o := c.input(i)
+	if o.value != nil {
+		c.fail("input %d is computed: want a constant", i)
+	}
+	return o.constant
+}
+
+// must is constant for an input that may not be left out.
+func (c *call) must(i int) *constant {
+	k := c.constant(i)
+	if k == nil {
+		c.fail("input %d is missing", i)
+		return &constant{dims: []int{1}, f: []float32{0}, i: []int64{0}}
+	}
+	return k
+}
+
+// vector is input i, a constant of n floats; nil where it is left out.
+func (c *call) vector(i, n int) []float32 {
+	k := c.constant(i)
+	if k == nil || c.err != nil {
+		return nil
+	}
+	if len(k.dims) != 1 || k.dims[0] != n {
+		c.fail("input %d has dimensions %v: want [%d]", i, k.dims, n)
+		return nil
+	}
+	return c.floats(i, k)
+}
+
+func (c *call) floats(i int, k *constant) []float32 {
+	if c.err != nil {
+		return nil
+	}
+	f, err := k.floats(c.bud)
+	if err != nil {
+		c.fail("input %d (%s): %w", i, quote(c.node.Input[i]), err)
+	}
+	return f
+}
+
+func (c *call) ints(i int, k *constant) []int64 {
+	if c.err != nil {
+		return nil
+	}
+	v, err := k.ints(c.bud)
+	if err != nil {
+		c.fail("input %d (%s): %w", i, quote(c.node.Input[i]), err)
+	}
+	return v
+}
+
+// take counts n bytes of memory into the budget; false when it is used up.
+func (c *call) take(n int) bool {
+	if err := c.bud.take(int64(n)); err != nil {
+		c.fail("%w", err)
+	}
+	return c.err == nil
+}
+
+// attr takes the attribute of that name and type out of those left.
+func (c *call) attr(name string, kind onnxpb.AttributeProto_AttributeType) *onnxpb.AttributeProto {
+	a := c.attrs[name]
+	if a == nil {
+		return nil
+	}
+	delete(c.attrs, name)
+	if a.GetType() != kind || a.GetRefAttrName() != "" {
+		c.fail("attribute %s: type %s: want %s", name, a.GetType(), kind)
+		return nil
+	}
+	return a
+}
+
+func (c *call) attrInt(name string, absent int64) int64 {
+	if a := c.attr(name, onnxpb.AttributeProto_INT); a != nil {
+		return a.GetI()
+	}
+	return absent
+}
+
+func (c *call) attrFloat(name string, absent float32) float32 {
+	if a := c.attr(name, onnxpb.AttributeProto_FLOAT); a != nil {
+		return a.GetF()
+	}
+	return absent
+}
+
+func (c *call) attrString(name, absent string) string {
+	if a := c.attr(name, onnxpb.AttributeProto_STRING); a != nil {
+		return string(a.GetS())
+	}
+	return absent
+}
+
+// attrInts is a list of n integers from least to graph.MaxElements; n times
+// absent where the attribute is left out.
+func (c *call) attrInts(name string, n int, least, absent int64) []int {
+	out := make([]int, n)
+	a := c.attr(name, onnxpb.AttributeProto_INTS)
+	if a == nil {
+		for i := range out {
+			out[i] = int(absent)
+		}
+		return out
+	}
+	if len(a.Ints) != n {
+		c.fail("attribute %s: %d numbers: want %d", name, len(a.Ints), n)
+		return out
+	}
+	for i, v := range a.Ints {
+		if v < least || v > graph.MaxElements {
+			c.fail("attribute %s: %d: want %v numbers from %d to %d", name, v, n, least, graph.MaxElements)
+			return out
+		}
+		out[i] = int(v)
+	}
+	return out
+}

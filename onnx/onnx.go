@@ -1,0 +1,146 @@
+// Package onnx reads ONNX files into graphs.
+//
+// It understands float32 networks on one image or vector with the operators
+// that [Operators] lists, in opsets 7 to 28, and binary networks in the QONNX
+// dialect, where BipolarQuant (domain qonnx.custom_op.general) marks ±1 values.
+// Everything else is refused by name. A file is not trusted: whatever it holds,
+// reading ends with a graph that graph.Check accepts or with one error that says
+// where, having taken at most 4 times the file's size and 64 MiB of memory.
+//
+// It does not run networks; package nn does.
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"google.golang.org/protobuf/proto"
+
+	"macroscope/graph"
+	"macroscope/onnx/internal/onnxpb"
+)
+
+const (
+	// MaxFileSize is the largest file that is read, protobuf's own limit.
+	MaxFileSize = 1<<31 - 1
+
+	// The versions understood: IR 3 is the first with operator sets (2017), 14
+	// the newest of onnx 1.23, whose newest operator set is 28. Opset 7 brought
+	// today's broadcasting.
+	minIR, maxIR       = 3, 14
+	minOpset, maxOpset = 7, 28
+)
+
+// ReadFile reads the ONNX file at path, which must be a regular file.
+func ReadFile(path string) (*graph.Graph, error) {
+	data, err := readAll(path)
+	if err != nil {
+		return nil, err
+	}
+	return Read(data, path)
+}
+
+func readAll(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	if info.Size() > MaxFileSize {
+		return nil, fmt.Errorf("%s: %d bytes: want at most %d", path, info.Size(), MaxFileSize)
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return data, nil
+}
+
+// Read reads an ONNX file's bytes; name stands for the file in errors. The
+// graph shares no memory with data. Weights that the file gives to several nodes
+// are shared between these, so treat them as read-only.
+func Read(data []byte, name string) (*graph.Graph, error) {
+	g, err := read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return g, nil
+}
+
+func read(data []byte) (*graph.Graph, error) {
+	if len(data) == 0 {
+		return nil, errors.New("an empty file: want an ONNX model")
+	}
+	if len(data) > MaxFileSize {
+		return nil, fmt.Errorf("%d bytes: want at most %d", len(data), MaxFileSize)
+	}
+	bud := newBudget(len(data))
+	places, err := scan(data, bud)
+	if err != nil {
+		return nil, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	var m onnxpb.ModelProto
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	opsets, err := versions(&m)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud}
+	return r.read()
+}
+
+// versions checks the IR version and gives the operator set of each domain.
+func versions(m *onnxpb.ModelProto) (map[string]int64, error) {
+	if m.Graph == nil {
+		return nil, errors.New("not an ONNX model: it has no graph")
+	}
+	if m.IrVersion == nil {
+		return nil, errors.New("not an ONNX model: it has no IR version")
+	}
+	if v := m.GetIrVersion(); v < minIR || v > maxIR {
+		return nil, fmt.Errorf("IR version %d: want %d to %d", v, minIR, maxIR)
+	}
+	opsets := map[string]int64{}
+	for _, o := range m.OpsetImport {
+		d := domain(o.GetDomain())
+		if _, ok := opsets[d]; ok {
+			return nil, fmt.Errorf("operator set of domain %s: imported twice", quote(d))
+		}
+		opsets[d] = o.GetVersion()
+	}
+	v, ok := opsets[""]
+	if !ok {
+		return nil, fmt.Errorf("no operator set imported: want ai.onnx %d to %d", minOpset, maxOpset)
+	}
+	if v < minOpset || v > maxOpset {
+		return nil, fmt.Errorf("opset %d: want %d to %d", v, minOpset, maxOpset)
+	}
+	return opsets, nil
+}
+
+// domain is d with the standard operators' long name made the short one.
+func domain(d string) string {
+	if d == "ai.onnx" {
+		return ""
+	}
+	return d
+}
+
+// quote is s in quotes, cut where a hostile file made it long.
+func quote(s string) string {
+	if len(s) > 80 {
+		return fmt.Sprintf("%q...", s[:80])
+	}
+	return fmt.Sprintf("%q", s)
+}

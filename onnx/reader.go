@@ -1,0 +1,354 @@
+package onnx
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"macroscope/graph"
+	"macroscope/onnx/internal/onnxpb"
+)
+
+// reader turns one decoded ONNX graph into a graph.Graph.
+type reader struct {
+	g      *onnxpb.GraphProto
+	opsets map[string]int64
+	places places
+	bud    *budget
+
+	b     *graph.Builder
+	batch int64              // the batch that the file fixes, or 0
+	named map[string]operand // by the names in the file
+	nodes map[string]int     // node names given so far, for uniqueness
+}
+
+// operand is what a name in the file stands for: a value, a constant, or a value
+// with padding around it that the next convolution takes in. All nil: an
+// optional input left out.
+type operand struct {
+	value    *graph.Value
+	constant *constant
+	pad      *padding // around value
+}
+
+// padding is what a Pad node puts around an image.
+type padding struct {
+	node                     string
+	top, left, bottom, right int
+	with                     float32
+}
+
+func (r *reader) read() (*graph.Graph, error) {
+	if err := r.constants(); err != nil {
+		return nil, err
+	}
+	if err := r.input(); err != nil {
+		return nil, err
+	}
+	if len(r.g.Output) != 1 {
+		return nil, fmt.Errorf("%d outputs: want 1", len(r.g.Output))
+	}
+	order, err := r.order()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.supported(order); err != nil {
+		return nil, err
+	}
+	for _, i := range order {
+		if err := r.node(i); err != nil {
+			return nil, err
+		}
+	}
+	return r.output()
+}
+
+// constants notes the initializers.
+func (r *reader) constants() error {
+	r.named = make(map[string]operand, len(r.g.Initializer))
+	if len(r.g.SparseInitializer) > 0 {
+		return fmt.Errorf("sparse initializer %s: not supported", quote(r.g.SparseInitializer[0].GetValues().GetName()))
+	}
+	for i, t := range r.g.Initializer {
+		c, err := newConstant(t)
+		if err == nil && t.GetName() == "" {
+			err = errors.New("it has no name")
+		}
+		if _, ok := r.named[t.GetName()]; ok && err == nil {
+			err = errors.New("a second tensor of that name")
+		}
+		if err != nil {
+			return fmt.Errorf("tensor %s (byte %d): %w", quote(t.GetName()), r.places.initializers[i], err)
+		}
+		r.named[t.GetName()] = operand{constant: c}
+	}
+	return nil
+}
+
+// input begins the graph with the one input that is not an initializer.
+func (r *reader) input() error {
+	var in *onnxpb.ValueInfoProto
+	n := 0
+	for _, v := range r.g.Input {
+		if o, ok := r.named[v.GetName()]; !ok || o.constant == nil {
+			in, n = v, n+1
+		}
+	}
+	if n != 1 {
+		return fmt.Errorf("%d inputs that are not initializers: want 1", n)
+	}
+	t := in.GetType().GetTensorType()
+	if t == nil || t.Shape == nil {
+		return fmt.Errorf("input %s: want a tensor with a shape", quote(in.GetName()))
+	}
+	if kind := onnxpb.TensorProto_DataType(t.GetElemType()); kind != onnxpb.TensorProto_FLOAT {
+		return fmt.Errorf("input %s: data type %s: want FLOAT", quote(in.GetName()), kind)
+	}
+	dims := t.Shape.Dim
+	if len(dims) != 2 && len(dims) != 4 {
+		return fmt.Errorf("input %s: %d dimensions: want [batch, C, H, W] or [batch, F]", quote(in.GetName()), len(dims))
+	}
+	r.batch = max(dims[0].GetDimValue(), 0)
+	shape := graph.Shape{}
+	for i, d := range dims[1:] {
+		v := d.GetDimValue()
+		if v < 1 || v > graph.MaxElements {
+			was := fmt.Sprint(v)
+			if p := d.GetDimParam(); p != "" {
+				was = quote(p)
+			}
+			return fmt.Errorf("input %s: dimension %d is %s: want a number from 1 to %d (only the first, the batch, may be open)",
+				quote(in.GetName()), i+1, was, graph.MaxElements)
+		}
+		shape = append(shape, int(v))
+	}
+	name := r.g.GetName()
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	r.b = graph.New(name, in.GetName(), shape)
+	r.named[in.GetName()] = operand{value: r.b.Input()}
+	r.nodes = map[string]int{}
+	if err := r.b.Err(); err != nil {
+		return fmt.Errorf("input %s: %w", quote(in.GetName()), errors.Unwrap(err))
+	}
+	return nil
+}
+
+// order gives the indices of the nodes that the output needs, each after those
+// that it needs itself, otherwise as in the file. It reports names that nobody
+// gives, or two do, and cycles.
+func (r *reader) order() ([]int, error) {
+	giver := make(map[string]int, len(r.g.Node))
+	for i, n := range r.g.Node {
+		for _, out := range n.Output {
+			if out == "" {
+				continue
+			}
+			if _, ok := r.named[out]; ok {
+				return nil, fmt.Errorf("%s: output %s: also an input or initializer of the graph", r.what(i), quote(out))
+			}
+			if j, ok := giver[out]; ok {
+				return nil, fmt.Errorf("%s: output %s: already given by %s", r.what(i), quote(out), r.what(j))
+			}
+			giver[out] = i
+		}
+	}
+	for i, n := range r.g.Node {
+		for _, in := range n.Input {
+			_, given := giver[in]
+			if _, ok := r.named[in]; !ok && !given && in != "" {
+				return nil, fmt.Errorf("%s: input %s: nothing gives it", r.what(i), quote(in))
+			}
+		}
+	}
+	// Backwards from the output: who is needed, by how many edges, by whom.
+	needed := make([]bool, len(r.g.Node))
+	waits := make([]int, len(r.g.Node))
+	var todo, ready []int
+	if i, ok := giver[r.g.Output[0].GetName()]; ok {
+		needed[i] = true
+		todo = append(todo, i)
+	}
+	readers := make([][]int, len(r.g.Node))
+	count := 0
+	for len(todo) > 0 {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		count++
+		for _, in := range r.g.Node[i].Input {
+			j, ok := giver[in]
+			if !ok {
+				continue
+			}
+			waits[i]++
+			readers[j] = append(readers[j], i)
+			if !needed[j] {
+				needed[j] = true
+				todo = append(todo, j)
+			}
+		}
+		if waits[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	// Forwards, the earliest in the file first.
+	queue := (*intHeap)(&ready)
+	heap.Init(queue)
+	order := make([]int, 0, count)
+	for queue.Len() > 0 {
+		i := heap.Pop(queue).(int)
+		order = append(order, i)
+		for _, j := range readers[i] {
+			if waits[j]--; waits[j] == 0 {
+				heap.Push(queue, j)
+			}
+		}
+	}
+	if len(order) < count {
+		for i := range needed {
+			if needed[i] && waits[i] > 0 {
+				return nil, fmt.Errorf("%s: it needs its own output (a cycle)", r.what(i))
+			}
+		}
+	}
+	return order, nil
+}
+
+type intHeap []int
+
+func (h intHeap) Len() int           { return len(h) }
+func (h intHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h intHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *intHeap) Push(x any)        { *h = append(*h, x.(int)) }
+func (h *intHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// what names node i in errors.
+func (r *reader) what(i int) string {
+	n := r.g.Node[i]
+	name := n.GetName()
+	if name == "" && len(n.Output) > 0 {
+		name = n.Output[0]
+	}
+	return fmt.Sprintf("node %s (%s, byte %d)", quote(name), opName(n), r.places.nodes[i])
+}
+
+// opName is the operator as errors write it, with its domain where it is not
+// ONNX's own.
+func opName(n *onnxpb.NodeProto) string {
+	name := n.GetOpType()
+	if d := domain(n.GetDomain()); d != "" {
+		name = d + "." + name
+	}
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	return strings.Trim(fmt.Sprintf("%q", name), `"`)
+}
+
+// supported reports all operators among the nodes that cannot be read, at once.
+func (r *reader) supported(order []int) error {
+	type missing struct {
+		count int
+		names []string
+	}
+	var ops []string
+	all := map[string]*missing{}
+	for _, i := range order {
+		n := r.g.Node[i]
+		if _, ok := operators[operatorKey(n)]; ok {
+			continue
+		}
+		op := opName(n)
+		m := all[op]
+		if m == nil {
+			m = &missing{}
+			all[op] = m
+			ops = append(ops, op)
+		}
+		m.count++
+		if len(m.names) < 3 {
+			name := n.GetName()
+			if name == "" && len(n.Output) > 0 {
+				name = n.Output[0]
+			}
+			m.names = append(m.names, quote(name))
+		}
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, op := range ops[:min(len(ops), 20)] {
+		m := all[op]
+		names := strings.Join(m.names, ", ")
+		if m.count > len(m.names) {
+			names += ", ..."
+		}
+		nodes := "nodes"
+		if m.count == 1 {
+			nodes = "node"
+		}
+		parts = append(parts, fmt.Sprintf("%s (%d %s: %s)", op, m.count, nodes, names))
+	}
+	if len(ops) > 20 {
+		parts = append(parts, fmt.Sprintf("and %d more", len(ops)-20))
+	}
+	return fmt.Errorf("operators not supported: %s; want %s", strings.Join(parts, ", "), strings.Join(Operators(), ", "))
+}
+
+// node reads node i.
+func (r *reader) node(i int) error {
+	n := r.g.Node[i]
+	c := &call{reader: r, node: n, what: r.what(i)}
+	if err := c.run(); err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	return nil
+}
+
+// output ends the graph and compares the shape that the file states.
+func (r *reader) output() (*graph.Graph, error) {
+	info := r.g.Output[0]
+	o, ok := r.named[info.GetName()]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("output %s: nothing gives it", quote(info.GetName()))
+	case o.constant != nil:
+		return nil, fmt.Errorf("output %s: a constant", quote(info.GetName()))
+	case o.pad != nil:
+		return nil, fmt.Errorf("output %s: given by Pad %s: want a convolution to read that", quote(info.GetName()), quote(o.pad.node))
+	case o.value == r.b.Input():
+		return nil, fmt.Errorf("output %s: the input unchanged", quote(info.GetName()))
+	}
+	if s := info.GetType().GetTensorType().GetShape(); s != nil {
+		var stated []int64
+		agree := len(s.Dim) == len(o.value.Shape)+1
+		for i, d := range s.Dim[:min(len(s.Dim), 8)] {
+			stated = append(stated, d.GetDimValue())
+			if agree && i > 0 && d.GetDimValue() != 0 && d.GetDimValue() != int64(o.value.Shape[i-1]) {
+				agree = false
+			}
+		}
+		if !agree {
+			return nil, fmt.Errorf("output %s: the file states shape %v with the batch, its nodes give %v without", quote(info.GetName()), stated, o.value.Shape)
+		}
+	}
+	return r.b.Graph(o.value)
+}
+
+// Operators lists the operators that Read understands, in alphabetical order.
+func Operators() []string {
+	names := make([]string, 0, len(operators))
+	for k := range operators {
+		names = append(names, strings.TrimPrefix(k, "."))
+	}
+	slices.Sort(names)
+	return names
+}
