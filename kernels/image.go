@@ -66,7 +66,11 @@ func Aligned(n int) []byte {
 // view gives bytes as another element type; the length is rounded down.
 func view[T any](b []byte) []T {
 	var t T
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
+	n := len(b) / int(unsafe.Sizeof(t))
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }
 
 // alignedSlice is Aligned for n elements of T.

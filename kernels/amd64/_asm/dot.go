@@ -89,7 +89,7 @@ and two loads a vector.`, "(a, b []int8) int32", 52, shift)
 	dp := func(signed, unsigned, acc int) { a.op("VPDPBUSD %s, %s, %s", s.r(signed), s.r(unsigned), s.r(acc)) }
 	if reg == "Y" {
 		xor, load = "VPXOR", "VMOVDQU"
-		dp = func(signed, unsigned, acc int) { a.op("VPDPBUSD_Y(%d, %d, %d)", signed, unsigned, acc) }
+		dp = func(signed, unsigned, acc int) { vpdpbusdY(a, s.r(signed), s.r(unsigned), s.r(acc)) }
 	}
 	a.op("MOVL $0x80808080, AX")
 	a.op("VMOVD AX, X15")
@@ -105,8 +105,7 @@ and two loads a vector.`, "(a, b []int8) int32", 52, shift)
 		}
 	})
 	for i := range 4 {
-		sub := map[string]string{"Y": "VPSUBD", "Z": "VPSUBD"}[reg]
-		a.op("%s %s, %s, %s", sub, s.r(4+i), s.r(i), s.r(i))
+		a.op("VPSUBD %s, %s, %s", s.r(4+i), s.r(i), s.r(i))
 	}
 	sum(a, "VPADDD", reg, 4)
 	ret(a, "VMOVD X0, AX\n\tMOVL AX", 48)

@@ -53,18 +53,38 @@ A is stored as a+128, which is a xor 0x80, and Init brings −128·Σw.`
 	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })
 }
 
-// vnniMacros are the VEX encodings that Go's assembler lacks; its own VPDPBUSD
-// on Y registers is EVEX and faults where there is AVX-VNNI alone. Source:
-// Intel SDM volume 2, VPDPBUSD, VEX.256.66.0F38.W0 50 /r.
-const vnniMacros = `// VPDPBUSD_Y(rm, v, d): VPDPBUSD Yd, Yv, Yrm (Intel's order); Yv unsigned, Yrm signed bytes.
-#define VPDPBUSD_Y(rm, v, d) BYTE $0xC4; BYTE $(((1-((d)>>3))<<7)|0x40|((1-((rm)>>3))<<5)|2); BYTE $(((15-(v))<<3)|5); BYTE $0x50; BYTE $(0xC0|(((d)&7)<<3)|((rm)&7))
+// vpdpbusdY writes VPDPBUSD in its VEX form, which Go's assembler lacks: its own
+// VPDPBUSD on Y registers is EVEX and faults where there is AVX-VNNI alone.
+func vpdpbusdY(a *asm, signed, unsigned, acc string) {
+	n := func(reg string) (i int) { check(scan(reg, &i)); return i }
+	text := ""
+	for i, b := range encodeVPDPBUSD(n(signed), n(unsigned), n(acc)) {
+		if i > 0 {
+			text += "; "
+		}
+		text += fmt.Sprintf("BYTE $%#02x", b)
+	}
+	a.op("%s // VPDPBUSD %s, %s, %s", text, signed, unsigned, acc)
+}
 
-`
+func scan(reg string, i *int) error {
+	_, err := fmt.Sscanf(reg, "Y%d", i)
+	return err
+}
 
-func vpdpbusdY(a *asm, b, x, acc string) { a.op("VPDPBUSD_Y(%s, %s, %s)", b[1:], x[1:], acc[1:]) }
+// encodeVPDPBUSD gives the bytes of VPDPBUSD Yacc, Yunsigned, Ysigned (Intel's
+// order): VEX.256.66.0F38.W0 50 /r, Intel SDM volume 2.
+func encodeVPDPBUSD(signed, unsigned, acc int) []byte {
+	return []byte{
+		0xc4,
+		byte(1-acc>>3)<<7 | 0x40 | byte(1-signed>>3)<<5 | 2,
+		byte(15-unsigned)<<3 | 5,
+		0x50,
+		0xc0 | byte(acc&7)<<3 | byte(signed&7),
+	}
+}
 
 func int8AVXVNNI(a *asm) {
-	a.raw(vnniMacros)
 	m := micro{shape: yTile, name: "tileInt8AVXVNNI", bStep: 64, tail: intTail}
 	m.doc = `
 tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, VEX-coded for CPUs
@@ -74,7 +94,7 @@ broadcast loads of A.`
 	m.step = func(a *asm) { outer(a, m.shape, "VMOVDQU", "VPBROADCASTD", vpdpbusdY) }
 	a.tile(m)
 	dotInt8VNNI(a, "AVXVNNI", "Y")
-	peak(a, "peakInt8AVXVNNI", "VPDPBUSD", "Y", func(i int) { a.op("VPDPBUSD_Y(14, 15, %d)", i) })
+	peak(a, "peakInt8AVXVNNI", "VPDPBUSD", "Y", func(i int) { vpdpbusdY(a, "Y14", "Y15", fmt.Sprint("Y", i)) })
 }
 
 func int8AVX2(a *asm) {

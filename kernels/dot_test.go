@@ -1,0 +1,198 @@
+package kernels
+
+import (
+	"math"
+	"math/bits"
+	"testing"
+
+	"macroscope/dtype"
+)
+
+func TestDotFloat32(t *testing.T) {
+	eachImpl(t, dtype.Float32, func(t *testing.T, im *Impl) {
+		r := newRand(t)
+		check := func(a, b []float32) {
+			t.Helper()
+			var want, sumAbs float64
+			for i := range a {
+				want += float64(a[i]) * float64(b[i])
+				sumAbs += math.Abs(float64(a[i]) * float64(b[i]))
+			}
+			if got := im.DotFloat32(a, b); !closeEnough(got, want, sumAbs, len(a)) {
+				t.Fatalf("n=%d: got %v, want %v", len(a), got, want)
+			}
+		}
+		for _, n := range lengths() {
+			for i, a := range guarded[float32](t, n) {
+				b := guarded[float32](t, n)[1-i]
+				copy(a, someFloat32(r, n))
+				copy(b, someFloat32(r, n))
+				check(a, b)
+			}
+		}
+		base, other := someFloat32(r, 400), someFloat32(r, 400)
+		for offset := range 64 {
+			for _, n := range []int{0, 1, 17, 130, 300} {
+				check(base[offset:][:n], other[63-offset:][:n])
+			}
+		}
+		special := make([]float32, 300)
+		ones := make([]float32, 300)
+		for i := range ones {
+			ones[i] = 1
+		}
+		for i := range special {
+			special[i] = float32(math.NaN())
+			if got := im.DotFloat32(special, ones); got == got {
+				t.Fatalf("NaN at %d is lost: %v", i, got)
+			}
+			special[i] = float32(math.Inf(1))
+			if got := im.DotFloat32(special, ones); !math.IsInf(float64(got), 1) {
+				t.Fatalf("infinity at %d is lost: %v", i, got)
+			}
+			special[i] = 0
+		}
+	})
+}
+
+func TestDotInt8(t *testing.T) {
+	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
+		r := newRand(t)
+		check := func(a, b []int8) {
+			t.Helper()
+			var want int64
+			for i := range a {
+				want += int64(a[i]) * int64(b[i])
+			}
+			if got := im.DotInt8(a, b); got != want {
+				t.Fatalf("n=%d: got %d, want %d", len(a), got, want)
+			}
+		}
+		for _, n := range lengths() {
+			for i, a := range guarded[int8](t, n) {
+				b := guarded[int8](t, n)[1-i]
+				copy(a, someInt8(r, n))
+				copy(b, someInt8(r, n))
+				check(a, b)
+			}
+		}
+		base, other := someInt8(r, 700), someInt8(r, 700)
+		for offset := range 64 {
+			for _, n := range []int{0, 1, 17, 130, 600} {
+				check(base[offset:][:n], other[63-offset:][:n])
+			}
+		}
+		// Every extreme against every other, at the longest exact length and past it.
+		for _, x := range []int8{-128, -127, -1, 0, 1, 127} {
+			for _, y := range []int8{-128, -1, 127} {
+				for _, n := range []int{maxInt8K, dotInt8Chunk - 1, 3*dotInt8Chunk + 77} {
+					a, b := make([]int8, n), make([]int8, n)
+					for i := range a {
+						a[i], b[i] = x, y
+					}
+					if got, want := im.DotInt8(a, b), int64(n)*int64(x)*int64(y); got != want {
+						t.Fatalf("%d times %d·%d: got %d, want %d", n, x, y, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestDotBinary(t *testing.T) {
+	eachImpl(t, dtype.Binary, func(t *testing.T, im *Impl) {
+		r := newRand(t)
+		check := func(a, b []uint64, n int) {
+			t.Helper()
+			want := 0
+			for i := range n {
+				if a[i/64]>>(i%64)&1 == b[i/64]>>(i%64)&1 {
+					want++
+				} else {
+					want--
+				}
+			}
+			if got := im.DotBinary(a, b, n); got != want {
+				t.Fatalf("n=%d: got %d, want %d", n, got, want)
+			}
+		}
+		var ns []int
+		for _, n := range lengths() {
+			ns = append(ns, n, 64*n)
+		}
+		for _, n := range ns {
+			words := (n + 63) / 64
+			for i, a := range guarded[uint64](t, words) {
+				b := guarded[uint64](t, words)[1-i]
+				copy(a, someBits(r, words)) // the bits past n are set at random
+				copy(b, someBits(r, words))
+				check(a, b, n)
+			}
+		}
+		bytes, other := Aligned(8*200), Aligned(8*200)
+		for i := range bytes {
+			bytes[i], other[i] = byte(r.Uint32()), byte(r.Uint32())
+		}
+		for offset := range 64 {
+			check(view[uint64](bytes[offset:]), view[uint64](other[63-offset:]), 64*100+offset)
+		}
+	})
+}
+
+func TestDotPanics(t *testing.T) {
+	im, err := Lookup(dtype.Float32, "generic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := Lookup(dtype.Binary, "generic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(){
+		"lengths": func() { im.DotFloat32(make([]float32, 3), make([]float32, 4)) },
+		"dtype":   func() { im.DotInt8(make([]int8, 3), make([]int8, 3)) },
+		"words":   func() { bin.DotBinary(make([]uint64, 1), make([]uint64, 2), 65) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			f()
+		})
+	}
+}
+
+func FuzzDot(f *testing.F) {
+	f.Add([]byte{0x80, 0x80, 1, 2, 3, 255})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		half := len(data) / 2
+		a, b := view[int8](data[:half]), view[int8](data[half:2*half])
+		words := half / 8
+		x, y := view[uint64](data[:8*words]), view[uint64](data[half:half+8*words])
+		var want int64
+		for i := range a {
+			want += int64(a[i]) * int64(b[i])
+		}
+		differ := 0
+		for i := range x {
+			differ += bits.OnesCount64(x[i] ^ y[i])
+		}
+		for _, im := range Table() {
+			if !im.Available() {
+				continue
+			}
+			switch im.DType() {
+			case dtype.Int8:
+				if got := im.DotInt8(a, b); got != want {
+					t.Errorf("%v: got %d, want %d", im, got, want)
+				}
+			case dtype.Binary:
+				if got := im.DotBinary(x, y, 64*words); got != 64*words-2*differ {
+					t.Errorf("%v: got %d, want %d", im, got, 64*words-2*differ)
+				}
+			}
+		}
+	})
+}

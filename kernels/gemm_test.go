@@ -1,0 +1,100 @@
+package kernels
+
+import (
+	"math"
+	"testing"
+
+	"macroscope/dtype"
+)
+
+func TestGemm(t *testing.T) {
+	shapes := [][3]int{{1, 1, 1}, {1, 10, 2048}, {3, 33, 5}, {8, 32, 64}, {9, 31, 191}, {64, 64, 192}, {65, 40, 193}, {130, 70, 700}, {7, 5, 1537}}
+	for _, d := range dtype.All {
+		t.Run(d.String(), func(t *testing.T) {
+			eachImpl(t, d, func(t *testing.T, im *Impl) {
+				r := newRand(t)
+				var ctx Context
+				for _, s := range shapes {
+					m, n, k := s[0], s[1], s[2]
+					switch d {
+					case dtype.Float32:
+						a, b, c := guarded[float32](t, m*k)[0], someFloat32(r, n*k), guarded[float32](t, m*n)[0]
+						copy(a, someFloat32(r, m*k))
+						g, err := im.NewGemmFloat32(b, n, k)
+						if err != nil {
+							t.Fatal(err)
+						}
+						g.Float32(&ctx, c, a, m)
+						for i := range c {
+							var want, abs float64
+							for p := range k {
+								x := float64(a[i/n*k+p]) * float64(b[i%n*k+p])
+								want += x
+								abs += math.Abs(x)
+							}
+							if !closeEnough(c[i], want, abs, k) {
+								t.Fatalf("%v: c[%d][%d] = %v, want %v", s, i/n, i%n, c[i], want)
+							}
+						}
+					case dtype.Int8:
+						a, b, c := guarded[int8](t, m*k)[0], someInt8(r, n*k), guarded[int32](t, m*n)[0]
+						copy(a, someInt8(r, m*k))
+						g, err := im.NewGemmInt8(b, n, k)
+						if err != nil {
+							t.Fatal(err)
+						}
+						g.Int8(&ctx, c, a, m)
+						for i := range c {
+							var want int32
+							for p := range k {
+								want += int32(a[i/n*k+p]) * int32(b[i%n*k+p])
+							}
+							if c[i] != want {
+								t.Fatalf("%v: c[%d][%d] = %d, want %d", s, i/n, i%n, c[i], want)
+							}
+						}
+					default:
+						row := (k + 63) / 64
+						a, b, c := guarded[uint64](t, m*row)[0], clearPadding(someBits(r, n*row), row, k), guarded[int32](t, m*n)[0]
+						copy(a, clearPadding(someBits(r, m*row), row, k))
+						g, err := im.NewGemmBinary(b, n, k)
+						if err != nil {
+							t.Fatal(err)
+						}
+						g.Binary(&ctx, c, a, m)
+						ref, _ := Lookup(d, "generic")
+						for i := range c {
+							if want := ref.DotBinary(a[i/n*row:][:row], b[i%n*row:][:row], k); int(c[i]) != want {
+								t.Fatalf("%v: c[%d][%d] = %d, want %d", s, i/n, i%n, c[i], want)
+							}
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func clearPadding(w []uint64, row, k int) []uint64 {
+	for i := row - 1; i < len(w) && k%64 != 0; i += row {
+		w[i] &= 1<<(k%64) - 1
+	}
+	return w
+}
+
+func TestGemmRefuses(t *testing.T) {
+	im, _ := Lookup(dtype.Int8, "generic")
+	if _, err := im.NewGemmInt8(make([]int8, 131072), 1, 131072); err == nil {
+		t.Error("a sum longer than int32 holds was accepted")
+	}
+	if _, err := im.NewGemmInt8(make([]int8, 5), 2, 3); err == nil {
+		t.Error("a short b was accepted")
+	}
+	if _, err := im.NewGemmFloat32(nil, 2, 3); err == nil {
+		t.Error("another dtype was accepted")
+	}
+	bin, _ := Lookup(dtype.Binary, "generic")
+	if _, err := bin.NewGemmBinary([]uint64{1 << 63}, 1, 63); err == nil {
+		t.Error("a set padding bit was accepted")
+	}
+}
