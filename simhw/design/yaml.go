@@ -1,0 +1,330 @@
+package design
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Limits on a design file. The YAML parser's time grows with the square of
+// size and depth, so a hostile file is refused before it is parsed.
+const (
+	maxFile  = 32 << 10
+	maxDepth = 16
+)
+
+// Parse reads a design in YAML. file is for messages, which have the form
+// "file:line: key "value": what was expected". Every entry is a value, or a
+// mapping {value: ..., source: ...}:
+//
+//	clock_mhz: {value: 700, source: "Jouppi et al., ISCA 2017"}
+//
+// Unknown and repeated keys, anchors, aliases, tags and further documents are
+// errors.
+func Parse(file string, r io.Reader) (Design, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return Design{}, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(data) > maxFile {
+		return Design{}, fmt.Errorf("%s: more than %d bytes", file, maxFile)
+	}
+	if line := tooDeep(data); line > 0 {
+		return Design{}, fmt.Errorf("%s:%d: nested more than %d deep", file, line, maxDepth)
+	}
+	p := fileParser{file: file, lines: map[string]int{}, sources: map[string]string{}}
+	body, err := p.body(data)
+	if err != nil {
+		return Design{}, err
+	}
+	if err := p.mapping(body, "", 0); err != nil {
+		return Design{}, err
+	}
+	return p.finish()
+}
+
+// fileParser collects one file's entries.
+type fileParser struct {
+	file    string
+	spec    Spec
+	lines   map[string]int
+	sources map[string]string
+}
+
+func (p *fileParser) errorf(line int, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", p.file, line, fmt.Sprintf(format, args...))
+}
+
+// body parses the YAML text and returns its one document.
+func (p *fileParser) body(data []byte) (node ast.Node, err error) {
+	// A fault in the YAML library on a hostile file must be an error too.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: not readable as YAML: %v", p.file, r)
+		}
+	}()
+	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		var ye yaml.Error
+		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
+			return nil, p.errorf(ye.GetToken().Position.Line, "%s", ye.GetMessage())
+		}
+		return nil, fmt.Errorf("%s: not readable as YAML", p.file)
+	}
+	var docs []ast.Node
+	for _, d := range f.Docs {
+		if d.Body != nil {
+			docs = append(docs, d.Body)
+		}
+	}
+	switch len(docs) {
+	case 0:
+		return nil, p.errorf(1, "empty: want a design, with keys %s", strings.Join(childKeys(""), ", "))
+	case 1:
+		return docs[0], nil
+	}
+	return nil, p.errorf(lineOf(docs[1]), "a second document: want one design a file")
+}
+
+// tooDeep returns the line where brackets, or sequence dashes on one line,
+// nest deeper than maxDepth, or 0.
+func tooDeep(data []byte) int {
+	depth, line, dashes := 0, 1, 0
+	for _, c := range data {
+		switch c {
+		case '\n':
+			line++
+			dashes = 0
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth = max(depth-1, 0)
+		case '-', '?':
+			dashes++
+		}
+		if depth > maxDepth || dashes > 200 {
+			return line
+		}
+	}
+	return 0
+}
+
+func lineOf(n ast.Node) int {
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		return t.Position.Line
+	}
+	return 1
+}
+
+func (p *fileParser) mapping(n ast.Node, parent string, line int) error {
+	var entries []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		entries = m.Values
+	case *ast.MappingValueNode:
+		entries = []*ast.MappingValueNode{m}
+	default:
+		where := parent
+		if where == "" {
+			where, line = "the file", lineOf(n)
+		}
+		return p.errorf(line, "%s is %s: want keys %s", where, describe(n), strings.Join(childKeys(parent), ", "))
+	}
+	for _, e := range entries {
+		if err := p.entry(e, parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *fileParser) entry(e *ast.MappingValueNode, parent string) error {
+	line := lineOf(e.Key)
+	name, ok := e.Key.(*ast.StringNode)
+	if !ok {
+		return p.errorf(line, "key is %s: want %s", describe(e.Key), strings.Join(childKeys(parent), ", "))
+	}
+	key := name.Value
+	if parent != "" {
+		key = parent + "." + name.Value
+	}
+	f, isParent := findField(key)
+	if f == nil && !isParent {
+		return p.errorf(line, "unknown key %q: did you mean %q?", key, joinKey(parent, nearest(name.Value, childKeys(parent))))
+	}
+	if first, again := p.lines[key]; again {
+		return p.errorf(line, "key %q again: first on line %d", key, first)
+	}
+	p.lines[key] = line
+	if isParent {
+		return p.mapping(e.Value, key, line)
+	}
+	value, err := p.withSource(e.Value, f, line)
+	if err != nil {
+		return err
+	}
+	text, err := p.scalar(value, key, line)
+	if err != nil {
+		return err
+	}
+	if err := f.set(&p.spec, text); err != nil {
+		return p.errorf(line, "%s %q: %v", key, text, err)
+	}
+	return nil
+}
+
+func joinKey(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
+
+// withSource takes {value: v, source: s} apart, notes the source and returns
+// the node of v; any other node is returned as it is.
+func (p *fileParser) withSource(n ast.Node, f *field, line int) (ast.Node, error) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		if v, single := n.(*ast.MappingValueNode); single {
+			m = &ast.MappingNode{Values: []*ast.MappingValueNode{v}}
+		} else {
+			return n, nil
+		}
+	}
+	var value ast.Node
+	seen := map[string]bool{}
+	for _, e := range m.Values {
+		k, ok := e.Key.(*ast.StringNode)
+		if !ok || k.Value != "value" && k.Value != "source" {
+			return nil, p.errorf(lineOf(e.Key), "%s: unknown key %q: want value and source", f.key, shorten(e.Key.String()))
+		}
+		if seen[k.Value] {
+			return nil, p.errorf(lineOf(e.Key), "%s: %s again", f.key, k.Value)
+		}
+		seen[k.Value] = true
+		if k.Value == "value" {
+			value = e.Value
+			continue
+		}
+		s, err := p.scalar(e.Value, f.key+": source", lineOf(e.Key))
+		if err != nil {
+			return nil, err
+		}
+		if strings.TrimSpace(s) == "" || len(s) > 1000 {
+			return nil, p.errorf(lineOf(e.Key), "%s: source: want text of at most 1000 bytes", f.key)
+		}
+		p.sources[f.key] = s
+	}
+	if value == nil {
+		return nil, p.errorf(line, "%s: no value: want {value: ..., source: ...}", f.key)
+	}
+	return value, nil
+}
+
+// scalar returns the text of a plain value; whether it is a number or a word
+// is the field's to judge.
+func (p *fileParser) scalar(n ast.Node, key string, line int) (string, error) {
+	switch v := n.(type) {
+	case *ast.StringNode:
+		return v.Value, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, nil
+	case *ast.LiteralNode:
+		if v.Value != nil {
+			return strings.TrimRight(v.Value.Value, "\n"), nil
+		}
+	}
+	if n == nil {
+		return "", p.errorf(line, "%s has no value", key)
+	}
+	return "", p.errorf(line, "%s is %s: want a plain value", key, describe(n))
+}
+
+func describe(n ast.Node) string {
+	switch n.(type) {
+	case nil:
+		return "nothing"
+	case *ast.NullNode:
+		return "empty"
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.AnchorNode:
+		return "an anchor"
+	case *ast.AliasNode, *ast.MergeKeyNode:
+		return "an alias"
+	case *ast.TagNode:
+		return "a tagged value"
+	}
+	return "a plain value"
+}
+
+func shorten(s string) string {
+	if len(s) > 40 {
+		return s[:40] + "..."
+	}
+	return s
+}
+
+// finish fills in defaults, checks the whole and builds the Design.
+func (p *fileParser) finish() (Design, error) {
+	s := &p.spec
+	_, formatsGiven := p.lines["array.macs_per_pe_per_cycle"]
+	for i := range schema {
+		f := &schema[i]
+		line, given := p.lines[f.key]
+		if given && !f.applies(s) {
+			return Design{}, p.errorf(line, "%s: applies to %s only", f.key, f.why)
+		}
+		if given {
+			continue
+		}
+		if f.required {
+			return Design{}, p.errorf(1, "%s is missing: want %s", f.key, f.doc)
+		}
+		if formatsGiven && strings.HasPrefix(f.key, "array.macs_per_pe_per_cycle.") {
+			continue // a format that is not listed cannot be computed
+		}
+		if f.fallback != "" && f.applies(s) {
+			if err := f.set(s, f.fallback); err != nil {
+				return Design{}, p.errorf(1, "%s %q: %v", f.key, f.fallback, err)
+			}
+		}
+	}
+	if err := s.check(); err != nil {
+		return Design{}, p.errorf(p.lineFor(err.key), "%s %s", err.key, err.msg)
+	}
+	d := Design{spec: *s}
+	for i := range schema {
+		f := &schema[i]
+		if t := f.text(s); t != "" && f.applies(s) {
+			d.values = append(d.values, Value{Key: f.key, Text: t, Source: p.sources[f.key], Line: p.lines[f.key]})
+		}
+	}
+	return d, nil
+}
+
+// lineFor finds the line of a key, or of its parent where it is a default.
+func (p *fileParser) lineFor(key string) int {
+	for key != "" {
+		if line, ok := p.lines[key]; ok {
+			return line
+		}
+		key, _, _ = cutLast(key)
+	}
+	return 1
+}
+
+func cutLast(key string) (before, after string, found bool) {
+	i := strings.LastIndexByte(key, '.')
+	if i < 0 {
+		return "", key, false
+	}
+	return key[:i], key[i+1:], true
+}

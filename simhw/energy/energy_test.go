@@ -1,0 +1,172 @@
+package energy
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"macroscope/dtype"
+)
+
+func near(a, b, rel float64) bool { return math.Abs(a-b) <= rel*math.Abs(b) }
+
+// The factors at 0.9 V relative to 45 nm, worked out from the coefficients
+// outside this program.
+func TestEnergyScaleAtNodes(t *testing.T) {
+	for nm, want := range map[float64]float64{65: 1.514, 45: 1, 32: 0.654, 20: 0.287, 16: 0.226, 14: 0.181, 10: 0.154, 7: 0.124} {
+		got, err := EnergyScale(45, 0.9, nm, 0.9)
+		if err != nil || math.Abs(got-want) > 0.0006 {
+			t.Errorf("%g nm: got %.4f, %v, want %.3f", nm, got, err, want)
+		}
+	}
+}
+
+func TestEnergyScaleBetweenNodes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		nm := rapid.Float64Range(MinNodeNM, 65).Draw(t, "nm")
+		v := rapid.Float64Range(0.7, 1.2).Draw(t, "v")
+		s, err := EnergyScale(45, 0.9, nm, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		finer, err := EnergyScale(45, 0.9, math.Max(MinNodeNM, nm*0.9), v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !(s > 0) || finer > s*(1+1e-12) {
+			t.Fatalf("%g nm, %g V: %g, finer %g", nm, v, s, finer)
+		}
+		higher, err := EnergyScale(45, 0.9, nm, v+0.05)
+		if err != nil || higher < s {
+			t.Fatalf("more voltage costs less: %g, then %g (%v)", s, higher, err)
+		}
+	})
+}
+
+func TestEnergyScaleRefuses(t *testing.T) {
+	for _, c := range []struct {
+		nm, v float64
+		want  string
+	}{
+		{5, 0.9, "5 nm: want 7 to 180"}, {250, 0.9, "250 nm"}, {math.NaN(), 0.9, "NaN nm"},
+		{45, 0.1, "0.1 V: want 0.4 to 1.8"}, {45, math.Inf(1), "+Inf V"}, {45, math.NaN(), "NaN V"},
+		{180, 0.7, "0.7 V at 180 nm: outside the scaling equation's fit"},
+		{65, 0.5, "0.5 V at 65 nm: outside"},
+	} {
+		_, err := EnergyScale(45, 0.9, c.nm, c.v)
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%g nm, %g V: got %v, want %q", c.nm, c.v, err, c.want)
+		}
+	}
+}
+
+func TestSRAMAccess(t *testing.T) {
+	for kib, want := range map[float64]float64{8: 10, 32: 20, 1024: 100, 16: 14.142, 2: 5} {
+		if got := SRAMAccessPJ(kib); !near(got, want, 1e-4) {
+			t.Errorf("%g KiB: %g pJ, want %g", kib, got, want)
+		}
+	}
+	for kib := 0.5; kib < 1<<16; kib *= 1.3 {
+		if SRAMAccessPJ(kib*1.3) <= SRAMAccessPJ(kib) {
+			t.Errorf("%g KiB costs no less than a larger one", kib)
+		}
+	}
+}
+
+var config45 = Config{NodeNM: 45, VoltageV: 0.9, Lanes: [3]int{1, 1, 8}, AccumulatorBits: [3]int{32, 32, 16},
+	IfmapKiB: 8, FilterKiB: 32, OfmapKiB: 1024, DRAMPJPerBit: 8}
+
+// 10 int8 products accumulated in 32 bits: 10·0.2 + 10·0.1 = 3 pJ. 64 bits of
+// each buffer: 10, 20 and 100 pJ. 5 DRAM bits: 40 pJ. At 45 nm a register bit
+// costs 0.009 pJ over the factor between 40 and 45 nm.
+func TestEnergyByHand(t *testing.T) {
+	p, err := NewPrices(config45)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := p.Energy(&Actions{DType: dtype.Int8, Products: 10, Accumulates: 10, RegisterBits: 100, IfmapBits: 64, FilterBits: 64, OfmapBits: 64, DRAMBits: 5})
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{{"mac", b.MACPJ, 3}, {"ifmap", b.IfmapSRAMPJ, 10}, {"filter", b.FilterSRAMPJ, 20}, {"ofmap", b.OfmapSRAMPJ, 100}, {"dram", b.DRAMPJ, 40}} {
+		if !near(c.got, c.want, 1e-9) {
+			t.Errorf("%s: %g pJ, want %g", c.name, c.got, c.want)
+		}
+	}
+	if b.RegisterPJ < 0.9 || b.RegisterPJ > 1.2 {
+		t.Errorf("100 register bits: %g pJ, want a little over 0.9", b.RegisterPJ)
+	}
+	if sum := b.TotalPJ(); !near(sum, 173+b.RegisterPJ, 1e-9) {
+		t.Errorf("total %g", sum)
+	}
+	// Eight binary products in one PE: 8 XNORs, 7 full adders, one 16-bit
+	// accumulation: 8·1.25 + 7·3.75 + 50 fJ.
+	one := p.Energy(&Actions{DType: dtype.Binary, Products: 8, TreeAdds: 7, Accumulates: 1})
+	if !near(one.MACPJ, 0.08625, 1e-9) {
+		t.Errorf("binary: %g pJ, want 0.08625", one.MACPJ)
+	}
+	if f := p.Energy(&Actions{DType: dtype.Float32, Products: 1, Accumulates: 1}); !near(f.MACPJ, 4.6, 1e-9) {
+		t.Errorf("float32: %g pJ, want 4.6", f.MACPJ)
+	}
+}
+
+func TestPricesAreAllPositive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := config45
+		c.NodeNM = rapid.Float64Range(7, 65).Draw(t, "nm")
+		c.VoltageV = rapid.Float64Range(0.7, 1.1).Draw(t, "v")
+		c.IfmapKiB = rapid.Float64Range(1, 1<<16).Draw(t, "kib")
+		p, err := NewPrices(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []float64{p.Product[0], p.Product[1], p.Product[2], p.TreeAdd[0], p.TreeAdd[1], p.TreeAdd[2],
+			p.Accumulate[0], p.Accumulate[1], p.Accumulate[2], p.RegisterBit, p.IfmapBit, p.FilterBit, p.OfmapBit} {
+			if !(v > 0) || math.IsInf(v, 0) {
+				t.Fatalf("price %g in %+v", v, p)
+			}
+		}
+	})
+	c := config45
+	c.OfmapKiB = 0
+	if _, err := NewPrices(c); err == nil {
+		t.Error("a buffer without capacity got a price")
+	}
+	c = config45
+	c.DRAMPJPerBit = 0
+	if p, _ := NewPrices(c); p.HasDRAM() {
+		t.Error("DRAM has a price that nobody gave")
+	}
+}
+
+func TestArea(t *testing.T) {
+	c := config45
+	c.Lanes = [3]int{0, 1, 0}
+	// 282 + 137 µm² of units and 48 register bits; 1064 KiB of cells at
+	// 600·0.045² = 1.215 µm².
+	a := AreaOf(c, 2, 48)
+	r, _ := AreaScale(40, 45)
+	if want := 2 * (419 + 48*5.98*r); !a.PEsKnown || !near(a.PEsUM2, want, 1e-9) {
+		t.Errorf("PEs: %g µm², want %g", a.PEsUM2, want)
+	}
+	if want := 1064 * 1024 * 8 * 1.215; !a.SRAMKnown || !near(a.SRAMUM2, want, 1e-9) {
+		t.Errorf("SRAM: %g µm², want %g", a.SRAMUM2, want)
+	}
+	c.NodeNM = 130
+	if a := AreaOf(c, 2, 48); a.PEsKnown {
+		t.Error("130 nm has no area factor, yet the PEs have an area")
+	}
+	if s, ok := AreaScale(45, 32); !ok || !near(s, 0.46, 1e-9) {
+		t.Errorf("45 to 32 nm: %g, %v", s, ok)
+	}
+}
+
+func TestTableNamesSources(t *testing.T) {
+	for _, c := range Table() {
+		if c.Source == "" || c.Unit == "" || !(c.Value > 0) {
+			t.Errorf("%+v", c)
+		}
+	}
+}
