@@ -1,0 +1,163 @@
+package graph
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/workload"
+)
+
+// Workload gives the network's layers for one image as an accelerator computes
+// them in format d, batch norm folded:
+//
+//   - convolutions and dense layers; in Binary those with ±1 weights on ±1 inputs
+//     are binary and all others int8, and there must be one of the former;
+//   - pooling, addition, softmax, and batch norm and affine layers that neither
+//     fold nor become a threshold, by their number of outputs.
+//
+// ReLU, sign, flattening, and batch norm on the way to a sign happen where a
+// layer's output is written back and are not layers; nor is an affine on the
+// input, which belongs to the preparation of the image. The network's own output
+// is 32 bits wide, in Binary one that goes through a sign 1 bit, any other as wide
+// as its reader's operands.
+func (g *Graph) Workload(d dtype.DType) (workload.Workload, error) {
+	g = FoldBatchNorm(g)
+	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}}
+	for _, n := range g.Nodes {
+		p.giver[n.Out] = n
+		for _, v := range n.In {
+			p.readers[v] = append(p.readers[v], n)
+		}
+	}
+	w := workload.Workload{Name: g.Name}
+	binary := false
+	for _, n := range g.Nodes {
+		l, ok := p.layer(n)
+		if !ok {
+			continue
+		}
+		if err := l.Validate(); err != nil {
+			return workload.Workload{}, fmt.Errorf("graph %q: node %q (%s): %w", g.Name, n.Name, n.Op.Kind(), err)
+		}
+		binary = binary || l.Kind != workload.Other && l.DType == dtype.Binary
+		w.Layers = append(w.Layers, l)
+	}
+	if d == dtype.Binary && !binary {
+		return workload.Workload{}, fmt.Errorf("graph %q: no layer has ±1 weights and ±1 inputs: want a network trained as binary", g.Name)
+	}
+	return w, nil
+}
+
+type pricer struct {
+	g       *Graph
+	giver   map[*Value]*Node
+	readers map[*Value][]*Node
+	d       dtype.DType
+	widths  map[*Value]int // those known, so that networks of many paths stay cheap
+}
+
+// layer is n's part of the workload; false where it has none.
+func (p *pricer) layer(n *Node) (workload.Layer, bool) {
+	l := workload.Layer{Name: n.Name, Kind: workload.Other, DType: p.dtype(n)}
+	switch op := n.Op.(type) {
+	case *Conv2D:
+		in := n.In[0].Shape
+		l.Kind, l.Batch = workload.Conv, 1
+		l.C, l.H, l.W, l.OutC = in[0], in[1], in[2], op.OutC
+		l.KH, l.KW, l.StrideH, l.StrideW = op.KH, op.KW, op.StrideH, op.StrideW
+		l.DilationH, l.DilationW, l.Groups = op.DilationH, op.DilationW, op.Groups
+		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = op.PadTop, op.PadLeft, op.PadBottom, op.PadRight
+	case *Dense:
+		l.Kind, l.M, l.N, l.K = workload.Gemm, 1, int64(op.Out), int64(op.In)
+	case *ReLU, *Sign, *Flatten:
+		return l, false
+	case *BatchNorm:
+		if p.onlyToSign(n.Out) {
+			return l, false
+		}
+	case *Affine:
+		if n.In[0] == p.g.Input {
+			return l, false
+		}
+	}
+	if l.Kind == workload.Other {
+		l.Op, l.Elements = n.Op.Kind(), int64(n.Out.Shape.Size())
+	}
+	if bits := p.width(n.Out); bits != l.DType.Bits() {
+		l.OutBits = bits
+	}
+	return l, true
+}
+
+// dtype is the format of n's operands.
+func (p *pricer) dtype(n *Node) dtype.DType {
+	if p.d != dtype.Binary {
+		return p.d
+	}
+	switch op := n.Op.(type) {
+	case *Conv2D:
+		if op.Binary && p.bipolar(n.In[0]) {
+			return dtype.Binary
+		}
+	case *Dense:
+		if op.Binary && p.bipolar(n.In[0]) {
+			return dtype.Binary
+		}
+	default:
+		// Pooling before a sign is as well done after it, on bits.
+		if p.bipolar(n.In[0]) || p.width(n.Out) == 1 {
+			return dtype.Binary
+		}
+	}
+	return dtype.Int8
+}
+
+// bipolar reports whether v is ±1: a Sign's output, also pooled or flattened.
+func (p *pricer) bipolar(v *Value) bool {
+	for n := p.giver[v]; n != nil; n = p.giver[n.In[0]] {
+		switch n.Op.(type) {
+		case *Sign:
+			return true
+		case *MaxPool, *Flatten:
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// onlyToSign reports whether v is read by Sign nodes and nothing else.
+func (p *pricer) onlyToSign(v *Value) bool {
+	for _, n := range p.readers[v] {
+		if _, ok := n.Op.(*Sign); !ok {
+			return false
+		}
+	}
+	return v != p.g.Output && len(p.readers[v]) > 0
+}
+
+// width is the bits that an element of v has when it is written: 32 for the
+// network's output in whatever form it leaves, else what its widest reader needs.
+func (p *pricer) width(v *Value) int {
+	if v == p.g.Output {
+		return 32
+	}
+	if bits := p.widths[v]; bits > 0 {
+		return bits
+	}
+	bits := 1
+	for _, n := range p.readers[v] {
+		switch n.Op.(type) {
+		case *Conv2D, *Dense, *Add, *GlobalAveragePool:
+			bits = max(bits, p.dtype(n).Bits())
+		case *Sign:
+			if p.d != dtype.Binary {
+				bits = max(bits, p.width(n.Out))
+			}
+		default:
+			bits = max(bits, p.width(n.Out))
+		}
+	}
+	p.widths[v] = bits
+	return bits
+}
