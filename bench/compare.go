@@ -285,7 +285,7 @@ func (in *inputs) baseColumn(name string) (int, error) {
 	}
 	i, ok := in.columns.index[name]
 	if !ok {
-		return 0, fmt.Errorf("base %q: want %s", name, strings.Join(in.columns.names, ", "))
+		return 0, optionErrorf("base %q: want %s", name, strings.Join(in.columns.names, ", "))
 	}
 	return i, nil
 }
@@ -299,6 +299,15 @@ func (in *inputs) columnOrder(base int) []int {
 		}
 	}
 	return order
+}
+
+// OptionError is an error in CompareOptions rather than in the files.
+type OptionError struct{ msg string }
+
+func (e *OptionError) Error() string { return e.msg }
+
+func optionErrorf(format string, args ...any) error {
+	return &OptionError{fmt.Sprintf(format, args...)}
 }
 
 var errNothingLeft = errors.New("the filter leaves no benchmark result")

@@ -71,7 +71,7 @@ func readInputs(paths []string, opt CompareOptions) (*inputs, error) {
 	}
 	filter, err := benchproc.NewFilter(query)
 	if err != nil {
-		return nil, fmt.Errorf("filter: %w", oneLine(err))
+		return nil, optionErrorf("filter %q: %v", query, oneLine(err))
 	}
 	in := &inputs{by: opt.By, values: map[cellKey][]float64{}, unitIn: map[string][]string{}}
 	if in.by == "" {
@@ -147,7 +147,7 @@ func (in *inputs) dropNonFinite(res *benchfmt.Result) {
 // sort puts every value into its cell.
 func (in *inputs) sort(records []record) error {
 	if !nameKey.MatchString(in.by) {
-		return fmt.Errorf("by %q: want %s or a key of the benchmarks' names such as impl", in.by, ByMachine)
+		return optionErrorf("by %q: want %s or a key of the benchmarks' names such as impl", in.by, ByMachine)
 	}
 	colExpr := "/" + in.by
 	if in.by == ByMachine {
@@ -202,7 +202,7 @@ func (in *inputs) sort(records []record) error {
 		}
 	}
 	if len(in.columns.names) == 0 {
-		return fmt.Errorf("by %q: no benchmark name has /%s=", in.by, in.by)
+		return optionErrorf("by %q: no benchmark name has /%s=", in.by, in.by)
 	}
 	in.noteMixed(unlike)
 	return nil

@@ -101,7 +101,7 @@ func TestCompareErrors(t *testing.T) {
 		{"empty", []string{a, write("empty.txt", "")}, CompareOptions{}, "empty.txt: no benchmark result"},
 		{"no results", []string{a, write("log.txt", "PASS\nok x 1s\n")}, CompareOptions{}, "log.txt: no benchmark result"},
 		{"unit differs", []string{a, other}, CompareOptions{}, "no benchmark and unit in common"},
-		{"filter syntax", []string{a}, CompareOptions{Filter: "("}, "filter: "},
+		{"filter syntax", []string{a}, CompareOptions{Filter: "("}, `filter "(": `},
 		{"filter leaves nothing", []string{a}, CompareOptions{Filter: "/impl:avx2"}, "filter leaves no"},
 		{"by unknown key", []string{a}, CompareOptions{By: "colour"}, "no benchmark name has /colour="},
 		{"by nonsense", []string{a}, CompareOptions{By: "a,b"}, `by "a,b": want machine`},

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write what scripts compare with anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"macroscope": main})
+}
+
+// TestScripts runs every testdata/script/*.txtar: commands, files and what must
+// come out. New verbs add scripts named after them.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(e *testscript.Env) error {
+			// The race detector sleeps a second before each exit otherwise.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exitcode": cmdExitCode,
+		},
+	})
+}
+
+// cmdExitCode runs a program and checks its exit code and that it complained in
+// a single line:
+//
+//	exitcode 2 macroscope nonsense
+func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode CODE PROGRAM [ARGUMENT...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = "signal"
+		var exit interface{ ExitCode() int }
+		if errors.As(err, &exit) {
+			code = string(rune('0' + exit.ExitCode()))
+		}
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+	if text := strings.TrimSuffix(ts.ReadFile("stderr"), "\n"); strings.Contains(text, "\n") && code != "0" {
+		ts.Fatalf("more than one line on stderr")
+	}
+}
+
+func TestRunWithCancelledContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("interrupt signal received"))
+	dir := t.TempDir()
+	var stdout, stderr strings.Builder
+	if code := run(ctx, &stdout, &stderr, []string{"data", dir}); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if got := stderr.String(); !strings.HasPrefix(got, "macroscope: ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("stderr %q, want one line", got)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("folder holds %v (%v), want nothing", entries, err)
+	}
+}
+
+func TestReportIsOneLine(t *testing.T) {
+	tests := []struct {
+		err  error
+		code int
+		want string
+	}{
+		{nil, 0, ""},
+		{errors.New("a:\n\tb"), 1, "macroscope: a: b\n"},
+		{usageError{errors.New("no")}, 2, "macroscope: no\n"},
+	}
+	for _, tt := range tests {
+		var b strings.Builder
+		if code := report(&b, tt.err); code != tt.code || b.String() != tt.want {
+			t.Errorf("%v: code %d, %q; want %d, %q", tt.err, code, b.String(), tt.code, tt.want)
+		}
+	}
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	var b strings.Builder
+	(&env{stderr: &b}).warn(make([]string, 1000)...)
+	if n := strings.Count(b.String(), "\n"); n != maxWarnings+1 {
+		t.Errorf("%d lines, want %d and one that counts the rest", n, maxWarnings)
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	if got, want := progressLine(5, 20, "round 1 of 10", 79), "[=====               ]  25% round 1 of 10"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, width := range []int{-1, 0, 1, 10, 30} {
+		for _, done := range []int{-1, 0, 7, 20, 21} {
+			got := progressLine(done, 20, "µµµµµµµµµµµµµ", width)
+			if n := utf8.RuneCountInString(got); n > max(width, 0) {
+				t.Errorf("width %d, done %d: %d columns: %q", width, done, n, got)
+			}
+		}
+	}
+}
+
+func TestProgressIsSilentOffATerminal(t *testing.T) {
+	var b strings.Builder
+	p := (&env{stderr: &b}).progress()
+	p.set(1, 2, "x")
+	p.done()
+	if b.Len() != 0 {
+		t.Errorf("wrote %q to something that is no terminal", b.String())
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"macroscope/bench"
+)
+
+// cli lists the verbs in the order in which --help shows them.
+//
+// To add a verb, write a file named after it with one struct that has kong's
+// tags for flags and arguments and a method
+//
+//	func (c *fooCmd) Run(e *env) error
+//
+// and add a line here. Run does little itself: it hands its flags to a package
+// that does the work and writes what comes back. Its errors are printed as one
+// line and end the program with code 1; wrap them in usageError for code 2 when
+// the command line is at fault. Loops look at e.ctx; files are written through
+// internal/atomicfile; progress goes through e.progress.
+type cli struct {
+	Compare compareCmd `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`
+	Data    dataCmd    `cmd:"" help:"Fetch the CIFAR-10 data set."`
+	Version versionCmd `cmd:"" help:"Print the program's version."`
+}
+
+// env is what a verb may use of the world.
+type env struct {
+	ctx    context.Context // ends on Ctrl-C and SIGTERM
+	stdout io.Writer
+	stderr io.Writer
+}
+
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError marks errors that a different command line would avoid.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run is the program: it executes the verb that args name and returns the exit
+// code.
+func run(ctx context.Context, stdout, stderr io.Writer, args []string) (code int) {
+	// Kong ends the program after printing help; here that only ends run.
+	type exit int
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exit)
+			if !ok {
+				panic(r)
+			}
+			code = int(e)
+		}
+	}()
+	parser, err := kong.New(&cli{},
+		kong.Name("macroscope"),
+		kong.Description("What a multiply-accumulate costs: measured on this CPU, simulated on accelerators, in float32, int8 and 1 bit."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(stderr, usageError{err})
+	}
+	return report(stderr, parsed.Run(&env{ctx, stdout, stderr}))
+}
+
+// report prints err as one line and gives the exit code that it means.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	fmt.Fprintf(stderr, "macroscope: %s\n", line)
+	var usage usageError
+	var option *bench.OptionError
+	if errors.As(err, &usage) || errors.As(err, &option) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// maxWarnings is how many lines of one kind are worth reading.
+const maxWarnings = 20
+
+// warn prints warnings, one line each.
+func (e *env) warn(warnings ...string) {
+	for i, w := range warnings {
+		if i == maxWarnings {
+			fmt.Fprintf(e.stderr, "macroscope: warning: and %d more\n", len(warnings)-i)
+			return
+		}
+		fmt.Fprintf(e.stderr, "macroscope: warning: %s\n", w)
+	}
+}
+
+// terminalWidth is the width of the terminal that w is, 0 if it is none.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
