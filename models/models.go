@@ -19,6 +19,8 @@ var (
 	cifar10cnnFloat32 []byte
 	//go:embed cifar10cnn-binary.onnx
 	cifar10cnnBinary []byte
+	//go:embed cifar10-sample.bin
+	cifar10Sample []byte
 )
 
 // files has each network's ONNX files by the format that they were trained in.
@@ -55,3 +57,9 @@ func Load(name string, d dtype.DType) (*graph.Graph, error) {
 	}
 	return onnx.Read(data, fmt.Sprintf("model %s (%s)", name, d))
 }
+
+// Sample is 1,000 CIFAR-10 test images in the data set's binary format, which
+// package cifar10 reads: the first 100 of each class, in the order of
+// test_batch.bin. Its first 100 are the first 100 test images. The bytes must not
+// be changed.
+func Sample() []byte { return cifar10Sample }
