@@ -1,0 +1,135 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+)
+
+// form is how a value lies in memory.
+type form struct {
+	dtype dtype.DType
+	xor   uint8 // int8: what its bytes are xored with
+	flat  bool  // without a halo, as a dense layer reads it
+}
+
+// buffer is the place of one value in one form.
+type buffer struct {
+	value *graph.Value
+	form  form
+	img   kernels.Image
+	scale float32 // int8: of the value
+	pad   float32 // what the halo stands for
+	off   int     // in the arena
+}
+
+// bytes is the buffer's part of an arena.
+func (b *buffer) bytes(s *state) []byte { return s.mem[b.off : b.off+b.img.Bytes()] }
+
+func floats(b []byte) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+func ints(b []byte) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+// imageOf lays out a value without a halo: [C H W] as H×W pixels, [F] as one.
+func imageOf(v *graph.Value, d dtype.DType) kernels.Image {
+	if len(v.Shape) == 3 {
+		return kernels.Image{DType: d, H: v.Shape[1], W: v.Shape[2], C: v.Shape[0]}
+	}
+	return kernels.Image{DType: d, H: 1, W: 1, C: v.Shape[0]}
+}
+
+// grow widens the halo to hold a reader's padding, which must agree with the
+// other readers' on what it stands for.
+func (b *buffer) grow(top, left, bottom, right int, pad float32) error {
+	if top == 0 && left == 0 && bottom == 0 && right == 0 {
+		return nil
+	}
+	had := b.img.Top+b.img.Left+b.img.Bottom+b.img.Right > 0
+	if had && pad != b.pad {
+		return fmt.Errorf("value %q: one reader pads with %v, another with %v: want one padding value", b.value.Name, b.pad, pad)
+	}
+	b.pad = pad
+	b.img.Top, b.img.Left = max(b.img.Top, top), max(b.img.Left, left)
+	b.img.Bottom, b.img.Right = max(b.img.Bottom, bottom), max(b.img.Right, right)
+	return nil
+}
+
+// checkPad says whether the form can carry the padding value.
+func (b *buffer) checkPad() error {
+	ok := true
+	switch b.form.dtype {
+	case dtype.Int8:
+		ok = b.pad == 0
+	case dtype.Binary:
+		ok = b.pad == -1 || b.pad == 1 || b.pad == 0 && b.img.Top+b.img.Left+b.img.Bottom+b.img.Right == 0
+	default:
+		ok = b.pad == b.pad && !math.IsInf(float64(b.pad), 0)
+	}
+	if !ok {
+		return fmt.Errorf("value %q: padding with %v cannot be carried as %v", b.value.Name, b.pad, b.form.dtype)
+	}
+	return nil
+}
+
+// fill sets the whole buffer to its padding: the halo stays so for ever, since
+// steps write pixels only.
+func (b *buffer) fill(s *state) {
+	mem := b.bytes(s)
+	switch b.form.dtype {
+	case dtype.Float32:
+		f := floats(mem)
+		for i := range f {
+			f[i] = b.pad
+		}
+	case dtype.Int8:
+		for i := range mem {
+			mem[i] = b.form.xor
+		}
+	case dtype.Binary:
+		clear(mem)
+		if b.pad > 0 { // +1 is a set bit; the bits past the last channel stay 0
+			px := b.img.PixelBytes()
+			for i := range mem {
+				for bit := range 8 {
+					if i%px*8+bit < b.img.C {
+						mem[i] |= 1 << bit
+					}
+				}
+			}
+		}
+	}
+}
+
+// get reads element (y, x, c) as a float32, whatever the form.
+func (b *buffer) get(mem []byte, y, x, c int) float32 {
+	px := mem[b.img.Offset(y, x):]
+	switch b.form.dtype {
+	case dtype.Float32:
+		return floats(px[4*c:][:4])[0]
+	case dtype.Int8:
+		return float32(int8(px[c]^b.form.xor)) * b.scale
+	default:
+		return float32(int(px[c/8]>>(c%8)&1)*2 - 1)
+	}
+}
+
+// eachPixel calls f with the byte offset of every pixel's place in a and in b,
+// which have one extent.
+func eachPixel(a, b *buffer, f func(a, b int)) {
+	for y := range a.img.H {
+		p, q := a.img.Offset(y, 0), b.img.Offset(y, 0)
+		for range a.img.W {
+			f(p, q)
+			p += a.img.PixelBytes()
+			q += b.img.PixelBytes()
+		}
+	}
+}

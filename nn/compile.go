@@ -1,0 +1,234 @@
+package nn
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+)
+
+// group is the nodes that become one step: a layer with what its kernel's
+// epilogue does as well, or a single op.
+type group struct {
+	node   *graph.Node
+	fused  []*graph.Node
+	relu   bool
+	pool   bool       // 2×2, stride 2
+	norms  []graph.Op // batch norms and affines between integer sums and a sign
+	sign   bool
+	out    *graph.Value
+	inputs []*buffer
+}
+
+type bufferKey struct {
+	value *graph.Value
+	form  form
+}
+
+type compiler struct {
+	g       *graph.Graph
+	choice  *kernels.Choice
+	plan    *Plan
+	readers map[*graph.Value][]*graph.Node
+	giver   map[*graph.Value]*graph.Node
+	groups  []*group
+	wanted  map[bufferKey]*buffer
+	forms   map[*graph.Value][]*buffer // of each value, in the order asked for
+}
+
+func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
+	c := &compiler{
+		g: g, choice: choice,
+		plan:    &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
+		readers: map[*graph.Value][]*graph.Node{}, giver: map[*graph.Value]*graph.Node{},
+		wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
+	}
+	for _, n := range g.Nodes {
+		c.giver[n.Out] = n
+		for _, v := range n.In {
+			c.readers[v] = append(c.readers[v], n)
+		}
+	}
+	return c
+}
+
+// compile groups the nodes, asks each group for the forms it reads, lays the
+// buffers out and then emits the steps, in that order: a convolution can be
+// prepared only when its input's and output's halos are known.
+func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
+	input, norms := c.inputChain()
+	taken := map[*graph.Node]bool{}
+	for _, n := range norms {
+		taken[n] = true
+	}
+	for _, n := range c.g.Nodes {
+		if taken[n] || c.alias(n) {
+			continue
+		}
+		grp, err := c.fuse(n)
+		if err != nil {
+			return fmt.Errorf("node %q: %w", n.Name, err)
+		}
+		for _, f := range grp.fused {
+			taken[f] = true
+		}
+		c.groups = append(c.groups, grp)
+	}
+	for _, grp := range c.groups {
+		if err := c.ask(grp); err != nil {
+			return fmt.Errorf("node %q: %w", grp.node.Name, err)
+		}
+	}
+	result := c.want(c.g.Output, form{dtype: dtype.Float32})
+
+	in := &inputStep{norms: norms}
+	in.out = c.native(input, c.carried(input))
+	in.prepare()
+	c.plan.first = in
+	c.converts(in.out, observe)
+	for _, grp := range c.groups {
+		if err := c.emit(grp, observe); err != nil {
+			return fmt.Errorf("node %q: %w", grp.node.Name, err)
+		}
+	}
+	c.plan.steps = append(c.plan.steps, &outputStep{result})
+	return c.layOut()
+}
+
+// inputChain follows the affine ops that normalize the input: they become part
+// of the input's conversion.
+func (c *compiler) inputChain() (v *graph.Value, norms []*graph.Node) {
+	v = c.g.Input
+	for v != c.g.Output && len(c.readers[v]) == 1 && v.Scale == 0 {
+		n := c.readers[v][0]
+		if _, ok := n.Op.(*graph.Affine); !ok {
+			break
+		}
+		norms, v = append(norms, n), n.Out
+	}
+	return v, norms
+}
+
+// alias says whether a node is a Flatten that costs nothing, because only dense
+// layers read it: they take the image as it lies.
+func (c *compiler) alias(n *graph.Node) bool {
+	if _, ok := n.Op.(*graph.Flatten); !ok || n.Out == c.g.Output {
+		return false
+	}
+	for _, r := range c.readers[n.Out] {
+		if _, ok := r.Op.(*graph.Dense); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// root is the value that really lies in memory for v.
+func (c *compiler) root(v *graph.Value) *graph.Value {
+	if n := c.giver[v]; n != nil && c.alias(n) {
+		return n.In[0]
+	}
+	return v
+}
+
+// scaleOf is the int8 scale of a value, its own or that of its flattening; 0
+// if it is not carried as int8.
+func (c *compiler) scaleOf(v *graph.Value) float32 {
+	if v.Scale != 0 {
+		return v.Scale
+	}
+	for _, r := range c.readers[v] {
+		if c.alias(r) && r.Out.Scale != 0 {
+			return r.Out.Scale
+		}
+	}
+	return 0
+}
+
+// signed says whether v is ±1: the output of a Sign.
+func (c *compiler) signed(v *graph.Value) bool {
+	n := c.giver[v]
+	if n == nil {
+		return false
+	}
+	_, ok := n.Op.(*graph.Sign)
+	return ok
+}
+
+// carried is the dtype in which a value is given.
+func (c *compiler) carried(v *graph.Value) dtype.DType {
+	switch {
+	case c.scaleOf(v) != 0:
+		return dtype.Int8
+	case c.signed(v):
+		return dtype.Binary
+	default:
+		return dtype.Float32
+	}
+}
+
+// want returns the buffer of a value in a form, made at the first asking.
+func (c *compiler) want(v *graph.Value, f form) *buffer {
+	key := bufferKey{v, f}
+	if b := c.wanted[key]; b != nil {
+		return b
+	}
+	b := c.newBuffer(v, f)
+	c.wanted[key] = b
+	c.forms[v] = append(c.forms[v], b)
+	return b
+}
+
+func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
+	b := &buffer{value: v, form: f, img: imageOf(v, f.dtype), scale: 1}
+	if s := c.scaleOf(v); s != 0 {
+		b.scale = s
+	}
+	c.plan.bufs = append(c.plan.bufs, b)
+	return b
+}
+
+// native returns the buffer that the giver of v writes in the given dtype: the
+// first one asked for, or one of its own. The other forms are converted from
+// it.
+func (c *compiler) native(v *graph.Value, d dtype.DType) *buffer {
+	for _, b := range c.forms[v] {
+		if b.form.dtype == d {
+			return b
+		}
+	}
+	return c.want(v, form{dtype: d})
+}
+
+// converts adds the steps from a value's native form to the other forms asked
+// for, and the observer. A float32 form of an int8 value is s·x̃.
+func (c *compiler) converts(from *buffer, observe func(*graph.Value, []float32)) {
+	for _, to := range c.forms[from.value] {
+		if to != from {
+			c.plan.steps = append(c.plan.steps, convertStep(from, to))
+		}
+	}
+	if observe != nil && from.form.dtype == dtype.Float32 {
+		c.plan.observe = true
+		c.plan.scratch = max(c.plan.scratch, from.value.Shape.Size())
+		c.plan.steps = append(c.plan.steps, &observeStep{from, observe})
+	}
+}
+
+// layOut gives every buffer its place in the arena, on cache lines.
+func (c *compiler) layOut() error {
+	at := 0
+	for _, b := range c.plan.bufs {
+		if err := b.checkPad(); err != nil {
+			return err
+		}
+		b.off = at
+		at += (b.img.Bytes() + 63) &^ 63
+		if at > maxArena {
+			return fmt.Errorf("activations of one image need more than %d bytes", int64(maxArena))
+		}
+	}
+	c.plan.arena = at
+	return nil
+}

@@ -1,0 +1,105 @@
+package nn
+
+import (
+	"fmt"
+	"unsafe"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/quant"
+)
+
+// maxInt8Row is the longest dot product whose int32 sum is exact.
+const maxInt8Row = 131071
+
+func errInt8Row(n int) error {
+	return fmt.Errorf("%d products a sum: int32 is exact up to %d", n, maxInt8Row)
+}
+
+func signedBytes(b []byte) []int8 {
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(b))), len(b))
+}
+
+// convertStep carries a value from one form to another: float32 to int8 by
+// Quantize, float32 to bits by sign, int8 to float32 as s·x̃, ±1 to anything
+// exactly.
+func convertStep(from, to *buffer) step {
+	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 {
+		return &unpackStep{from, to}
+	}
+	return &elementStep{from, to}
+}
+
+type elementStep struct{ from, to *buffer }
+
+func (st *elementStep) run(s *state) {
+	from, to := st.from.bytes(s), st.to.bytes(s)
+	m := st.to.img
+	for y := range m.H {
+		for x := range m.W {
+			px := to[m.Offset(y, x):]
+			for ch := range m.C {
+				st.to.put(px, ch, st.from.get(from, y, x, ch))
+			}
+		}
+	}
+}
+
+// put writes channel c of the pixel at px.
+func (b *buffer) put(px []byte, c int, v float32) {
+	switch b.form.dtype {
+	case dtype.Float32:
+		floats(px[4*c:][:4])[0] = v
+	case dtype.Int8:
+		px[c] = uint8(quant.Quantize(v, b.scale)) ^ b.form.xor
+	default:
+		px[c/8] &^= 1 << (c % 8)
+		if v >= 0 {
+			px[c/8] |= 1 << (c % 8)
+		}
+	}
+}
+
+// unpackStep turns bits into bytes ±1, eight at a time.
+type unpackStep struct{ from, to *buffer }
+
+// signBytes has for each byte of bits the eight int8 that it stands for.
+var signBytes = func() (t [256][8]int8) {
+	for v := range t {
+		for i := range t[v] {
+			t[v][i] = int8(v>>i&1)*2 - 1
+		}
+	}
+	return t
+}()
+
+func (st *unpackStep) run(s *state) {
+	from, to, xor, n := st.from.bytes(s), signedBytes(st.to.bytes(s)), int8(st.to.form.xor), st.to.img.C
+	eachPixel(st.from, st.to, func(p, q int) {
+		px := to[q : q+n]
+		for i := 0; i < n; i += 8 {
+			copy(px[i:], signBytes[from[p+i/8]][:])
+		}
+		if xor != 0 {
+			for i := range px {
+				px[i] ^= xor
+			}
+		}
+	})
+}
+
+type observeStep struct {
+	b *buffer
+	f func(*graph.Value, []float32)
+}
+
+func (st *observeStep) run(s *state) {
+	v := s.scratch[:st.b.value.Shape.Size()]
+	ordered(v, st.b, s)
+	st.f(st.b.value, v)
+}
+
+// outputStep hands the result over.
+type outputStep struct{ b *buffer }
+
+func (st *outputStep) run(s *state) { ordered(s.out, st.b, s) }

@@ -1,0 +1,103 @@
+package nn
+
+import (
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/quant"
+)
+
+// A dense layer reads its input where it lies, so its weights are put in that
+// order: row o is [H][W][words of C], padding values 0. With one image at a
+// time it is a dot product a row; a matrix tile would compute rows for nobody.
+
+type denseFloat struct {
+	im      *kernels.Impl
+	rows    [][]float32
+	bias    []float32 // nil is 0
+	lo      float32
+	in, out *buffer
+}
+
+func (st *denseFloat) run(s *state) {
+	x, to := floats(st.in.bytes(s)), floats(st.out.bytes(s))
+	for o, w := range st.rows {
+		y := st.im.DotFloat32(x, w)
+		if st.bias != nil {
+			y += st.bias[o]
+		}
+		to[o] = max(st.lo, y)
+	}
+}
+
+type denseInt8 struct {
+	im      *kernels.Impl
+	rows    [][]int8
+	m, b    []float32
+	lo      float32
+	in, out *buffer // out is float32, or int8 with the scale within m and b
+}
+
+func (st *denseInt8) run(s *state) {
+	x, to := signedBytes(st.in.bytes(s)), st.out.bytes(s)
+	for o, w := range st.rows {
+		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
+		if st.out.form.dtype == dtype.Int8 {
+			to[o] = uint8(quant.Requantize(sum, st.m[o], st.b[o], max(st.lo, -quant.Max), quant.Max)) ^ st.out.form.xor
+		} else {
+			floats(to[4*o:][:4])[0] = max(st.lo, float32(float32(sum)*st.m[o])+st.b[o])
+		}
+	}
+}
+
+func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
+	d := c.layerType(g.node)
+	im, in := c.choice.For(d), g.inputs[0]
+	lo := float32(math.Inf(-1))
+	if g.relu {
+		lo = 0
+	}
+	if d == dtype.Float32 {
+		to := c.landFloat(g.out)
+		if to.written == nil {
+			to.written = to.out
+		}
+		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: lo, in: in, out: to.written}
+		c.plan.steps = append(append(c.plan.steps, st), to.after...)
+		c.layer(g, d, im, "dot", 4*(op.In*op.Out+len(op.Bias)))
+		return to.out, nil
+	}
+	if op.In > maxInt8Row {
+		return nil, errInt8Row(op.In)
+	}
+	st := &denseInt8{im: im, rows: memoryOrder(op.Int8, in), lo: lo, in: in}
+	st.out = c.native(g.out, c.carried(g.out))
+	scale := float32(1)
+	if st.out.form.dtype == dtype.Int8 {
+		scale = st.out.scale
+	}
+	st.m, st.b = constantsFor(&op.Weights, in.scale, scale, op.Out)
+	c.plan.steps = append(c.plan.steps, st)
+	c.layer(g, d, im, "dot", op.In*op.Out+8*op.Out)
+	return st.out, nil
+}
+
+// memoryOrder splits w, rows over [C][H][W], into rows over the buffer's own
+// order.
+func memoryOrder[T any](w []T, in *buffer) [][]T {
+	m := in.img
+	n := m.C * m.H * m.W
+	perPixel := m.PixelBytes() * 8 / m.DType.Bits()
+	rows := make([][]T, len(w)/n)
+	for o := range rows {
+		rows[o] = make([]T, m.H*m.W*perPixel)
+		for ch := range m.C {
+			for p := range m.H * m.W {
+				rows[o][p*perPixel+ch] = w[o*n+ch*m.H*m.W+p]
+			}
+		}
+	}
+	return rows
+}

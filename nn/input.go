@@ -1,0 +1,110 @@
+package nn
+
+import (
+	"macroscope/dtype"
+	"macroscope/graph"
+)
+
+// inputStep brings an image, planes of C×H×W values, into the form of the first
+// layer, normalized. Bytes have only 256 values, so each channel's are looked
+// up in a table that holds exactly what a float32 of the same value gives.
+type inputStep struct {
+	norms []*graph.Node // affines from the graph's input on
+	out   *buffer
+
+	floats [][256]float32 // a table a channel
+	bytes  [][256]uint8
+}
+
+func (st *inputStep) norm(ch int, x float32) float32 {
+	for _, n := range st.norms {
+		x = float32(n.Op.(*graph.Affine).At(ch, float64(x)))
+	}
+	return x
+}
+
+// prepare fills the tables; the buffer's scale must be final.
+func (st *inputStep) prepare() {
+	m := st.out.img
+	for ch := range m.C {
+		var f [256]float32
+		var b [256]uint8
+		for v := range f {
+			f[v] = st.norm(ch, float32(v))
+			if st.out.form.dtype == dtype.Int8 {
+				var px [1]byte
+				st.out.put(px[:], 0, f[v])
+				b[v] = px[0]
+			}
+		}
+		st.floats, st.bytes = append(st.floats, f), append(st.bytes, b)
+	}
+}
+
+func (st *inputStep) run(s *state) {
+	mem := st.out.bytes(s)
+	switch {
+	case s.pixels == nil:
+		st.fromFloats(mem, s.floats)
+	case st.out.form.dtype == dtype.Int8 && st.out.img.PixelBytes() == 4 && st.out.img.C == 3:
+		st.colours(mem, s.pixels)
+	default:
+		st.fromBytes(mem, s.pixels)
+	}
+}
+
+func (st *inputStep) fromFloats(mem []byte, in []float32) {
+	m := st.out.img
+	i := 0
+	for ch := range m.C {
+		for y := range m.H {
+			for x := range m.W {
+				st.out.put(mem[m.Offset(y, x):], ch, st.norm(ch, in[i]))
+				i++
+			}
+		}
+	}
+}
+
+func (st *inputStep) fromBytes(mem []byte, in []uint8) {
+	m := st.out.img
+	pixel, plane := m.PixelBytes(), m.H*m.W
+	for ch := range m.C {
+		for y := range m.H {
+			row := in[ch*plane+y*m.W:][:m.W]
+			at := m.Offset(y, 0)
+			switch st.out.form.dtype {
+			case dtype.Float32:
+				table := &st.floats[ch]
+				to, step := floats(mem[at:][:m.W*pixel]), pixel/4
+				for x, v := range row {
+					to[x*step+ch] = table[v]
+				}
+			case dtype.Int8:
+				table := &st.bytes[ch]
+				for x, v := range row {
+					mem[at+x*pixel+ch] = table[v]
+				}
+			default:
+				for x, v := range row {
+					st.out.put(mem[at+x*pixel:], ch, st.floats[ch][v])
+				}
+			}
+		}
+	}
+}
+
+// colours is fromBytes for three channels of int8: a word a pixel.
+func (st *inputStep) colours(mem []byte, in []uint8) {
+	m := st.out.img
+	plane := m.H * m.W
+	r, g, b := &st.bytes[0], &st.bytes[1], &st.bytes[2]
+	for y := range m.H {
+		red, green, blue := in[y*m.W:][:m.W], in[plane+y*m.W:][:m.W], in[2*plane+y*m.W:][:m.W]
+		to := mem[m.Offset(y, 0):][:4*m.W]
+		for x, v := range red {
+			px := to[4*x : 4*x+4]
+			px[0], px[1], px[2] = r[v], g[green[x]], b[blue[x]]
+		}
+	}
+}

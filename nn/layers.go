@@ -1,0 +1,226 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/kernels/tile"
+	"macroscope/quant"
+)
+
+// emit adds a group's steps.
+func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
+	var out *buffer
+	var err error
+	switch op := g.node.Op.(type) {
+	case *graph.Conv2D:
+		out, err = c.emitConv(g, op)
+	case *graph.Dense:
+		out, err = c.emitDense(g, op)
+	default:
+		out, err = c.emitOp(g)
+	}
+	if err == nil {
+		c.converts(out, observe)
+	}
+	return err
+}
+
+func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, bytes int) {
+	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), MACs: g.node.MACs(), WeightBytes: bytes}
+	for _, n := range g.fused {
+		l.Fused = append(l.Fused, n.Name)
+	}
+	c.plan.layers = append(c.plan.layers, l)
+}
+
+type convStep struct {
+	conv    *kernels.Conv
+	in, out *buffer
+}
+
+func (st *convStep) run(s *state) { st.conv.Run(&s.ctx, st.out.bytes(s), st.in.bytes(s)) }
+
+func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
+	d := c.layerType(g.node)
+	im, in := c.choice.For(d), g.inputs[0]
+	spec := kernels.ConvSpec{
+		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Pool: g.pool,
+	}
+	var weights []uint32
+	constants := 0 // bytes of the epilogue's
+	switch d {
+	case dtype.Float32:
+		weights = kernels.PackFloat32(channelsLast(op.Float, op))
+		spec.BiasF, constants = op.Bias, 4*len(op.Bias)
+		if g.relu {
+			spec.Hi = float32(math.Inf(1))
+		}
+	case dtype.Int8:
+		weights = kernels.PackInt8(channelsLast(op.Int8, op), op.InC)
+	default:
+		weights = kernels.PackBinary(channelsLast(op.Float, op), op.InC)
+	}
+
+	var to landing
+	switch {
+	case g.sign:
+		to = landing{out: c.native(g.out, dtype.Binary)}
+		spec.Mode = tile.Bits
+		constants = (op.OutC+7)/8 + 4*op.OutC
+		var err error
+		if spec.Threshold, spec.Flip, err = c.thresholds(g, &op.Weights, in, op.OutC); err != nil {
+			return nil, err
+		}
+	case d == dtype.Int8 && c.scaleOf(g.out) != 0:
+		to = landing{out: c.native(g.out, dtype.Int8)}
+		spec.Mode, spec.OutXor, spec.Lo, spec.Hi = tile.Requant, to.out.form.xor, -quant.Max, quant.Max
+		if g.relu {
+			spec.Lo = 0
+		}
+		constants = 8 * op.OutC
+		spec.Scale, spec.Offset = constantsFor(&op.Weights, in.scale, to.out.scale, op.OutC)
+	case d == dtype.Float32:
+		to = c.landFloat(g.out)
+	default:
+		to = c.landSums(g, &op.Weights, in, op.OutC)
+		constants = 8 * op.OutC
+	}
+	if to.written == nil {
+		to.written = to.out
+	}
+	spec.In, spec.Out = in.img, to.written.img
+	conv, err := kernels.NewConv(im, spec, weights)
+	if err != nil {
+		return nil, err
+	}
+	c.plan.steps = append(append(c.plan.steps, &convStep{conv, in, to.written}), to.after...)
+	c.layer(g, d, im, "conv2d", conv.WeightBytes()+constants)
+	return to.out, nil
+}
+
+// landing is where a layer's result goes: the buffer that its kernel writes
+// (nil if that is out) and the steps from there to the value's native form.
+type landing struct {
+	written, out *buffer
+	after        []step
+}
+
+// landFloat is the landing of float32 results.
+func (c *compiler) landFloat(v *graph.Value) landing {
+	if c.scaleOf(v) == 0 {
+		return landing{out: c.native(v, dtype.Float32)}
+	}
+	raw, out := c.newBuffer(v, form{dtype: dtype.Float32}), c.native(v, dtype.Int8)
+	return landing{raw, out, []step{convertStep(raw, out)}}
+}
+
+// landSums is the landing of integer sums that are neither requantized nor
+// compared: they become max(lo, sum·m + b) in float32.
+func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) landing {
+	st := &dequantStep{in: c.newBuffer(g.out, form{dtype: dtype.Float32}), lo: float32(math.Inf(-1))}
+	st.m, st.b = constantsFor(w, in.scale, 1, n)
+	if g.relu {
+		st.lo = 0
+	}
+	to := c.landFloat(g.out)
+	st.out = to.out
+	if to.written != nil {
+		st.out = to.written
+	}
+	return landing{st.in, to.out, append([]step{st}, to.after...)}
+}
+
+// channelsLast turns [OutC][InC][KH][KW] into [OutC][KH][KW][InC].
+func channelsLast[T any](w []T, op *graph.Conv2D) []T {
+	t := make([]T, 0, len(w))
+	plane := op.KH * op.KW
+	for o := range op.OutC {
+		for p := range plane {
+			for ch := range op.InC {
+				t = append(t, w[(o*op.InC+ch)*plane+p])
+			}
+		}
+	}
+	return t
+}
+
+// realScale is what one unit of channel o's integer sum stands for.
+func realScale(w *graph.Weights, in float32, o int) float64 {
+	s := float64(in)
+	switch {
+	case len(w.Scale) == 1:
+		s *= float64(w.Scale[0])
+	case len(w.Scale) > 1:
+		s *= float64(w.Scale[o])
+	}
+	return s
+}
+
+func bias(w *graph.Weights, o int) float64 {
+	if w.Bias == nil {
+		return 0
+	}
+	return float64(w.Bias[o])
+}
+
+// constantsFor gives m and b of each channel for requantization to the scale
+// out: m = s_x·s_w/s_y, b = bias/s_y.
+func constantsFor(w *graph.Weights, in, out float32, n int) (m, b []float32) {
+	m, b = make([]float32, n), make([]float32, n)
+	for o := range n {
+		m[o] = float32(realScale(w, in, o) / float64(out))
+		b[o] = float32(bias(w, o) / float64(out))
+	}
+	return m, b
+}
+
+// thresholds folds scale, bias, ReLU, norms and sign of each channel into a
+// comparison of its integer sum.
+func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t []int32, flip []bool, err error) {
+	t, flip = make([]int32, n), make([]bool, n)
+	for o := range n {
+		scale, shift := realScale(w, in.scale, o), bias(w, o)
+		th, err := quant.FoldSign(func(sum int32) float64 {
+			x := float64(float64(sum)*scale) + shift
+			if g.relu {
+				x = max(x, 0)
+			}
+			for _, op := range g.norms {
+				switch op := op.(type) {
+				case *graph.BatchNorm:
+					x = op.At(o, x)
+				case *graph.Affine:
+					x = op.At(o, x)
+				}
+			}
+			return x
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("channel %d: %w", o, err)
+		}
+		t[o], flip[o] = th.T, th.Flip
+	}
+	return t, flip, nil
+}
+
+// dequantStep turns integer sums into float32: max(lo, sum·m + b).
+type dequantStep struct {
+	in, out *buffer
+	m, b    []float32
+	lo      float32
+}
+
+func (st *dequantStep) run(s *state) {
+	in, out := st.in.bytes(s), st.out.bytes(s)
+	eachPixel(st.in, st.out, func(p, q int) {
+		sums, to := ints(in[p:][:4*len(st.m)]), floats(out[q:][:4*len(st.m)])
+		for o, sum := range sums {
+			to[o] = max(st.lo, float32(float32(sum)*st.m[o])+st.b[o])
+		}
+	})
+}

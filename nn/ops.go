@@ -1,0 +1,169 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+)
+
+// What no kernel does runs as a plain step on float32, one value at a time, by
+// float64 where it sums. It is not fast; it is there so that a network runs.
+
+type opStep struct {
+	ins []*buffer
+	out *buffer
+	f   func(s *state, ins []*buffer, out *buffer)
+}
+
+func (st *opStep) run(s *state) { st.f(s, st.ins, st.out) }
+
+// emitOp adds a single op, reading and writing float32.
+func (c *compiler) emitOp(g *group) (*buffer, error) {
+	f, err := opFunc(g.node)
+	if err != nil {
+		return nil, err
+	}
+	if c.carried(g.out) == dtype.Binary {
+		out := c.native(g.out, dtype.Binary)
+		c.plan.steps = append(c.plan.steps, convertStep(g.inputs[0], out)) // a sign is what conversion to bits does
+		return out, nil
+	}
+	to := c.landFloat(g.out)
+	if to.written == nil {
+		to.written = to.out
+	}
+	c.plan.steps = append(append(c.plan.steps, &opStep{g.inputs, to.written, f}), to.after...)
+	return to.out, nil
+}
+
+func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
+	switch op := n.Op.(type) {
+	case *graph.ReLU:
+		return perElement(func(_ int, x float32) float32 { return max(0, x) }), nil
+	case *graph.BatchNorm:
+		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
+	case *graph.Affine:
+		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
+	case *graph.Sign:
+		return perElement(func(_ int, x float32) float32 {
+			if x >= 0 {
+				return 1
+			}
+			return -1
+		}), nil
+	case *graph.MaxPool:
+		return maxPool(op), nil
+	case *graph.GlobalAveragePool:
+		return averageAll, nil
+	case *graph.Add:
+		return add, nil
+	case *graph.Flatten:
+		return flatten, nil
+	case *graph.Softmax:
+		return softmax, nil
+	}
+	return nil, fmt.Errorf("op %s is not supported by the runtime", n.Op.Kind())
+}
+
+func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buffer) {
+	return func(s *state, ins []*buffer, out *buffer) {
+		from, to := ins[0].bytes(s), out.bytes(s)
+		n := 4 * out.img.C
+		eachPixel(ins[0], out, func(p, q int) {
+			y := floats(to[q:][:n])
+			for ch, x := range floats(from[p:][:n]) {
+				y[ch] = f(ch, x)
+			}
+		})
+	}
+}
+
+func add(s *state, ins []*buffer, out *buffer) {
+	a, b := ins[0], ins[1]
+	u, v, to := a.bytes(s), b.bytes(s), out.bytes(s)
+	for y := range out.img.H {
+		for x := range out.img.W {
+			px := to[out.img.Offset(y, x):]
+			for ch := range out.img.C {
+				out.put(px, ch, a.get(u, y, x, ch)+b.get(v, y, x, ch))
+			}
+		}
+	}
+}
+
+func maxPool(op *graph.MaxPool) func(*state, []*buffer, *buffer) {
+	return func(s *state, ins []*buffer, out *buffer) {
+		in := ins[0]
+		from, to := in.bytes(s), out.bytes(s)
+		n := 4 * out.img.C
+		for y := range out.img.H {
+			for x := range out.img.W {
+				best := floats(to[out.img.Offset(y, x):][:n])
+				for ch := range best {
+					best[ch] = float32(math.Inf(-1))
+				}
+				for ky := range op.KH {
+					for kx := range op.KW {
+						iy, ix := y*op.StrideH+ky-op.PadTop, x*op.StrideW+kx-op.PadLeft
+						if iy < 0 || ix < 0 || iy >= in.img.H || ix >= in.img.W {
+							continue
+						}
+						for ch, v := range floats(from[in.img.Offset(iy, ix):][:n]) {
+							best[ch] = max(best[ch], v)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func averageAll(s *state, ins []*buffer, out *buffer) {
+	in := ins[0]
+	from, to := in.bytes(s), floats(out.bytes(s)[out.img.Offset(0, 0):])
+	for ch := range in.img.C {
+		var sum float64
+		for y := range in.img.H {
+			for x := range in.img.W {
+				sum += float64(in.get(from, y, x, ch))
+			}
+		}
+		to[ch] = float32(sum / float64(in.img.H*in.img.W))
+	}
+}
+
+// flatten gives the image's values in [C H W] order.
+func flatten(s *state, ins []*buffer, out *buffer) {
+	ordered(floats(out.bytes(s)[out.img.Offset(0, 0):]), ins[0], s)
+}
+
+// ordered copies a value into dst in the graph's own order, [C H W] or [F].
+func ordered(dst []float32, b *buffer, s *state) {
+	mem, i := b.bytes(s), 0
+	for ch := range b.img.C {
+		for y := range b.img.H {
+			for x := range b.img.W {
+				dst[i] = b.get(mem, y, x, ch)
+				i++
+			}
+		}
+	}
+}
+
+func softmax(s *state, ins []*buffer, out *buffer) {
+	n := out.img.C
+	x, to := floats(ins[0].bytes(s)[ins[0].img.Offset(0, 0):])[:n], floats(out.bytes(s)[out.img.Offset(0, 0):])
+	top := x[0]
+	for _, v := range x {
+		top = max(top, v)
+	}
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v - top))
+	}
+	for i, v := range x {
+		to[i] = float32(math.Exp(float64(v-top)) / sum)
+	}
+}

@@ -1,0 +1,101 @@
+package nn
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+)
+
+// Options steer Compile.
+type Options struct {
+	// Kernels is the choice of implementations; nil is kernels.Default().
+	Kernels *kernels.Choice
+	// Observe, if not nil, is called for every image with each float32 value
+	// that a step has written, in the value's own order ([C H W] or [F]); the
+	// slice is reused. It is for calibration: a Runner with it uses one thread.
+	Observe func(v *graph.Value, data []float32)
+}
+
+// Plan is a network ready to run. It is immutable and safe for concurrent use;
+// Runners hold what changes.
+type Plan struct {
+	name    string
+	in      graph.Shape
+	outSize int
+	first   *inputStep
+	steps   []step
+	bufs    []*buffer
+	arena   int // bytes
+	layers  []Layer
+	observe bool
+	scratch int // float32 elements that some step needs besides the arena
+}
+
+// Layer describes one convolution or dense layer of a plan.
+type Layer struct {
+	Name        string // the node's
+	Kind        string // "conv2d" or "dense"
+	DType       dtype.DType
+	Impl        string   // "conv2d/int8/avx512vnni"
+	Fused       []string // nodes whose work the layer's kernel does as well
+	MACs        int64    // one image
+	WeightBytes int      // what inference reads of weights, biases, scales and thresholds
+}
+
+// step is one piece of work on one image.
+type step interface{ run(s *state) }
+
+// Layers lists the plan's layers in order.
+func (p *Plan) Layers() []Layer { return append([]Layer(nil), p.layers...) }
+
+// WeightBytes is the sum over the layers: what an inference reads of the
+// network.
+func (p *Plan) WeightBytes() (n int) {
+	for _, l := range p.layers {
+		n += l.WeightBytes
+	}
+	return n
+}
+
+// MACs is the sum over the layers, for one image.
+func (p *Plan) MACs() (n int64) {
+	for _, l := range p.layers {
+		n += l.MACs
+	}
+	return n
+}
+
+// InputSize is the number of values of one image, OutputSize of one result.
+func (p *Plan) InputSize() int { return p.in.Size() }
+
+// OutputSize is the number of values that an image gives.
+func (p *Plan) OutputSize() int { return p.outSize }
+
+// ArenaBytes is the memory of activations that one thread needs.
+func (p *Plan) ArenaBytes() int { return p.arena }
+
+// maxArena bounds what Compile is willing to lay out for one image.
+const maxArena = 1 << 32
+
+// Compile plans a network. It folds batch norms, so g may be as a file gave it
+// or as package ptq quantized it; g is not changed. Errors name the node and
+// what it cannot do.
+func Compile(g *graph.Graph, o Options) (*Plan, error) {
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	choice := o.Kernels
+	if choice == nil {
+		var err error
+		if choice, err = kernels.Default(); err != nil {
+			return nil, err
+		}
+	}
+	c := newCompiler(graph.FoldBatchNorm(g), choice)
+	if err := c.compile(o.Observe); err != nil {
+		return nil, fmt.Errorf("network %s: %w", g.Name, err)
+	}
+	return c.plan, nil
+}
