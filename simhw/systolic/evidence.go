@@ -1,0 +1,63 @@
+package systolic
+
+import (
+	"fmt"
+
+	"macroscope/simhw/design"
+)
+
+// Check says what a result was compared with. Tests of this package hold
+// every claim.
+type Check struct {
+	What    string `json:"what"`    // the compared quantity
+	Against string `json:"against"` // with what
+	Result  string `json:"result"`
+}
+
+// evidence lists the comparisons by variant of the array.
+var evidence = []struct {
+	flow    design.Dataflow
+	drain   design.Drain
+	load    design.WeightLoad
+	rtlKind string // kind in the record of Verilog runs
+	rtlRuns int
+	stepped bool // the stepped machine has this variant
+	scale   bool // SCALE-Sim's own formula, but for the −1
+}{
+	{flow: design.OS, drain: design.DrainInPlace, rtlKind: "OS", rtlRuns: 50, stepped: true, scale: true},
+	{flow: design.OS, drain: design.DrainShift, rtlKind: "OS", rtlRuns: 50, stepped: true},
+	{flow: design.OS, drain: design.DrainOverlapped, rtlKind: "OSDB", rtlRuns: 14},
+	{flow: design.WS, load: design.LoadSerial, rtlKind: "WS", rtlRuns: 50, stepped: true, scale: true},
+	{flow: design.WS, load: design.LoadChain, rtlKind: "WSCHAIN", rtlRuns: 14},
+	{flow: design.WS, load: design.LoadBus, rtlKind: "WSDB", rtlRuns: 14},
+	{flow: design.IS, load: design.LoadSerial, stepped: true, scale: true},
+	{flow: design.IS, load: design.LoadChain},
+	{flow: design.IS, load: design.LoadBus},
+}
+
+// Validation lists what a design's cycles were compared with.
+func Validation(s *design.Spec) []Check {
+	if s.ScaleSim {
+		return []Check{{
+			What:    "cycles, utilizations, buffer and DRAM traffic",
+			Against: "SCALE-Sim v3 (commit 1d62b68), ideal bandwidth: 1,340 layer runs, 237 of them with DRAM traffic",
+			Result:  "equal",
+		}}
+	}
+	var checks []Check
+	for _, e := range evidence {
+		if e.flow != s.Dataflow || e.drain != s.Array.Drain || e.load != s.Array.WeightLoad {
+			continue
+		}
+		if e.rtlKind != "" {
+			checks = append(checks, Check{"array cycles, without memory", fmt.Sprintf("%d recorded runs of a Verilog array, int8", e.rtlRuns), "equal"})
+		}
+		if e.stepped {
+			checks = append(checks, Check{"array cycles and every sum", "the stepped machine on random int8 products", "equal"})
+		}
+		if e.scale && !s.Array.Gated {
+			checks = append(checks, Check{"array cycles, without memory", "SCALE-Sim v3 ideal-bandwidth runs, where its rounding of the output size agrees", "equal after its count from 0"})
+		}
+	}
+	return checks
+}

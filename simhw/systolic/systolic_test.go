@@ -1,0 +1,279 @@
+package systolic
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"macroscope/simhw/design"
+	"macroscope/workload"
+)
+
+// A 4×4 array, one fold of 4×4 outputs with K = 3, by hand. Output
+// stationary: the corner element starts 3 + 3 cycles after the first and
+// forms 3 products: 9 cycles = T+R+C−2. Shifting four rows out: 13. Weight
+// stationary with M = 3: 4 cycles of loading, then the last row's sum leaves
+// the last column after 3 + 3 + 3 cycles: 13 = 2R+C+T−2.
+func TestFourByFourByHand(t *testing.T) {
+	for _, c := range []struct {
+		a       Array
+		m, n, k int64
+		want    int64
+	}{
+		{Array{Rows: 4, Cols: 4, Dataflow: design.OS}, 4, 4, 3, 9},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.OS, Drain: design.DrainShift}, 4, 4, 3, 13},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.WS}, 3, 4, 4, 13},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.IS}, 4, 3, 4, 13},
+	} {
+		p := c.a.Map(c.m, c.n, c.k, 1, 1)
+		if got := p.Cycles(); got != c.want {
+			t.Errorf("%+v: %d cycles, want %d", c.a, got, c.want)
+		}
+	}
+}
+
+// Cycles of the CIFAR-10 network by variant of the array.
+func TestCIFAR10Totals(t *testing.T) {
+	w, err := workload.LoadSCALESim("../../workload/testdata/cifar10_cnn.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	variants := []Array{
+		{Dataflow: design.WS}, {Dataflow: design.WS, WeightLoad: design.LoadChain}, {Dataflow: design.WS, WeightLoad: design.LoadBus},
+		{Dataflow: design.OS}, {Dataflow: design.OS, Drain: design.DrainShift}, {Dataflow: design.OS, Drain: design.DrainOverlapped},
+		{Dataflow: design.IS}, {Dataflow: design.IS, WeightLoad: design.LoadBus},
+	}
+	for side, want := range map[int64][]int64{
+		8:   {716544, 614028, 610402, 632860, 647212, 607898, 841088, 608873},
+		16:  {209088, 155812, 153802, 166430, 173614, 153663, 277216, 153811},
+		32:  {70288, 42516, 40346, 46782, 50398, 41519, 105080, 40355},
+		128: {23100, 15832, 11514, 13866, 16810, 12287, 33796, 11331},
+	} {
+		for i, a := range variants {
+			a.Rows, a.Cols = side, side
+			total := int64(0)
+			for _, l := range w.Layers {
+				m, n, k := l.GEMM()
+				p := a.Map(m, n, k, 1, 1)
+				total += p.Cycles()
+			}
+			if total != want[i] {
+				t.Errorf("%d×%d %v %v %v: %d cycles, want %d", side, side, a.Dataflow, a.Drain, a.WeightLoad, total, want[i])
+			}
+		}
+	}
+}
+
+var number = regexp.MustCompile(`-?\d+`)
+
+// Every recorded run of a Verilog array: single folds, and several folds that
+// overlap.
+func TestRTLGolden(t *testing.T) {
+	lines := func(name string) []string {
+		f, err := os.Open(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var out []string
+		for sc := bufio.NewScanner(f); sc.Scan(); {
+			if strings.TrimSpace(sc.Text()) != "" {
+				out = append(out, sc.Text())
+			}
+		}
+		return out
+	}
+	counts := map[string]int{}
+	check := func(line string, a Array, folds, stream, want int64) {
+		t.Helper()
+		// A product that needs just these folds: full rows, columns in folds.
+		var p Mapping
+		switch a.Dataflow {
+		case design.OS:
+			p = a.Map(a.Rows, a.Cols*folds, stream, 1, 1)
+		default:
+			p = a.Map(stream, a.Cols*folds, a.Rows, 1, 1)
+		}
+		if got := p.Cycles(); got != want || p.Folds() != folds {
+			t.Errorf("%s: %d cycles in %d folds, want %d", line, got, p.Folds(), want)
+		}
+	}
+	for _, line := range lines("rtl_runs.csv") {
+		f := strings.Split(line, ",")
+		n := func(s string) int64 {
+			v, err := strconv.ParseInt(number.FindString(s), 10, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			return v
+		}
+		counts[f[0]]++
+		switch f[0] {
+		case "OS":
+			a := Array{Rows: n(f[1]), Cols: n(f[2]), Dataflow: design.OS}
+			check(line, a, 1, n(f[3]), n(f[4]))
+			a.Drain = design.DrainShift
+			check(line, a, 1, n(f[3]), n(f[5]))
+		case "WS":
+			check(line, Array{Rows: n(f[1]), Cols: n(f[2]), Dataflow: design.WS}, 1, n(f[3]), n(f[4]))
+		case "XNOR": // another machine
+		default:
+			t.Errorf("unknown kind in %s", line)
+		}
+	}
+	for _, line := range lines("rtl_db.csv") {
+		f := strings.Split(line, ",")
+		v := make([]int64, 0, 5)
+		for _, s := range f[1:6] {
+			x, _ := strconv.ParseInt(s[strings.IndexByte(s, '=')+1:], 10, 64)
+			v = append(v, x)
+		}
+		a := Array{Rows: v[0], Cols: v[1]}
+		counts[f[0]]++
+		switch f[0] {
+		case "OSDB":
+			a.Dataflow, a.Drain = design.OS, design.DrainOverlapped
+		case "WSCHAIN":
+			a.Dataflow, a.WeightLoad = design.WS, design.LoadChain
+		case "WSDB":
+			a.Dataflow, a.WeightLoad = design.WS, design.LoadBus
+		default:
+			t.Errorf("unknown kind in %s", line)
+		}
+		check(line, a, v[3], v[2], v[4])
+	}
+	for _, e := range evidence {
+		if e.rtlKind != "" && counts[e.rtlKind] != e.rtlRuns {
+			t.Errorf("evidence claims %d runs of %s, the file has %d", e.rtlRuns, e.rtlKind, counts[e.rtlKind])
+		}
+	}
+}
+
+func drawArray(t *rapid.T, side int64) Array {
+	a := Array{Rows: rapid.Int64Range(1, side).Draw(t, "rows"), Cols: rapid.Int64Range(1, side).Draw(t, "cols"),
+		Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "dataflow"))}
+	if a.Dataflow == design.OS {
+		a.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))
+	} else {
+		a.WeightLoad = design.WeightLoad(rapid.IntRange(0, 2).Draw(t, "load"))
+	}
+	if a.Drain != design.DrainOverlapped && a.WeightLoad == design.LoadSerial {
+		a.Gated = rapid.Bool().Draw(t, "gated")
+	}
+	return a
+}
+
+// The machine returns exact products and exactly the closed form's cycles.
+func TestMachineAgrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := drawArray(t, 6)
+		if a.Drain == design.DrainOverlapped {
+			a.Drain = design.DrainShift
+		}
+		a.WeightLoad = design.LoadSerial
+		m, n, k := rapid.Int64Range(1, 14).Draw(t, "m"), rapid.Int64Range(1, 14).Draw(t, "n"), rapid.Int64Range(1, 14).Draw(t, "k")
+		lanes := rapid.Int64Range(1, 4).Draw(t, "lanes")
+		values := func(n int64, label string) []int8 {
+			return rapid.SliceOfN(rapid.Int8(), int(n), int(n)).Draw(t, label)
+		}
+		x, w := values(m*k, "x"), values(k*n, "w")
+		mc := Machine{Array: a, Lanes: lanes}
+		sums, cycles, err := mc.Run(x, w, m, n, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := a.Map(m, n, k, lanes, 1)
+		if cycles != p.Cycles() {
+			t.Fatalf("%+v: the machine took %d cycles, the closed form says %d", a, cycles, p.Cycles())
+		}
+		for i := range m {
+			for j := range n {
+				want := int32(0)
+				for q := range k {
+					want += int32(x[i*k+q]) * int32(w[q*n+j])
+				}
+				if sums[i*n+j] != want {
+					t.Fatalf("%+v: sum (%d, %d) = %d, want %d", a, i, j, sums[i*n+j], want)
+				}
+			}
+		}
+	})
+}
+
+func TestMachineRefuses(t *testing.T) {
+	mc := Machine{Array: Array{Rows: 2, Cols: 2}, Lanes: 1}
+	if _, _, err := mc.Run(make([]int8, 3), make([]int8, 4), 2, 2, 2); err == nil {
+		t.Error("took three inputs for a 2×2 matrix")
+	}
+	mc.Drain = design.DrainOverlapped
+	if _, _, err := mc.Run(make([]int8, 4), make([]int8, 4), 2, 2, 2); err == nil {
+		t.Error("ran an overlapped drain")
+	}
+}
+
+func TestProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := drawArray(t, 40)
+		dim := rapid.OneOf(rapid.Int64Range(1, 100), rapid.Int64Range(1, 3000))
+		m, n, k := dim.Draw(t, "m"), dim.Draw(t, "n"), dim.Draw(t, "k")
+		lanes, groups := rapid.Int64Range(1, 9).Draw(t, "lanes"), rapid.Int64Range(1, 5).Draw(t, "groups")
+		p := a.Map(m, n, k, lanes, groups)
+		cycles := p.Cycles()
+		if cycles*a.Rows*a.Cols*lanes < p.MACs() {
+			t.Fatalf("%d cycles do not suffice for %d products", cycles, p.MACs())
+		}
+		if p.ComputeCycles() > cycles {
+			t.Fatalf("%d of %d cycles compute", p.ComputeCycles(), cycles)
+		}
+		if e := p.MappingEfficiency(); e <= 0 || e > 1 {
+			t.Fatalf("mapping efficiency %g", e)
+		}
+		if p.PECycles()*lanes < p.MACs() || p.PECycles() > p.MACs() {
+			t.Fatalf("%d element cycles for %d products in %d lanes", p.PECycles(), p.MACs(), lanes)
+		}
+		acc := p.BufferAccesses()
+		if acc.IfmapReads < groups*m*k || acc.FilterReads < groups*k*n || acc.OfmapWrites-acc.PsumReads != groups*m*n {
+			t.Fatalf("buffer accesses %+v do not cover the product", acc)
+		}
+		if p.RegisterBits(8, 32) < p.PECycles() {
+			t.Fatal("too few register bits")
+		}
+		// Sum of the folds, one by one.
+		sum := p.LeadCycles()
+		for g := range groups {
+			for fc := range p.ColFolds {
+				for fr := range p.RowFolds {
+					r, c := a.Rows, a.Cols
+					if fr == p.RowFolds-1 {
+						r = p.LastR
+					}
+					if fc == p.ColFolds-1 {
+						c = p.LastC
+					}
+					if g == groups-1 && fc == p.ColFolds-1 && fr == p.RowFolds-1 {
+						sum += p.LastFoldCycles(r, c)
+					} else {
+						sum += p.FoldCycles(r, c)
+					}
+				}
+			}
+		}
+		if sum != cycles {
+			t.Fatalf("the folds take %d cycles, the layer %d", sum, cycles)
+		}
+		if a.Gated {
+			full := a
+			full.Gated = false
+			q := full.Map(m, n, k, lanes, groups)
+			if q.Cycles() < cycles {
+				t.Fatalf("gating costs cycles: %d, without %d", cycles, q.Cycles())
+			}
+		}
+	})
+}
