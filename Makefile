@@ -1,0 +1,151 @@
+# Two commands for newcomers: make report, make test. Each sets up what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(PATH):/usr/local/go/bin
+
+GO ?= go
+BIN := bin/macroscope
+# Rooms whose tests depend on which kernels run.
+KERNEL_ROOMS := ./kernels/... ./quant/... ./nn/... ./ptq/...
+# Systems that we build for but do not run on here.
+TARGETS := linux/arm64 darwin/arm64 windows/amd64 linux/riscv64 js/wasm
+STATICCHECK := $(GO) tool -modfile=tools.mod staticcheck
+BENCHFLAGS ?= -count=1
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: setup
+setup: ## Install what tests need, where that is allowed.
+	@.ci/setup go gcc qemu-aarch64
+
+.PHONY: setup-go
+setup-go:
+	@.ci/setup go
+
+.PHONY: build
+build: setup-go ## Build the command as bin/macroscope.
+	@mkdir -p bin
+	$(GO) build -o $(BIN) ./cmd/macroscope
+
+.PHONY: report
+report: build ## Measure this CPU, simulate the designs: out/report/index.html and report.md.
+	$(BIN) report -o out/report
+
+.PHONY: data
+data: build ## Fetch CIFAR-10 into data/ and check its MD5.
+	$(BIN) data data
+
+.PHONY: bench
+bench: setup-go ## Run the Go benchmarks; BENCHFLAGS='-count=10' for benchstat.
+	$(GO) test -run '^$$' -bench . $(BENCHFLAGS) ./bench
+
+# --- tests ---
+
+.PHONY: test
+test: setup ## Run all tests: plain, race detector, without assembly, down the ladder, arm64; build for other systems.
+	@$(MAKE) --no-print-directory vet test-go race test-purego test-ladder test-arm64 cross
+	@echo "make test: done"
+
+.PHONY: vet
+vet: setup-go
+	$(GO) vet ./...
+
+.PHONY: test-go
+test-go: setup-go ## Run the tests as they are.
+	$(GO) test ./...
+
+.PHONY: race
+race: setup-go ## Run the tests with the race detector (needs a C compiler).
+	@if ! command -v "$$($(GO) env CC)" >/dev/null; then \
+		echo "race: skipped: no C compiler, which the race detector needs"; \
+	else \
+		echo "$(GO) test -race -short ./..."; \
+		CGO_ENABLED=1 $(GO) test -race -short ./...; \
+	fi
+
+.PHONY: test-purego
+test-purego: setup-go ## Run the kernels' users without any assembly.
+	$(GO) test -short -tags purego $(KERNEL_ROOMS)
+
+# The ladder: from the best implementations down, one more left out each time,
+# so that every choice that some CPU makes is made once.
+.PHONY: test-ladder
+test-ladder: build ## Run the kernels' users with instruction sets turned off one by one.
+	@off=; for impl in $$($(BIN) kernels -o json | sed -n 's/.*"impl": "\(.*\)".*/\1/p' | awk '!seen[$$0]++' | tac); do \
+		if [ "$$impl" != generic ]; then \
+			off="$${off:+$$off,}-$$impl"; \
+			echo "MACROSCOPE_KERNELS=$$off $(GO) test -short $(KERNEL_ROOMS)"; \
+			MACROSCOPE_KERNELS="$$off" $(GO) test -short $(KERNEL_ROOMS); \
+		fi; \
+	done
+
+.PHONY: test-arm64
+test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
+	@if [ "$$($(GO) env GOHOSTARCH)" = arm64 ]; then \
+		echo "test-arm64: skipped: this machine is arm64, the other tests cover it"; \
+	elif ! command -v qemu-aarch64 >/dev/null; then \
+		echo "test-arm64: skipped: no qemu-aarch64 (package qemu-user)"; \
+	else \
+		echo 'GOARCH=arm64 $(GO) test -short -exec "qemu-aarch64 -cpu max" ./kernels/... ./nn/... ./quant/...'; \
+		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec "qemu-aarch64 -cpu max" ./kernels/... ./nn/... ./quant/...; \
+	fi
+
+.PHONY: cross
+cross: setup-go ## Build and vet for other systems.
+	@for t in $(TARGETS); do \
+		echo "GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./... && go vet ./..."; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build ./...; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./...; \
+	done
+
+.PHONY: fuzz
+fuzz: setup-go ## Run every fuzz target for FUZZTIME (10s).
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+			echo "$$p $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p; \
+		done; \
+	done
+
+# --- keeping the house in order ---
+
+.PHONY: fmt
+fmt: setup-go ## Format the Go files.
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: lint
+lint: setup-go vet ## gofmt, go vet and staticcheck.
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+	$(STATICCHECK) ./...
+
+GENERATED := kernels/amd64 onnx/internal/onnxpb
+
+.PHONY: generate
+generate: setup-go ## Write generated files anew.
+	@.ci/setup protoc
+	$(GO) run ./kernels/amd64/_asm
+	@if command -v protoc >/dev/null; then \
+		echo "$(GO) generate ./..."; $(GO) generate ./...; \
+	else \
+		echo "generate: skipped onnx/internal/onnxpb: no protoc"; \
+	fi
+
+.PHONY: check
+check: lint ## lint, and generated files are what their generators write.
+	@$(MAKE) --no-print-directory generate
+	@if ! git rev-parse --git-dir >/dev/null 2>&1; then \
+		echo "check: no git repository: generated files not compared"; \
+	else \
+		git diff --exit-code -- $(GENERATED) || { echo "check: generated files differ from what their generators write"; exit 1; }; \
+		if [ -n "$$(git status --porcelain)" ]; then echo "check: note: the working tree has changes:"; git status --short; fi; \
+	fi
+	@echo "make check: done"
+
+.PHONY: clean
+clean: ## Remove what was built and reported.
+	rm -rf bin out
