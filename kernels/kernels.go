@@ -17,6 +17,7 @@ package kernels
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -97,6 +98,7 @@ var table = func() (rows []*Impl) {
 	for _, k := range append(genericKernels, archKernels...) {
 		rows = append(rows, &Impl{k: k, reason: whyNot(k)})
 	}
+	slices.SortStableFunc(rows, func(a, b *Impl) int { return int(a.k.DType) - int(b.k.DType) })
 	return rows
 }()
 

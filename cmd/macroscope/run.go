@@ -27,9 +27,11 @@ import (
 // the command line is at fault. Loops look at e.ctx; files are written through
 // internal/atomicfile; progress goes through e.progress.
 type cli struct {
-	Compare compareCmd `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`
-	Data    dataCmd    `cmd:"" help:"Fetch the CIFAR-10 data set."`
-	Version versionCmd `cmd:"" help:"Print the program's version."`
+	Kernels   kernelsCmd   `cmd:"" help:"List the implementations, which of them this CPU can run, and which are chosen and why."`
+	Calibrate calibrateCmd `cmd:"" help:"Record the ranges of activations that int8 quantization needs."`
+	Compare   compareCmd   `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`
+	Data      dataCmd      `cmd:"" help:"Fetch the CIFAR-10 data set."`
+	Version   versionCmd   `cmd:"" help:"Print the program's version."`
 }
 
 // env is what a verb may use of the world.

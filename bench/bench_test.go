@@ -1,0 +1,56 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"macroscope/models"
+)
+
+// The benchmarks are the cases of "macroscope bench". A case with a peak runs
+// that right after itself, so that %peak compares the same moment.
+
+func BenchmarkPeak(b *testing.B) { runCases(b, PeakCases(), nil) }
+func BenchmarkDot(b *testing.B)  { runCases(b, DotCases(), nil) }
+func BenchmarkGemm(b *testing.B) { c, err := GemmCases(); runCases(b, c, err) }
+func BenchmarkConv(b *testing.B) { c, err := ConvCases(models.Names()[0]); runCases(b, c, err) }
+func BenchmarkNetwork(b *testing.B) {
+	c, err := NetworkCases(models.Names()[0])
+	runCases(b, c, err)
+}
+
+func runCases(b *testing.B, cases []Case, err error) {
+	if err != nil {
+		b.Fatal(err)
+	}
+	peaks := map[string]Case{}
+	for _, c := range PeakCases() {
+		peaks[c.Name] = c
+	}
+	for _, c := range cases {
+		_, name, _ := strings.Cut(c.Name, "/")
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(c.Bytes)
+			for b.Loop() {
+				c.Run(1)
+			}
+			perSecond := func(v float64) float64 { return v * float64(b.N) / b.Elapsed().Seconds() }
+			if c.MACs > 0 {
+				b.ReportMetric(perSecond(c.MACs)/1e9, GMACPerSecond)
+			}
+			if c.Images > 0 {
+				b.ReportMetric(perSecond(c.Images), ImagesPerSecond)
+			}
+			for _, m := range c.Extra {
+				b.ReportMetric(m.Value, m.Unit)
+			}
+			if p, ok := peaks[c.Peak]; ok {
+				const rounds = 200
+				start := time.Now()
+				p.Run(rounds)
+				b.ReportMetric(100*perSecond(c.MACs)/(p.MACs*rounds/time.Since(start).Seconds()), PercentOfPeak)
+			}
+		})
+	}
+}

@@ -1,0 +1,335 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/kernels/tile"
+	"macroscope/models"
+	"macroscope/nn"
+	"macroscope/ptq"
+)
+
+// The sizes that are measured beside the network's own layers.
+var (
+	dotLengths = []int{1024, 4096, 16384}
+	gemmSizes  = []int{256, 1024}
+	batches    = []int{1, 64}
+)
+
+// slowGemm is above what generic finishes in a bearable time.
+const slowGemm = 512
+
+// PeakName is the name of an implementation's peak case.
+func PeakName(im *kernels.Impl) string {
+	return fmt.Sprintf("BenchmarkPeak/dtype=%v/impl=%s", im.DType(), im.Name())
+}
+
+// peakOf is PeakName, or empty for what has no peak.
+func peakOf(im *kernels.Impl) string {
+	if im.Peak() == nil {
+		return ""
+	}
+	return PeakName(im)
+}
+
+// Available lists the implementations that can run here, slowest first within
+// a dtype.
+func Available() []*kernels.Impl {
+	return slices.DeleteFunc(kernels.Table(), func(im *kernels.Impl) bool { return !im.Available() })
+}
+
+// PeakCases measure each implementation's innermost instruction on registers
+// alone: what %peak is a percent of.
+func PeakCases() (cases []Case) {
+	const macs = 1 << 20
+	for _, im := range Available() {
+		if peak := im.Peak(); peak != nil {
+			n := peak(macs)
+			cases = append(cases, Case{Name: PeakName(im), MACs: float64(n), Run: func(rounds int) {
+				for range rounds {
+					peak(macs)
+				}
+			}})
+		}
+	}
+	return cases
+}
+
+// DotCases measure dot products of operands in the first-level cache.
+func DotCases() (cases []Case) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for _, im := range Available() {
+		for _, n := range dotLengths {
+			c := Case{
+				Name: fmt.Sprintf("BenchmarkDot/dtype=%v/impl=%s/n=%d", im.DType(), im.Name(), n),
+				MACs: float64(n), Bytes: int64(2 * n * im.DType().Bits() / 8), Peak: peakOf(im),
+			}
+			switch im.DType() {
+			case dtype.Float32:
+				a, b := randomFloats(rnd, n), randomFloats(rnd, n)
+				c.Run = func(rounds int) {
+					for range rounds {
+						im.DotFloat32(a, b)
+					}
+				}
+			case dtype.Int8:
+				a, b := randomBytes(rnd, n), randomBytes(rnd, n)
+				c.Run = func(rounds int) {
+					for range rounds {
+						im.DotInt8(a, b)
+					}
+				}
+			default:
+				a, b := randomWords(rnd, n/64), randomWords(rnd, n/64)
+				c.Run = func(rounds int) {
+					for range rounds {
+						im.DotBinary(a, b, n)
+					}
+				}
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases
+}
+
+// GemmCases measure square matrix products.
+func GemmCases() ([]Case, error) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var cases []Case
+	for _, im := range Available() {
+		for _, n := range gemmSizes {
+			if im.Name() == "generic" && n > slowGemm {
+				continue
+			}
+			c := Case{
+				Name: fmt.Sprintf("BenchmarkGemm/dtype=%v/impl=%s/m=%d/n=%d/k=%d", im.DType(), im.Name(), n, n, n),
+				MACs: float64(n) * float64(n) * float64(n), Bytes: int64(2 * n * n * im.DType().Bits() / 8), Peak: peakOf(im),
+			}
+			var err error
+			if c.Run, err = gemmRun(rnd, im, n); err != nil {
+				return nil, err
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases, nil
+}
+
+func gemmRun(rnd *rand.Rand, im *kernels.Impl, n int) (func(int), error) {
+	ctx := &kernels.Context{}
+	repeat := func(once func()) func(int) {
+		return func(rounds int) {
+			for range rounds {
+				once()
+			}
+		}
+	}
+	switch im.DType() {
+	case dtype.Float32:
+		a, c := randomFloats(rnd, n*n), make([]float32, n*n)
+		g, err := im.NewGemmFloat32(randomFloats(rnd, n*n), n, n)
+		return repeat(func() { g.Float32(ctx, c, a, n) }), err
+	case dtype.Int8:
+		a, c := randomBytes(rnd, n*n), make([]int32, n*n)
+		g, err := im.NewGemmInt8(randomBytes(rnd, n*n), n, n)
+		return repeat(func() { g.Int8(ctx, c, a, n) }), err
+	default:
+		a, c := randomWords(rnd, n*n/64), make([]int32, n*n)
+		g, err := im.NewGemmBinary(randomWords(rnd, n*n/64), n, n)
+		return repeat(func() { g.Binary(ctx, c, a, n) }), err
+	}
+}
+
+// ConvCases measure the network's own convolutions with what follows them:
+// bias, ReLU and pool to the next layer's format. Layers are named as in the
+// model; binary has none for the first, which is int8 there.
+func ConvCases(model string) ([]Case, error) {
+	g, err := models.Load(model, dtype.Float32)
+	if err != nil {
+		return nil, err
+	}
+	var cases []Case
+	for _, im := range Available() {
+		for i, n := range g.Nodes {
+			op, ok := n.Op.(*graph.Conv2D)
+			if !ok || im.DType() == dtype.Binary && i < firstHidden(g) {
+				continue
+			}
+			c, err := convCase(im, n.Name, op, n.In[0].Shape, poolFollows(g, i))
+			if err != nil {
+				return nil, err
+			}
+			cases = append(cases, c)
+		}
+	}
+	return cases, nil
+}
+
+// firstHidden is the index after the first convolution.
+func firstHidden(g *graph.Graph) int {
+	for i, n := range g.Nodes {
+		if _, ok := n.Op.(*graph.Conv2D); ok {
+			return i + 1
+		}
+	}
+	return len(g.Nodes)
+}
+
+// poolFollows says whether a max-pool comes before the next layer.
+func poolFollows(g *graph.Graph, i int) bool {
+	for _, n := range g.Nodes[i+1:] {
+		switch n.Op.(type) {
+		case *graph.MaxPool:
+			return true
+		case *graph.Conv2D, *graph.Dense:
+			return false
+		}
+	}
+	return false
+}
+
+func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, pool bool) (Case, error) {
+	d := im.DType()
+	s := kernels.ConvSpec{
+		In: kernels.Image{DType: d, H: in[1], W: in[2], C: op.InC, Top: op.PadTop, Left: op.PadLeft, Bottom: op.PadBottom, Right: op.PadRight},
+		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Pool: pool, Lo: 0, Hi: 127,
+		Out: kernels.Image{DType: d, H: in[1] / op.StrideH, W: in[2] / op.StrideW, C: op.OutC, Top: 1, Left: 1, Bottom: 1, Right: 1},
+	}
+	if pool {
+		s.Out.H, s.Out.W = s.Out.H/2, s.Out.W/2
+	}
+	rnd := rand.New(rand.NewPCG(1, 3))
+	values := op.OutC * op.KH * op.KW * op.InC
+	var weights []uint32
+	switch d {
+	case dtype.Float32:
+		s.BiasF, weights = make([]float32, op.OutC), kernels.PackFloat32(randomFloats(rnd, values))
+	case dtype.Int8:
+		s.Mode, s.Scale, s.Offset = tile.Requant, make([]float32, op.OutC), make([]float32, op.OutC)
+		for i := range s.Scale {
+			s.Scale[i] = 0x1p-10
+		}
+		weights = kernels.PackInt8(randomBytes(rnd, values), op.InC)
+	default:
+		s.Mode, s.Threshold = tile.Bits, make([]int32, op.OutC)
+		weights = kernels.PackBinary(randomFloats(rnd, values), op.InC)
+	}
+	conv, err := kernels.NewConv(im, s, weights)
+	if err != nil {
+		return Case{}, err
+	}
+	src, dst, ctx := kernels.Aligned(s.In.Bytes()), kernels.Aligned(s.Out.Bytes()), &kernels.Context{}
+	return Case{
+		Name: fmt.Sprintf("BenchmarkConv/dtype=%v/impl=%s/layer=%s/batch=1", d, im.Name(), layer),
+		MACs: float64(conv.MACs()), Bytes: int64(s.In.Bytes() + conv.WeightBytes()), Peak: peakOf(im),
+		Run: func(rounds int) {
+			for range rounds {
+				conv.Run(ctx, dst, src)
+			}
+		},
+	}, nil
+}
+
+// NetworkCases measure whole inferences, from bytes of pixels to logits, with
+// every implementation of the dtype (int8 layers of the binary network use the
+// chosen int8 implementation, or generic with generic).
+func NetworkCases(model string) ([]Case, error) {
+	set, err := Sample()
+	if err != nil {
+		return nil, err
+	}
+	var cases []Case
+	for _, d := range dtype.All {
+		g, err := LoadNetwork(model, d, ptq.Options{})
+		if err != nil {
+			return nil, err
+		}
+		for _, im := range Available() {
+			if im.DType() != d {
+				continue
+			}
+			choice, err := ForceImpl(d, im.Name())
+			if err != nil {
+				return nil, err
+			}
+			plan, err := nn.Compile(g, nn.Options{Kernels: choice})
+			if err != nil {
+				return nil, err
+			}
+			for _, batch := range batches {
+				if im.Name() == "generic" && batch > 1 {
+					continue
+				}
+				cases = append(cases, networkCase(plan, im, batch, set))
+			}
+		}
+	}
+	return cases, nil
+}
+
+func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) Case {
+	r := plan.NewRunner(1)
+	pixels, logits := set.Pixels[:batch*cifar10.PixelBytes], make([]float32, batch*plan.OutputSize())
+	return Case{
+		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
+		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),
+		Images: float64(batch), Peak: peakOf(im),
+		Extra: []Metric{{float64(plan.WeightBytes()), WeightBytes}},
+		Run: func(rounds int) {
+			for range rounds {
+				if err := r.RunPixels(logits, pixels); err != nil {
+					panic(err) // the sizes above are wrong
+				}
+			}
+		},
+	}
+}
+
+// AllCases lists everything that is measured of a model, peaks first.
+func AllCases(model string) ([]Case, error) {
+	cases := append(PeakCases(), DotCases()...)
+	for _, more := range []func() ([]Case, error){
+		GemmCases,
+		func() ([]Case, error) { return ConvCases(model) },
+		func() ([]Case, error) { return NetworkCases(model) },
+	} {
+		c, err := more()
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, c...)
+	}
+	return cases, nil
+}
+
+func randomFloats(r *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(r.NormFloat64())
+	}
+	return v
+}
+
+func randomBytes(r *rand.Rand, n int) []int8 {
+	v := make([]int8, n)
+	for i := range v {
+		v[i] = int8(r.IntN(255) - 127)
+	}
+	return v
+}
+
+func randomWords(r *rand.Rand, n int) []uint64 {
+	v := make([]uint64, n)
+	for i := range v {
+		v[i] = r.Uint64()
+	}
+	return v
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/internal/atomicfile"
+	"macroscope/models"
+	"macroscope/ptq"
+)
+
+type calibrateCmd struct {
+	Model  string `default:"cifar10cnn" help:"The network to calibrate."`
+	DType  string `name:"dtype" enum:"int8,binary" default:"int8" help:"The version that is to be quantized: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
+	Data   string `required:"" help:"Folder with the CIFAR-10 training files." placeholder:"DIR"`
+	Images int    `default:"2000" help:"How many training images to look at, from the start of data_batch_1.bin."`
+	Output string `short:"o" required:"" help:"File to write (JSON)." placeholder:"FILE"`
+}
+
+// Help is the longer text of macroscope calibrate --help.
+func (*calibrateCmd) Help() string {
+	return `Runs the float network over training images and records how large each activation becomes: the maximum, percentiles, and the limit of least squared error. Quantizing to int8 takes the scales from there. The calibration of the built-in networks is built in.`
+}
+
+func (c *calibrateCmd) Run(e *env) error {
+	d, err := dtype.Parse(c.DType)
+	if err != nil {
+		return usageError{err}
+	}
+	if c.Images < 1 {
+		return usageError{fmt.Errorf("--images %d: want at least 1", c.Images)}
+	}
+	g, err := models.Load(c.Model, d)
+	if err != nil {
+		return usageError{err}
+	}
+	set, err := cifar10.LoadTrain(c.Data)
+	if err != nil {
+		return err
+	}
+	set = set.Head(c.Images)
+	bar := e.progress()
+	defer bar.done()
+	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
+	cal, err := ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(e.ctx, c.Output, func(w io.Writer) error { return cal.Write(w) })
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"macroscope/internal/table"
+	"macroscope/kernels"
+)
+
+type kernelsCmd struct {
+	Output string `short:"o" enum:"text,json,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+}
+
+// Help is the longer text of macroscope kernels --help.
+func (*kernelsCmd) Help() string {
+	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.`
+}
+
+// kernelRow is a row of the table in JSON.
+type kernelRow struct {
+	Op        string   `json:"op"`
+	DType     string   `json:"dtype"`
+	Impl      string   `json:"impl"`
+	Available bool     `json:"available"`
+	Chosen    bool     `json:"chosen"`
+	Reason    string   `json:"reason"`
+	Needs     []string `json:"needs"`
+	TileRows  int      `json:"tile_rows"`
+	TileCols  int      `json:"tile_columns"`
+}
+
+func (c *kernelsCmd) Run(e *env) error {
+	choice, err := kernels.Default()
+	if err != nil {
+		return usageError{err}
+	}
+	var rows []kernelRow
+	for _, im := range kernels.Table() {
+		mr, nr := im.Tile()
+		for _, op := range kernels.Ops {
+			r := kernelRow{
+				Op: op, DType: im.DType().String(), Impl: im.Name(), Available: im.Available(), Reason: im.Reason(),
+				Needs: im.Needs(), TileRows: mr, TileCols: nr,
+			}
+			if choice.For(im.DType()) == im {
+				r.Chosen, r.Reason = true, choice.Why(im.DType())
+			}
+			rows = append(rows, r)
+		}
+	}
+	if c.Output == "json" {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(rows)
+	}
+	// The three operations of a row share everything, so people see them once.
+	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs"}}
+	for i := 0; i < len(rows); i += len(kernels.Ops) {
+		r := rows[i]
+		t.Add(strings.Join(kernels.Ops, " "), r.DType, r.Impl, strconv.Itoa(r.TileRows)+"x"+strconv.Itoa(r.TileCols),
+			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "))
+	}
+	if c.Output == "md" {
+		return t.Markdown(e.stdout)
+	}
+	return t.Text(e.stdout)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
