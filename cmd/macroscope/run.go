@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"macroscope/bench"
+	"macroscope/ptq"
 )
 
 // cli lists the verbs in the order in which --help shows them.
@@ -28,6 +29,8 @@ import (
 // internal/atomicfile; progress goes through e.progress.
 type cli struct {
 	Kernels   kernelsCmd   `cmd:"" help:"List the implementations, which of them this CPU can run, and which are chosen and why."`
+	Eval      evalCmd      `cmd:"" help:"Count how many CIFAR-10 images a network gets right, with the kernels that are timed."`
+	Bench     benchCmd     `cmd:"" help:"Measure kernels, layers and networks side by side."`
 	Calibrate calibrateCmd `cmd:"" help:"Record the ranges of activations that int8 quantization needs."`
 	Compare   compareCmd   `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`
 	Data      dataCmd      `cmd:"" help:"Fetch the CIFAR-10 data set."`
@@ -71,6 +74,7 @@ func run(ctx context.Context, stdout, stderr io.Writer, args []string) (code int
 		kong.Description("What a multiply-accumulate costs: measured on this CPU, simulated on accelerators, in float32, int8 and 1 bit."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Vars{"ranges": strings.Join(ptq.Methods(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"macroscope/bench"
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/models"
+	"macroscope/nn"
+	"macroscope/onnx"
+	"macroscope/ptq"
+)
+
+type evalCmd struct {
+	Model     string `default:"cifar10cnn" help:"The network: a built-in name or an ONNX file (a file that is not quantized yet is calibrated on the training images of --data)."`
+	DType     string `name:"dtype" default:"float32" help:"Number format: float32, int8 or binary."`
+	Data      string `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
+	Impl      string `help:"Use this implementation (see macroscope kernels)." placeholder:"NAME"`
+	Limit     int    `help:"Only the first N images; 0 is all." placeholder:"N"`
+	Threads   int    `default:"1" help:"Threads."`
+	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
+	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
+	Output    string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+}
+
+// evalResult is the JSON that eval prints.
+type evalResult struct {
+	Model      string  `json:"model"`
+	DType      string  `json:"dtype"`
+	Impl       string  `json:"impl"`
+	Weights    string  `json:"weights,omitempty"` // per-channel or per-tensor scales; empty for float32
+	Range      string  `json:"range,omitempty"`
+	Source     string  `json:"source"`
+	Images     int     `json:"images"`
+	Correct    int     `json:"correct"`
+	Accuracy   float64 `json:"accuracy"` // share, 0…1
+	ModelBytes int     `json:"model_bytes"`
+	Seconds    float64 `json:"seconds"`
+	Threads    int     `json:"threads"`
+}
+
+func (c *evalCmd) Run(e *env) error {
+	d, err := dtype.Parse(c.DType)
+	if err != nil {
+		return usageError{err}
+	}
+	if c.Limit < 0 || c.Threads < 1 {
+		return usageError{fmt.Errorf("--limit %d, --threads %d: want a limit of at least 0 and at least one thread", c.Limit, c.Threads)}
+	}
+	choice, err := bench.ForceImpl(d, c.Impl)
+	if err != nil {
+		return usageError{err}
+	}
+	bar := e.progress()
+	defer bar.done()
+	g, err := c.network(e, d, bar)
+	if err != nil {
+		return err
+	}
+	plan, err := nn.Compile(g, nn.Options{Kernels: choice})
+	if err != nil {
+		return err
+	}
+	set, source, err := c.images()
+	if err != nil {
+		return err
+	}
+	acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, "images") })
+	if err != nil {
+		return err
+	}
+	bar.done()
+	r := evalResult{
+		Model: c.Model, DType: d.String(), Impl: implOf(choice, d), Source: source, Images: acc.Images, Correct: acc.Correct,
+		Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
+	}
+	if d != dtype.Float32 {
+		r.Weights, r.Range = "per-channel", c.Range
+		if c.PerTensor {
+			r.Weights = "per-tensor"
+		}
+	}
+	if c.Output == "json" {
+		return json.NewEncoder(e.stdout).Encode(r)
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s %s by %s: %d of %d right, %.2f %% (%s); %d bytes of weights; %.1f µs an image\n",
+		r.Model, r.DType, r.Impl, r.Correct, r.Images, 100*r.Accuracy, r.Source, r.ModelBytes, 1e6*r.Seconds/float64(r.Images))
+	return err
+}
+
+// implOf names what computes the format.
+func implOf(c *kernels.Choice, d dtype.DType) string { return c.For(d).Name() }
+
+func (c *evalCmd) images() (*cifar10.Set, string, error) {
+	var set *cifar10.Set
+	var err error
+	source := "the built-in sample of the test images"
+	if c.Data == "" {
+		set, err = bench.Sample()
+	} else {
+		set, err = cifar10.LoadTest(c.Data)
+		source = "test images of " + c.Data
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if c.Limit > 0 {
+		set = set.Head(c.Limit)
+	}
+	return set, source, nil
+}
+
+// network loads a built-in network, or reads a file and quantizes it.
+func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, error) {
+	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
+	if !strings.HasSuffix(c.Model, ".onnx") {
+		g, err := bench.LoadNetwork(c.Model, d, o)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return g, nil
+	}
+	g, err := onnx.ReadFile(c.Model)
+	if err != nil || d == dtype.Float32 {
+		return g, err
+	}
+	if c.Data == "" {
+		return nil, usageError{fmt.Errorf("--model %s as %v needs calibration: give --data with the training images, or take %s", c.Model, d, strings.Join(models.Names(), ", "))}
+	}
+	set, err := cifar10.LoadTrain(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	set = set.Head(calibrationImages)
+	cal, err := ptq.Calibrate(e.ctx, g, set.Pixels, "training images of "+c.Data, func(done, of int) { bar.set(done, of, "calibrating") })
+	if err != nil {
+		return nil, err
+	}
+	return ptq.Quantize(g, cal, o)
+}
+
+// calibrationImages is how many images calibrate a file's network.
+const calibrationImages = 2000
