@@ -8,6 +8,7 @@ import "macroscope/kernels/tile"
 type Context struct {
 	args    tile.Args
 	scratch []byte
+	image   []byte
 	rows    []int // byte offsets of a block of rows of A, C and scratch
 	coff    []int
 	dense   []int
@@ -19,6 +20,18 @@ func (c *Context) bytes(n int) []byte {
 		c.scratch = Aligned(n)
 	}
 	return c.scratch[:n]
+}
+
+// padded returns n bytes of image memory, all of them the given value.
+func (c *Context) padded(n int, value uint8) []byte {
+	if len(c.image) < n {
+		c.image = Aligned(n)
+	}
+	b := c.image[:n]
+	for i := range b {
+		b[i] = value
+	}
+	return b
 }
 
 // steps fills a table with gemmMC multiples of a distance.

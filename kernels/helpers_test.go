@@ -22,8 +22,10 @@ func newRand(t testing.TB) *rand.Rand {
 			t.Logf("again: go test ./kernels -run '^%s$' -seed %d", t.Name(), *seed)
 		}
 	})
-	return rand.New(rand.NewPCG(*seed, 0))
+	return seeded(*seed)
 }
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
 // eachImpl runs f for every implementation of a dtype. One that this machine
 // lacks is skipped with its reason, or fails if MACROSCOPE_REQUIRE names it or
