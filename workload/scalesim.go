@@ -168,7 +168,7 @@ func parseRow(fields []string) (Layer, error) {
 		l.Groups = l.C
 		out, ok := mulMax(MaxDim, int64(l.C), int64(filters))
 		if !ok {
-			return l, fmt.Errorf("Num Filter %d of each of %d depthwise channels: want at most %d outputs", filters, l.C, MaxDim)
+			return l, fmt.Errorf("column Num Filter %d of each of %d depthwise channels: want at most %d outputs", filters, l.C, MaxDim)
 		}
 		l.OutC = int(out)
 	}
@@ -190,10 +190,10 @@ func checkDense(s string) error {
 	a, err1 := strconv.Atoi(strings.TrimSpace(n))
 	b, err2 := strconv.Atoi(strings.TrimSpace(m))
 	if err1 != nil || err2 != nil || a < 1 || b < 1 {
-		return fmt.Errorf("Sparsity %q: want N:M", s)
+		return fmt.Errorf("column Sparsity %q: want N:M", s)
 	}
 	if a != b {
-		return fmt.Errorf("Sparsity %q: want dense weights (such as 1:1), sparsity is not modelled", s)
+		return fmt.Errorf("column Sparsity %q: want dense weights (such as 1:1), sparsity is not modelled", s)
 	}
 	return nil
 }

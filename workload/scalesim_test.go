@@ -43,8 +43,8 @@ func TestReadSCALESimErrors(t *testing.T) {
 		{"h,h\na,34,34,3,3x,3,32,1,", `t.csv:2: Filter Width "3x": want a whole number from 1 to 16777216`},
 		{"h,h\n\na,34,34,3,3,3,32,0,", `t.csv:3: Strides "0": want a whole number from 1 to 65536`},
 		{"a,34,34,3,3,3,32,1,-1", `t.csv:1: Strides (columns) "-1"`},
-		{"a,34,34,3,3,3,32,1,2:4", `t.csv:1: Sparsity "2:4": want dense`},
-		{"a,34,34,3,3,3,32,1,2:x", `t.csv:1: Sparsity "2:x": want N:M`},
+		{"a,34,34,3,3,3,32,1,2:4", `t.csv:1: column Sparsity "2:4": want dense`},
+		{"a,34,34,3,3,3,32,1,2:x", `t.csv:1: column Sparsity "2:x": want N:M`},
 		{"a,34,34,3,3,3,32", "t.csv:1: 6 fields after the name: want 7"},
 		{"a,34,34,3,3,3,32,1,1,1", "t.csv:1: 9 fields after the name"},
 		{"a,2,2,3,3,3,32,1", "t.csv:1: kernel spans 3: want at most the padded height, 2"},
@@ -52,7 +52,7 @@ func TestReadSCALESimErrors(t *testing.T) {
 		{"a,16777216,16777216,3,3,3,32,1", "t.csv:1: more multiply-accumulates"},
 		{"a,1,2,3\nb,34,34,3,3,3,32,1", "t.csv:2: convolutions and M, N, K rows in one file"},
 		{"a,0,2,3", `t.csv:1: M "0"`},
-		{"DPx,1,1,1,1,16777216,2,1", "t.csv:1: Num Filter 2 of each of 16777216 depthwise channels"},
+		{"DPx,1,1,1,1,16777216,2,1", "t.csv:1: column Num Filter 2 of each of 16777216 depthwise channels"},
 		{strings.Repeat("a", maxLine+1), "t.csv:1: line longer than"},
 	} {
 		_, err := ReadSCALESim("t.csv", strings.NewReader(c.text))
