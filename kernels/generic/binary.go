@@ -31,7 +31,8 @@ func TileBinary(t *tile.Args) {
 		var s [MR][NR]int32
 		for seg := range v.segs {
 			a, b := v.segment(t, i, seg)
-			for k, w := range b {
+			for k := range b {
+				w := &b[k]
 				for r := range s {
 					x, row := a[r][k], &s[r]
 					for c := range row {

@@ -14,15 +14,20 @@ import (
 func DotFloat32(a, b []float32) float32 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float32
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s0 += a[i] * b[i]
-		s1 += a[i+1] * b[i+1]
-		s2 += a[i+2] * b[i+2]
-		s3 += a[i+3] * b[i+3]
+	for len(a) >= 8 {
+		x, y := (*[8]float32)(a), (*[8]float32)(b)
+		s0 += x[0] * y[0]
+		s1 += x[1] * y[1]
+		s2 += x[2] * y[2]
+		s3 += x[3] * y[3]
+		s0 += x[4] * y[4]
+		s1 += x[5] * y[5]
+		s2 += x[6] * y[6]
+		s3 += x[7] * y[7]
+		a, b = a[8:], b[8:]
 	}
-	for ; i < len(a); i++ {
-		s0 += a[i] * b[i]
+	for i, x := range a {
+		s0 += x * b[i]
 	}
 	return s0 + s1 + (s2 + s3)
 }
@@ -37,7 +42,8 @@ func TileFloat32(t *tile.Args) {
 		}
 		for seg := range v.segs {
 			a, b := v.segment(t, i, seg)
-			for k, w := range b {
+			for k := range b {
+				w := &b[k]
 				for r := range s {
 					x, row := a[r][k], &s[r]
 					row[0] += x * w[0]
