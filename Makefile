@@ -30,7 +30,7 @@ setup-go:
 .PHONY: build
 build: setup-go ## Build the command as bin/macroscope.
 	@mkdir -p bin
-	$(GO) build -o $(BIN) ./cmd/macroscope
+	$(GO) build -buildvcs=auto -o $(BIN) ./cmd/macroscope
 
 .PHONY: report
 report: build ## Measure this CPU, simulate the designs: out/report/index.html and report.md.

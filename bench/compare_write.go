@@ -80,7 +80,7 @@ func (c *Comparison) title(t *CompareTable) string {
 		s += "median ± 95% interval, "
 	}
 	s += t.Unit.direction()
-	if len(t.Columns) > 1 {
+	if t.compared() {
 		s += "; base is " + c.Columns[t.Base]
 	}
 	if t.File != "" && len(c.Files) > 1 {

@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"macroscope/internal/table"
+)
+
+// WriteSummary writes results as a table for people: for each case the median
+// time with its 95 % confidence interval, the best run, and the rates. A !
+// marks a median more than 1.1 times the best: something disturbed the runs.
+func WriteSummary(w io.Writer, results []Result) error {
+	t := table.Table{
+		Head:  []string{"case", "n", "median", "95% CI", "best", "GMAC/s", "%peak", "images/s", ""},
+		Right: []bool{false, true, true, true, true, true, true, true},
+	}
+	for _, row := range Summarize(results) {
+		s, ok := row.Get("sec/op")
+		if !ok {
+			continue
+		}
+		ci, mark := "–", ""
+		if !math.IsInf(s.Hi, 0) {
+			ci = s.Interval()
+		}
+		if s.Spread > NoisyAbove {
+			mark = "!"
+		}
+		cells := []string{strings.TrimPrefix(row.Name, "Benchmark"), strconv.Itoa(s.N), s.Format(s.Median), ci, s.Format(s.Best)}
+		for _, unit := range []string{GMACPerSecond, PercentOfPeak, ImagesPerSecond} {
+			cell := ""
+			if v, ok := row.Get(unit); ok {
+				cell = v.Format(v.Median)
+			}
+			cells = append(cells, cell)
+		}
+		t.Add(append(cells, mark)...)
+	}
+	return t.Text(w)
+}
