@@ -29,7 +29,7 @@ func WriteSummary(w io.Writer, results []Result) error {
 		if s.Spread > NoisyAbove {
 			mark = "!"
 		}
-		cells := []string{strings.TrimPrefix(row.Name, "Benchmark"), strconv.Itoa(s.N), s.Format(s.Median), ci, s.Format(s.Best)}
+		cells := []string{strings.TrimPrefix(row.Name, "Benchmark"), strconv.Itoa(s.N), s.Format(s.Median) + "s", ci, s.Format(s.Best) + "s"}
 		for _, unit := range []string{GMACPerSecond, PercentOfPeak, ImagesPerSecond} {
 			cell := ""
 			if v, ok := row.Get(unit); ok {

@@ -20,12 +20,12 @@ type benchCmd struct {
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Seed      uint64        `default:"1" help:"Decides the order of cases within the rounds."`
 	List      bool          `help:"Print the names of the cases and measure nothing."`
-	Output    string        `short:"o" help:"File to write instead of the standard output." placeholder:"FILE"`
+	Output    string        `short:"o" help:"File to write in the Go benchmark format; the table goes to the standard output." placeholder:"FILE"`
 }
 
 // Help is the longer text of macroscope bench --help.
 func (*benchCmd) Help() string {
-	return `Every round measures every case once, in a shuffled order, after a warm-up. The output is in the Go benchmark format, with the machine's description: macroscope compare and benchstat read it. After Ctrl-C the complete rounds are kept.`
+	return `Every round measures every case once, in a shuffled order, after a warm-up. On a terminal, or with -o, it shows a table: the median with its 95% confidence interval, the best run, and the percentage of the peak measured in the same round. Else, and in the file, it writes the Go benchmark format with the machine's description, which macroscope compare and benchstat read. After Ctrl-C the complete rounds are kept.`
 }
 
 func (c *benchCmd) Run(e *env) error {
@@ -62,11 +62,16 @@ func (c *benchCmd) Run(e *env) error {
 	write := func(w io.Writer) error {
 		return bench.NewWriter(w, m.Settings()).Write(report.Results...)
 	}
-	if c.Output == "" {
-		if werr := write(e.stdout); werr != nil {
+	if c.Output != "" {
+		if werr := atomicfile.Write(context.WithoutCancel(e.ctx), c.Output, write); werr != nil {
 			return werr
 		}
-	} else if werr := atomicfile.Write(context.WithoutCancel(e.ctx), c.Output, write); werr != nil {
+	}
+	show := write
+	if c.Output != "" || terminalWidth(e.stdout) > 0 {
+		show = func(w io.Writer) error { return bench.WriteSummary(w, report.Results) }
+	}
+	if werr := show(e.stdout); werr != nil {
 		return werr
 	}
 	if err != nil {
