@@ -61,7 +61,8 @@ func ForceImpl(d dtype.DType, name string) (*kernels.Choice, error) {
 // Accuracy is what Evaluate counted.
 type Accuracy struct {
 	Images, Correct int
-	Seconds         float64 // of inference alone
+	Seconds         float64   // of inference alone
+	Logits          []float32 // [Images][10], what the network gave
 }
 
 // Top1 is the share of images whose most likely class is the right one.
@@ -82,8 +83,7 @@ func Evaluate(ctx context.Context, p *nn.Plan, set *cifar10.Set, threads int, pr
 	}
 	r := p.NewRunner(threads)
 	defer r.Close()
-	a := Accuracy{Images: set.Len()}
-	out := make([]float32, evaluateBatch*cifar10.Classes)
+	a := Accuracy{Images: set.Len(), Logits: make([]float32, set.Len()*cifar10.Classes)}
 	for i := 0; i < set.Len(); i += evaluateBatch {
 		if err := ctx.Err(); err != nil {
 			return Accuracy{}, err
@@ -92,7 +92,7 @@ func Evaluate(ctx context.Context, p *nn.Plan, set *cifar10.Set, threads int, pr
 			progress(i, set.Len())
 		}
 		n := min(evaluateBatch, set.Len()-i)
-		logits := out[:n*cifar10.Classes]
+		logits := a.Logits[i*cifar10.Classes : (i+n)*cifar10.Classes]
 		start := time.Now()
 		if err := r.RunPixels(logits, set.Pixels[i*cifar10.PixelBytes:(i+n)*cifar10.PixelBytes]); err != nil {
 			return Accuracy{}, err

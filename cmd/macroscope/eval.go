@@ -3,13 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
+	"slices"
 	"strings"
 
 	"macroscope/bench"
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
-	"macroscope/kernels"
 	"macroscope/models"
 	"macroscope/nn"
 	"macroscope/onnx"
@@ -20,7 +22,7 @@ type evalCmd struct {
 	Model     string `default:"cifar10cnn" help:"The network: a built-in name or an ONNX file (a file that is not quantized yet is calibrated on the training images of --data)."`
 	DType     string `name:"dtype" default:"float32" help:"Number format: float32, int8 or binary."`
 	Data      string `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
-	Impl      string `help:"Use this implementation (see macroscope kernels)." placeholder:"NAME"`
+	Impl      string `help:"Use this implementation (see macroscope kernels); all tries every one that can run here and fails unless int8 and binary give the same bits." placeholder:"NAME"`
 	Limit     int    `help:"Only the first N images; 0 is all." placeholder:"N"`
 	Threads   int    `default:"1" help:"Threads."`
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
@@ -52,17 +54,9 @@ func (c *evalCmd) Run(e *env) error {
 	if c.Limit < 0 || c.Threads < 1 {
 		return usageError{fmt.Errorf("--limit %d, --threads %d: want a limit of at least 0 and at least one thread", c.Limit, c.Threads)}
 	}
-	choice, err := bench.ForceImpl(d, c.Impl)
-	if err != nil {
-		return usageError{err}
-	}
 	bar := e.progress()
 	defer bar.done()
 	g, err := c.network(e, d, bar)
-	if err != nil {
-		return err
-	}
-	plan, err := nn.Compile(g, nn.Options{Kernels: choice})
 	if err != nil {
 		return err
 	}
@@ -70,31 +64,77 @@ func (c *evalCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, "images") })
-	if err != nil {
-		return err
+	names := []string{c.Impl}
+	if c.Impl == "all" {
+		names = nil
+		for _, im := range bench.Available() {
+			if im.DType() == d {
+				names = append(names, im.Name())
+			}
+		}
+		slices.Reverse(names) // the fastest first: what the others are held against
 	}
-	bar.done()
-	r := evalResult{
-		Model: c.Model, DType: d.String(), Impl: implOf(choice, d), Source: source, Images: acc.Images, Correct: acc.Correct,
-		Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
-	}
-	if d != dtype.Float32 {
-		r.Weights, r.Range = "per-channel", c.Range
-		if c.PerTensor {
-			r.Weights = "per-tensor"
+	var first bench.Accuracy
+	for i, name := range names {
+		choice, err := bench.ForceImpl(d, name)
+		if err != nil {
+			return usageError{err}
+		}
+		plan, err := nn.Compile(g, nn.Options{Kernels: choice})
+		if err != nil {
+			return err
+		}
+		impl := choice.For(d).Name()
+		acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, impl) })
+		if err != nil {
+			return err
+		}
+		bar.done()
+		r := evalResult{
+			Model: c.Model, DType: d.String(), Impl: impl, Source: source, Images: acc.Images, Correct: acc.Correct,
+			Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
+		}
+		if d != dtype.Float32 {
+			r.Weights, r.Range = "per-channel", c.Range
+			if c.PerTensor {
+				r.Weights = "per-tensor"
+			}
+		}
+		if err := c.print(e.stdout, r); err != nil {
+			return err
+		}
+		if i == 0 {
+			first = acc
+			continue
+		}
+		if n := differing(first.Logits, acc.Logits); n > 0 && d != dtype.Float32 {
+			return fmt.Errorf("%v: %d of %d logits of %s differ from those of %s: want none", d, n, len(acc.Logits), impl, names[0])
 		}
 	}
-	if c.Output == "json" {
-		return json.NewEncoder(e.stdout).Encode(r)
+	if len(names) > 1 && d != dtype.Float32 {
+		e.note("all %d logits are bit-equal on %s", len(first.Logits), strings.Join(names, ", "))
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s %s by %s: %d of %d right, %.2f %% (%s); %d bytes of weights; %.1f µs an image\n",
+	return nil
+}
+
+// differing counts the values whose bits differ.
+func differing(a, b []float32) (n int) {
+	for i, x := range a {
+		if math.Float32bits(x) != math.Float32bits(b[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *evalCmd) print(w io.Writer, r evalResult) error {
+	if c.Output == "json" {
+		return json.NewEncoder(w).Encode(r)
+	}
+	_, err := fmt.Fprintf(w, "%s %s by %s: %d of %d right, %.2f %% (%s); %d bytes of weights; %.1f µs an image\n",
 		r.Model, r.DType, r.Impl, r.Correct, r.Images, 100*r.Accuracy, r.Source, r.ModelBytes, 1e6*r.Seconds/float64(r.Images))
 	return err
 }
-
-// implOf names what computes the format.
-func implOf(c *kernels.Choice, d dtype.DType) string { return c.For(d).Name() }
 
 func (c *evalCmd) images() (*cifar10.Set, string, error) {
 	var set *cifar10.Set

@@ -116,6 +116,11 @@ func (e *env) warn(warnings ...string) {
 	}
 }
 
+// note prints a line that is neither a result nor a warning.
+func (e *env) note(format string, args ...any) {
+	fmt.Fprintf(e.stderr, "macroscope: "+format+"\n", args...)
+}
+
 // terminalWidth is the width of the terminal that w is, 0 if it is none.
 func terminalWidth(w io.Writer) int {
 	f, ok := w.(*os.File)
