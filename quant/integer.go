@@ -16,7 +16,8 @@ type Multiplier struct {
 }
 
 // NewMultiplier returns the multiplier nearest to x. x must be in (0, 2³⁰).
-// Values below 2⁻³² become zero, as in TFLite.
+// Values below 2⁻³² become zero, as in TFLite; those just below 2³⁰ become the
+// largest multiplier.
 func NewMultiplier(x float64) (Multiplier, error) {
 	if !(x > 0) || x >= 1<<30 {
 		return Multiplier{}, fmt.Errorf("multiplier %v: want a number in (0, 2^30)", x)
@@ -27,8 +28,11 @@ func NewMultiplier(x float64) (Multiplier, error) {
 		m /= 2
 		e++
 	}
-	if e < -31 {
+	switch {
+	case e < -31:
 		return Multiplier{}, nil
+	case e > 30: // rounded up to 2³⁰: the largest multiplier instead, as in TFLite
+		return Multiplier{M: math.MaxInt32, Shift: 30}, nil
 	}
 	return Multiplier{M: int32(m), Shift: e}, nil
 }
