@@ -350,13 +350,13 @@ func (l *Layer) validateConv() error {
 	b, cg := one(l.Batch), int64(l.C)/g
 	for _, f := range []struct {
 		what    string
-		factors []int64
+		factors [7]int64
 	}{
-		{"multiply-accumulates", []int64{b, oh, ow, int64(l.OutC), int64(l.KH), int64(l.KW), cg}},
-		{"input words", []int64{b, int64(l.H), int64(l.W), int64(l.C)}},
-		{"lowered input words", []int64{b, oh, ow, int64(l.KH), int64(l.KW), int64(l.C)}},
+		{"multiply-accumulates", [...]int64{b, oh, ow, int64(l.OutC), int64(l.KH), int64(l.KW), cg}},
+		{"input words", [...]int64{b, int64(l.H), int64(l.W), int64(l.C), 1, 1, 1}},
+		{"lowered input words", [...]int64{b, oh, ow, int64(l.KH), int64(l.KW), int64(l.C), 1}},
 	} {
-		if _, ok := mulMax(MaxMACs, f.factors...); !ok {
+		if _, ok := mulMax(MaxMACs, f.factors[:]...); !ok {
 			return fmt.Errorf("more %s than %d", f.what, int64(MaxMACs))
 		}
 	}

@@ -16,6 +16,15 @@ func (e *checkError) plain(where string) error {
 	return fmt.Errorf("%s: %s %s", where, e.key, e.msg)
 }
 
+// Check reports the first rule that the numbers break. It allocates nothing
+// where they break none.
+func (s *Spec) Check() error {
+	if err := s.check(); err != nil {
+		return err.plain("design " + s.Name)
+	}
+	return nil
+}
+
 // check applies every rule: each value's range, then the rules between them.
 func (s *Spec) check() *checkError {
 	for i := range schema {
@@ -23,22 +32,16 @@ func (s *Spec) check() *checkError {
 		if s.ScaleSim && (f.key == "technology_nm" || f.key == "voltage_v" || f.key == "clock_mhz" || f.key == "dram.bandwidth_gb_s") {
 			continue
 		}
-		t := f.get(s)
-		if t == "" {
+		switch {
+		case f.absent(s):
 			if f.required {
 				return &checkError{f.key, "is missing: want " + f.doc}
 			}
-			continue
-		}
-		if !f.applies(s) {
-			if t != f.fallback {
-				return &checkError{f.key, fmt.Sprintf("%q: applies to %s only", t, f.why)}
-			}
-			continue
-		}
-		var scratch Spec
-		if err := f.set(&scratch, t); err != nil {
-			return &checkError{f.key, fmt.Sprintf("%q: %v", t, err)}
+		case !f.ok(s):
+			t := f.get(s)
+			return &checkError{f.key, fmt.Sprintf("%q: %v", t, f.set(&Spec{}, t))}
+		case !f.applies(s) && f.fallback != f.get(s):
+			return &checkError{f.key, fmt.Sprintf("%q: applies to %s only", f.get(s), f.why)}
 		}
 	}
 	if s.ScaleSim {

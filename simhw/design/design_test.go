@@ -162,6 +162,21 @@ func TestNewChecksCode(t *testing.T) {
 	}
 }
 
+func TestCheckAllocatesNothing(t *testing.T) {
+	d, err := Load("array32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.Spec()
+	if n := testing.AllocsPerRun(100, func() {
+		if err := s.Check(); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
 func TestShipped(t *testing.T) {
 	names := Shipped()
 	if strings.Join(names, " ") != "array32 edge8x8 tpuv1" {

@@ -21,6 +21,9 @@ type field struct {
 	set func(s *Spec, text string) error // the error says what was wanted
 	get func(s *Spec) string
 
+	absent func(s *Spec) bool // the value is the zero that stands for none
+	ok     func(s *Spec) bool // the value is in range
+
 	only func(s *Spec) bool // nil: applies always
 	why  string             // where it applies, for the message
 }
@@ -69,7 +72,7 @@ var schema = []field{
 var partialFolds = func() field {
 	return field{
 		key: "array.partial_folds", doc: "full: a fold at the edge takes as long as any; gated: it does not wait for idle rows and columns",
-		fallback: "full",
+		fallback: "full", absent: never, ok: always,
 		set: func(s *Spec, t string) error {
 			i, err := enumValue(foldNames, t)
 			s.Array.Gated = i == 1
@@ -96,10 +99,16 @@ func computed(d dtype.DType, f field) field {
 	return only(f, func(s *Spec) bool { return s.Lanes(d) > 0 }, "arrays that compute "+d.String())
 }
 
+func never(*Spec) bool  { return false }
+func always(*Spec) bool { return true }
+
 func text(key, doc string, limit int, need bool, at func(*Spec) *string) field {
+	oneLine := func(t string) bool { return t != "" && len(t) <= limit && !strings.ContainsAny(t, "\n\r\t\x00") }
 	return field{key: key, doc: doc, required: need,
+		absent: func(s *Spec) bool { return *at(s) == "" },
+		ok:     func(s *Spec) bool { return oneLine(*at(s)) },
 		set: func(s *Spec, t string) error {
-			if t == "" || len(t) > limit || strings.ContainsAny(t, "\n\r\t\x00") {
+			if !oneLine(t) {
 				return fmt.Errorf("want one line of 1 to %d bytes", limit)
 			}
 			*at(s) = t
@@ -120,6 +129,8 @@ func enumValue(names []string, t string) (int, error) {
 
 func enum[T ~uint8](key, doc, fallback string, names []string, at func(*Spec) *T) field {
 	return field{key: key, doc: doc + "; " + orList(names), fallback: fallback,
+		absent: never,
+		ok:     func(s *Spec) bool { return int(*at(s)) < len(names) },
 		set: func(s *Spec, t string) error {
 			i, err := enumValue(names, t)
 			*at(s) = T(i)
@@ -131,6 +142,8 @@ func enum[T ~uint8](key, doc, fallback string, names []string, at func(*Spec) *T
 
 func number(key, doc string, low, up float64, at func(*Spec) *float64) field {
 	return field{key: key, doc: fmt.Sprintf("%s; %g to %g", doc, low, up), required: true, numeric: true,
+		absent: func(s *Spec) bool { return *at(s) == 0 },
+		ok:     func(s *Spec) bool { return *at(s) >= low && *at(s) <= up },
 		set: func(s *Spec, t string) error {
 			v, err := strconv.ParseFloat(t, 64)
 			if err != nil || !(v >= low && v <= up) {
@@ -150,6 +163,8 @@ func number(key, doc string, low, up float64, at func(*Spec) *float64) field {
 
 func integer(key, doc string, low, up int, at func(*Spec) *int) field {
 	return field{key: key, doc: fmt.Sprintf("%s; %d to %d", doc, low, up), required: true, numeric: true,
+		absent: func(s *Spec) bool { return *at(s) == 0 },
+		ok:     func(s *Spec) bool { return *at(s) >= low && *at(s) <= up },
 		set: func(s *Spec, t string) error {
 			v, err := strconv.Atoi(t)
 			if err != nil || v < low || v > up {
@@ -177,7 +192,7 @@ func byDType(parent, doc string, d dtype.DType, fallback string, up int, at func
 }
 
 func flag(key, doc string, at func(*Spec) *bool) field {
-	return field{key: key, doc: doc + "; true or false", fallback: "false",
+	return field{key: key, doc: doc + "; true or false", fallback: "false", absent: never, ok: always,
 		set: func(s *Spec, t string) error {
 			if t != "true" && t != "false" {
 				return fmt.Errorf("want true or false")

@@ -198,8 +198,8 @@ func (d *Design) Warnings() []string { return append([]string(nil), d.warnings..
 
 // New checks a Spec made in code. Its values have no sources.
 func New(s Spec) (Design, error) {
-	if err := s.check(); err != nil {
-		return Design{}, err.plain("design " + s.Name)
+	if err := s.Check(); err != nil {
+		return Design{}, err
 	}
 	d := Design{spec: s}
 	for i := range schema {

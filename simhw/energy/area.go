@@ -1,15 +1,55 @@
 package energy
 
-import "macroscope/dtype"
+import (
+	"encoding/json"
+
+	"macroscope/dtype"
+)
 
 // Area is silicon in µm² by block. A block whose Known flag is false has no
 // source at that technology and is not in the total.
 type Area struct {
-	PEsUM2    float64 `json:"pes_um2"`
-	SRAMUM2   float64 `json:"sram_um2"`
-	TotalUM2  float64 `json:"total_um2"`
-	PEsKnown  bool    `json:"pes_modelled"`
-	SRAMKnown bool    `json:"sram_modelled"`
+	PEsUM2, SRAMUM2, TotalUM2 float64
+	PEsKnown, SRAMKnown       bool
+}
+
+type areaJSON struct {
+	PEs   *float64 `json:"pes_um2"`
+	SRAM  *float64 `json:"sram_um2"`
+	Total *float64 `json:"total_um2"`
+}
+
+// MarshalJSON writes null for what is not known; the total only where all of
+// it is.
+func (a Area) MarshalJSON() ([]byte, error) {
+	var j areaJSON
+	if a.PEsKnown {
+		j.PEs = &a.PEsUM2
+	}
+	if a.SRAMKnown {
+		j.SRAM = &a.SRAMUM2
+	}
+	if a.PEsKnown && a.SRAMKnown {
+		j.Total = &a.TotalUM2
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (a *Area) UnmarshalJSON(data []byte) error {
+	var j areaJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*a = Area{}
+	if j.PEs != nil {
+		a.PEsUM2, a.PEsKnown = *j.PEs, true
+	}
+	if j.SRAM != nil {
+		a.SRAMUM2, a.SRAMKnown = *j.SRAM, true
+	}
+	a.TotalUM2 = a.PEsUM2 + a.SRAMUM2
+	return nil
 }
 
 // AreaOf adds up the operators and registers of pes processing elements and

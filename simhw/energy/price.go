@@ -1,6 +1,7 @@
 package energy
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -27,15 +28,17 @@ type Config struct {
 
 // Actions counts what happened in one layer.
 type Actions struct {
-	DType        dtype.DType
-	Products     int64 // multiplications, or XNORs
-	TreeAdds     int64 // additions of products inside a PE of several lanes
-	Accumulates  int64 // additions to an accumulator
-	RegisterBits int64 // bits written to registers inside the array
-	IfmapBits    int64 // bits read from and written to the ifmap buffer
-	FilterBits   int64
-	OfmapBits    int64
-	DRAMBits     int64
+	DType       dtype.DType
+	Products    int64 // multiplications, or XNORs
+	TreeAdds    int64 // additions of products inside a PE of several lanes
+	Accumulates int64 // additions to an accumulator
+
+	// Bits moved; whole numbers, as floating point since they can be large.
+	RegisterBits float64 // written to registers inside the array
+	IfmapBits    float64 // read from and written to the ifmap buffer
+	FilterBits   float64
+	OfmapBits    float64
+	DRAMBits     float64
 }
 
 // Prices holds pJ per action at the design's node and voltage.
@@ -46,15 +49,53 @@ type Prices struct {
 	DRAMBit                       float64 // 0: not modelled
 }
 
-// Breakdown is energy in pJ by where it went. DRAM is 0 and means nothing
-// where the prices' HasDRAM is false.
+// Breakdown is energy in pJ by where it went. The zero value says that nothing
+// was priced.
 type Breakdown struct {
-	MACPJ        float64 `json:"mac_pj"`
-	RegisterPJ   float64 `json:"register_pj"`
-	IfmapSRAMPJ  float64 `json:"ifmap_sram_pj"`
-	FilterSRAMPJ float64 `json:"filter_sram_pj"`
-	OfmapSRAMPJ  float64 `json:"ofmap_sram_pj"`
-	DRAMPJ       float64 `json:"dram_pj"`
+	MACPJ, RegisterPJ                      float64
+	IfmapSRAMPJ, FilterSRAMPJ, OfmapSRAMPJ float64
+	DRAMPJ                                 float64
+
+	Priced     bool // the fields but DRAMPJ mean something
+	DRAMPriced bool // DRAMPJ means something
+}
+
+// MarshalJSON writes null for what was not priced.
+func (b Breakdown) MarshalJSON() ([]byte, error) {
+	if !b.Priced {
+		return []byte("null"), nil
+	}
+	dram := &b.DRAMPJ
+	if !b.DRAMPriced {
+		dram = nil
+	}
+	return json.Marshal(breakdownJSON{b.MACPJ, b.RegisterPJ, b.IfmapSRAMPJ, b.FilterSRAMPJ, b.OfmapSRAMPJ, dram})
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (b *Breakdown) UnmarshalJSON(data []byte) error {
+	*b = Breakdown{}
+	if string(data) == "null" {
+		return nil
+	}
+	var j breakdownJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*b = Breakdown{MACPJ: j.MAC, RegisterPJ: j.Register, IfmapSRAMPJ: j.Ifmap, FilterSRAMPJ: j.Filter, OfmapSRAMPJ: j.Ofmap, Priced: true}
+	if j.DRAM != nil {
+		b.DRAMPJ, b.DRAMPriced = *j.DRAM, true
+	}
+	return nil
+}
+
+type breakdownJSON struct {
+	MAC      float64  `json:"mac_pj"`
+	Register float64  `json:"register_pj"`
+	Ifmap    float64  `json:"ifmap_sram_pj"`
+	Filter   float64  `json:"filter_sram_pj"`
+	Ofmap    float64  `json:"ofmap_sram_pj"`
+	DRAM     *float64 `json:"dram_pj"`
 }
 
 // NewPrices works out the prices for a design. The error names a technology
@@ -76,15 +117,22 @@ func NewPrices(c Config) (Prices, error) {
 		dtype.Int8:    s * addInt(c.AccumulatorBits[dtype.Int8], addInt8PJ, addInt16PJ, addInt32PJ),
 		dtype.Binary:  s * addInt(c.AccumulatorBits[dtype.Binary], addInt8PJ, addInt16PJ, addInt32PJ),
 	}
-	for _, b := range []struct {
+	for i, b := range [3]struct {
 		name string
 		kib  float64
-		dst  *float64
-	}{{"ifmap", c.IfmapKiB, &p.IfmapBit}, {"filter", c.FilterKiB, &p.FilterBit}, {"ofmap", c.OfmapKiB, &p.OfmapBit}} {
+	}{{"ifmap", c.IfmapKiB}, {"filter", c.FilterKiB}, {"ofmap", c.OfmapKiB}} {
 		if !(b.kib > 0) || math.IsInf(b.kib, 0) {
 			return Prices{}, fmt.Errorf("%s buffer of %g KiB: want more than 0", b.name, b.kib)
 		}
-		*b.dst = s * SRAMAccessPJ(b.kib) / 64
+		bit := s * SRAMAccessPJ(b.kib) / 64
+		switch i {
+		case 0:
+			p.IfmapBit = bit
+		case 1:
+			p.FilterBit = bit
+		default:
+			p.OfmapBit = bit
+		}
 	}
 	return p, nil
 }
@@ -112,11 +160,13 @@ func (p *Prices) Energy(a *Actions) Breakdown {
 	return Breakdown{
 		MACPJ: float64(a.Products)*p.Product[d] + float64(a.TreeAdds)*p.TreeAdd[d] +
 			float64(a.Accumulates)*p.Accumulate[d],
-		RegisterPJ:   float64(a.RegisterBits) * p.RegisterBit,
-		IfmapSRAMPJ:  float64(a.IfmapBits) * p.IfmapBit,
-		FilterSRAMPJ: float64(a.FilterBits) * p.FilterBit,
-		OfmapSRAMPJ:  float64(a.OfmapBits) * p.OfmapBit,
-		DRAMPJ:       float64(a.DRAMBits) * p.DRAMBit,
+		RegisterPJ:   a.RegisterBits * p.RegisterBit,
+		IfmapSRAMPJ:  a.IfmapBits * p.IfmapBit,
+		FilterSRAMPJ: a.FilterBits * p.FilterBit,
+		OfmapSRAMPJ:  a.OfmapBits * p.OfmapBit,
+		DRAMPJ:       a.DRAMBits * p.DRAMBit,
+		Priced:       true,
+		DRAMPriced:   p.HasDRAM(),
 	}
 }
 
@@ -133,4 +183,6 @@ func (b *Breakdown) Add(o *Breakdown) {
 	b.FilterSRAMPJ += o.FilterSRAMPJ
 	b.OfmapSRAMPJ += o.OfmapSRAMPJ
 	b.DRAMPJ += o.DRAMPJ
+	b.Priced = b.Priced || o.Priced
+	b.DRAMPriced = b.DRAMPriced || o.DRAMPriced
 }

@@ -54,7 +54,7 @@ const (
 // Problem is one layer on one array with its memories. Words and bits are per
 // group of a grouped convolution; the groups run one after the other.
 type Problem struct {
-	Map *systolic.Mapping
+	Map systolic.Mapping
 
 	InputWords int64 // distinct input words
 	LineWords  int64 // input words that let a sliding kernel fetch every row once
@@ -92,7 +92,7 @@ type tile struct {
 
 // plan is a problem with one order of folds, prepared for counting.
 type plan struct {
-	p     *Problem
+	p     Problem
 	order Order
 
 	ifmapWhole, filterWhole bool // fits its buffer
@@ -124,8 +124,8 @@ func (r *Result) bytes(p *Problem) float64 {
 }
 
 func (pl *plan) init(p *Problem, order Order) {
-	m := p.Map
-	*pl = plan{p: p, order: order}
+	*pl = plan{p: *p, order: order}
+	m := &pl.p.Map
 	input, weights := p.InputWords, m.K*m.N
 	pl.ifmapWhole = p.InputOnChip || input*p.OperandBits <= p.IfmapBits
 	pl.filterWhole = weights*p.OperandBits <= p.FilterBits
@@ -145,6 +145,9 @@ func (pl *plan) init(p *Problem, order Order) {
 		pl.spill = m.RowFolds > 1 && !pl.psumsFit(m.N*min(m.Cols, m.M), m.M*m.N)
 	}
 	for key := range pl.tiles {
+		if !possible(key&rowFirst != 0, key&rowLast != 0, m.RowFolds) || !possible(key&colFirst != 0, key&colLast != 0, m.ColFolds) {
+			continue
+		}
 		pl.tiles[key] = pl.tile(key&rowFirst != 0, key&rowLast != 0, key&colFirst != 0, key&colLast != 0)
 	}
 }
@@ -167,6 +170,14 @@ const (
 	colLast
 )
 
+// possible tells whether some of n folds is the first and the last, or neither.
+func possible(first, last bool, n int64) bool {
+	if first && last {
+		return n == 1
+	}
+	return n > 2 || n == 2 && (first || last)
+}
+
 // shared tells whether an operand is fetched by the first of the folds that
 // use it only: it is whole, or those folds follow one another and the part
 // that they share fits.
@@ -175,7 +186,7 @@ func (pl *plan) shared(whole, part bool, inside Order) bool {
 }
 
 func (pl *plan) tile(firstRow, lastRow, firstCol, lastCol bool) tile {
-	p, m := pl.p, pl.p.Map
+	p, m := &pl.p, &pl.p.Map
 	rows, cols := m.Rows, m.Cols
 	if lastRow {
 		rows = m.LastR

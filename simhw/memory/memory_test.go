@@ -25,7 +25,7 @@ import (
 // 12 + 6 + 10 + 5 + 5 + 4 = 42.
 func TestByHand(t *testing.T) {
 	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 4, 3, 1, 1)
-	p := Problem{Map: &m, InputWords: 12, LineWords: 3, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
+	p := Problem{Map: m, InputWords: 12, LineWords: 3, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
 		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 8192, BytesPerCycle: 1}
 	r, ok := Run(&p)
 	if !ok {
@@ -39,7 +39,7 @@ func TestByHand(t *testing.T) {
 	// Six columns make three column folds. Half of the weight buffer holds one
 	// fold's six words, so that the row folds inside share them: 18 weights.
 	// Nothing holds inputs: 6 words in each of six folds.
-	m = systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 6, 3, 1, 1)
+	p.Map = systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 6, 3, 1, 1)
 	p.IfmapBits, p.FilterBits, p.LineWords = 90, 96, 100
 	if r, _ = Run(&p); r.IfmapReads != 36 || r.FilterReads != 18 || r.Order != ColumnsOutside {
 		t.Errorf("small buffers: %+v, want 36 inputs and 18 weights", r)
@@ -50,7 +50,7 @@ func TestByHand(t *testing.T) {
 // in 32 bits are 256 bits; half of 256 bits does not hold them.
 func TestPartialSumsSpill(t *testing.T) {
 	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(4, 2, 6, 1, 1)
-	p := Problem{Map: &m, InputWords: 24, LineWords: 6, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
+	p := Problem{Map: m, InputWords: 24, LineWords: 6, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
 		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 256, BytesPerCycle: 100}
 	r, _ := Run(&p)
 	if r.PsumReads != 16 || r.PsumWrites != 16 || r.OfmapWrites != 8 {
@@ -75,7 +75,7 @@ func drawProblem(t *rapid.T, m *systolic.Mapping) Problem {
 	*m = a.Map(dim.Draw(t, "m"), dim.Draw(t, "n"), dim.Draw(t, "k"), rapid.Int64Range(1, 4).Draw(t, "lanes"), rapid.Int64Range(1, 4).Draw(t, "groups"))
 	bits := rapid.SampledFrom([]int64{1, 8, 32})
 	buffer := rapid.Int64Range(1<<8, 1<<20)
-	return Problem{Map: m, InputWords: rapid.Int64Range(1, m.M*m.K).Draw(t, "input"), LineWords: dim.Draw(t, "line"),
+	return Problem{Map: *m, InputWords: rapid.Int64Range(1, m.M*m.K).Draw(t, "input"), LineWords: dim.Draw(t, "line"),
 		OperandBits: bits.Draw(t, "bits"), AccumulatorBits: 32, OutputBits: bits.Draw(t, "out"),
 		IfmapBits: buffer.Draw(t, "ifmap"), FilterBits: buffer.Draw(t, "filter"), OfmapBits: buffer.Draw(t, "ofmap"),
 		BytesPerCycle: rapid.Float64Range(0.05, 200).Draw(t, "bytes"),
@@ -203,7 +203,7 @@ func TestMoreNeverCosts(t *testing.T) {
 
 func TestTooLong(t *testing.T) {
 	m := systolic.Array{Rows: 1, Cols: 1, Dataflow: design.OS}.Map(1<<30, 1<<10, 1<<10, 1, 1)
-	p := Problem{Map: &m, InputWords: 1 << 40, LineWords: 1 << 20, OperandBits: 32, AccumulatorBits: 32, OutputBits: 32,
+	p := Problem{Map: m, InputWords: 1 << 40, LineWords: 1 << 20, OperandBits: 32, AccumulatorBits: 32, OutputBits: 32,
 		IfmapBits: 1 << 13, FilterBits: 1 << 13, OfmapBits: 1 << 13, BytesPerCycle: 1e-6}
 	if _, ok := Run(&p); ok {
 		t.Error("2⁶⁰ cycles are not too long")

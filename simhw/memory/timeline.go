@@ -24,7 +24,7 @@ func (pl *plan) at(o, i int64) *tile {
 	if pl.order == RowsOutside {
 		row, col = o, i
 	}
-	m, key := pl.p.Map, 0
+	m, key := &pl.p.Map, 0
 	if row == 0 {
 		key |= rowFirst
 	}
@@ -77,7 +77,7 @@ func (s *sum) add(t, next, prev *tile, compute int64, times int64) {
 // cause names the operand that moved most during a fold.
 func (s *sum) cause(next, prev *tile) Cause {
 	var bytes [Causes]float64
-	p := s.pl.p
+	p := &s.pl.p
 	operand, acc := float64(p.OperandBits), float64(p.AccumulatorBits)
 	if next != nil {
 		bytes[IfmapRead], bytes[FilterRead], bytes[Psum] = next.ifmap*operand, next.filter*operand, next.psumIn*acc
@@ -97,7 +97,7 @@ func (s *sum) cause(next, prev *tile) Cause {
 
 // run counts all folds and returns the result with the layer's time.
 func (pl *plan) run() (Result, float64) {
-	m := pl.p.Map
+	m := &pl.p.Map
 	outer, inner := m.ColFolds, m.RowFolds
 	if pl.order == RowsOutside {
 		outer, inner = inner, outer

@@ -102,9 +102,21 @@ func (s *ScaleSim) Layer(l *workload.Layer) (ScaleSimResult, error) {
 		return ScaleSimResult{}, err
 	}
 	r := s.compute(&sh)
+	if err := s.feasible(&r, l); err != nil {
+		return ScaleSimResult{}, err
+	}
 	s.traffic(&r, &sh)
 	r.utilize(s)
 	return r, nil
+}
+
+// feasible refuses layers whose cycles do not fit an int64.
+func (s *ScaleSim) feasible(r *ScaleSimResult, l *workload.Layer) error {
+	longest := float64(r.T) + 2*float64(s.Rows) + float64(s.Cols)
+	if float64(r.rowFolds)*float64(r.colFolds)*longest >= 1<<60 {
+		return fmt.Errorf("layer %q: takes 2^60 cycles or more", l.Name)
+	}
+	return nil
 }
 
 // Compute is Layer without the DRAM traffic and the spans of cycles: closed
@@ -115,6 +127,9 @@ func (s *ScaleSim) Compute(l *workload.Layer) (ScaleSimResult, error) {
 		return ScaleSimResult{}, err
 	}
 	r := s.compute(&sh)
+	if err := s.feasible(&r, l); err != nil {
+		return ScaleSimResult{}, err
+	}
 	r.utilize(s)
 	return r, nil
 }

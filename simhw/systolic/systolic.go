@@ -127,6 +127,13 @@ func (p *Mapping) LeadCycles() int64 {
 	return 0
 }
 
+// Feasible tells whether the counts below fit an int64: whether the layer
+// takes fewer than limit cycles at least.
+func (p *Mapping) Feasible(limit float64) bool {
+	longest := float64(p.T) + 2*float64(p.Rows) + float64(p.Cols)
+	return float64(p.Groups)*float64(p.RowFolds)*float64(p.ColFolds)*longest < limit
+}
+
 // Cycles is the whole layer's time with operands always at hand:
 //
 //	OS in place    F·(T+R+C−2)
@@ -190,25 +197,26 @@ func (p *Mapping) BufferAccesses() Accesses {
 // operandBits a lane for an operand that moves, accBits for a partial sum, and
 // the stationary operands on their way down the columns (or across, by bus,
 // straight to their place).
-func (p *Mapping) RegisterBits(operandBits, accBits int64) int64 {
-	moving := p.Lanes*operandBits + accBits
+func (p *Mapping) RegisterBits(operandBits, accBits int64) float64 {
+	operand := float64(p.Lanes * operandBits)
+	acc, work := float64(accBits), float64(p.PECycles())
 	if p.Dataflow == design.OS {
-		bits := p.PECycles() * (moving + p.Lanes*operandBits)
+		bits := work * (2*operand + acc)
 		if p.Drain != design.DrainInPlace {
-			bits += p.columnHops() * accBits
+			bits += p.columnHops() * acc
 		}
 		return bits
 	}
-	load := p.Groups * p.Sr * p.Sc
+	load := float64(p.Groups) * float64(p.Sr) * float64(p.Sc)
 	if p.WeightLoad != design.LoadBus {
 		load = p.columnHops()
 	}
-	return p.PECycles()*moving + load*p.Lanes*operandBits
+	return work*(operand+acc) + load*operand
 }
 
 // columnHops counts register writes when every working PE's word moves up or
 // down its column to the edge: 1 + 2 + … + r for a column of r.
-func (p *Mapping) columnHops() int64 {
-	tri := func(r int64) int64 { return r * (r + 1) / 2 }
-	return p.Groups * p.Sc * ((p.RowFolds-1)*tri(p.Rows) + tri(p.LastR))
+func (p *Mapping) columnHops() float64 {
+	tri := func(r int64) float64 { return float64(r) * float64(r+1) / 2 }
+	return float64(p.Groups) * float64(p.Sc) * (float64(p.RowFolds-1)*tri(p.Rows) + tri(p.LastR))
 }

@@ -241,7 +241,7 @@ func TestProperties(t *testing.T) {
 		if acc.IfmapReads < groups*m*k || acc.FilterReads < groups*k*n || acc.OfmapWrites-acc.PsumReads != groups*m*n {
 			t.Fatalf("buffer accesses %+v do not cover the product", acc)
 		}
-		if p.RegisterBits(8, 32) < p.PECycles() {
+		if p.RegisterBits(8, 32) < float64(p.PECycles()) {
 			t.Fatal("too few register bits")
 		}
 		// Sum of the folds, one by one.

@@ -1,0 +1,304 @@
+package simhw
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"macroscope/dtype"
+	"macroscope/simhw/energy"
+	"macroscope/simhw/memory"
+	"macroscope/simhw/systolic"
+	"macroscope/workload"
+)
+
+// Quantity is a number that may be unknown. In JSON an unknown one is null.
+type Quantity struct {
+	Value float64
+	Known bool
+}
+
+// MarshalJSON writes the number or null.
+func (q Quantity) MarshalJSON() ([]byte, error) {
+	if !q.Known {
+		return []byte("null"), nil
+	}
+	return json.Marshal(q.Value)
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (q *Quantity) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*q = Quantity{}
+		return nil
+	}
+	q.Known = true
+	return json.Unmarshal(b, &q.Value)
+}
+
+// SRAM counts words between the array and the buffers.
+type SRAM struct {
+	IfmapReads  int64 `json:"sram_ifmap_reads"`
+	FilterReads int64 `json:"sram_filter_reads"`
+	PsumReads   int64 `json:"sram_psum_reads"`
+	OfmapWrites int64 `json:"sram_ofmap_writes"`
+}
+
+// Count is a number of things, or Unknown. In JSON an unknown one is null.
+type Count int64
+
+// Unknown is a Count that is not modelled.
+const Unknown Count = -1
+
+// MarshalJSON writes the number or null.
+func (c Count) MarshalJSON() ([]byte, error) {
+	if c < 0 {
+		return []byte("null"), nil
+	}
+	return strconv.AppendInt(nil, int64(c), 10), nil
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (c *Count) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*c = Unknown
+		return nil
+	}
+	v, err := strconv.ParseInt(string(b), 10, 64)
+	*c = Count(v)
+	return err
+}
+
+// plus is the sum, unknown where one of the two is.
+func (c Count) plus(o Count) Count {
+	if c < 0 || o < 0 {
+		return Unknown
+	}
+	return c + o
+}
+
+// DRAM counts words between the buffers and DRAM.
+type DRAM struct {
+	IfmapReads  Count `json:"dram_ifmap_reads"`
+	FilterReads Count `json:"dram_filter_reads"`
+	PsumReads   Count `json:"dram_psum_reads"`
+	PsumWrites  Count `json:"dram_psum_writes"`
+	OfmapWrites Count `json:"dram_ofmap_writes"`
+	Bytes       Count `json:"dram_bytes"`
+}
+
+func (d *DRAM) add(o *DRAM) {
+	d.IfmapReads = d.IfmapReads.plus(o.IfmapReads)
+	d.FilterReads = d.FilterReads.plus(o.FilterReads)
+	d.PsumReads = d.PsumReads.plus(o.PsumReads)
+	d.PsumWrites = d.PsumWrites.plus(o.PsumWrites)
+	d.OfmapWrites = d.OfmapWrites.plus(o.OfmapWrites)
+	d.Bytes = d.Bytes.plus(o.Bytes)
+}
+
+// Stalls are waiting cycles by cause.
+type Stalls [memory.Causes]int64
+
+type namedStall struct {
+	Cause  string `json:"cause"`
+	Cycles int64  `json:"cycles"`
+}
+
+// MarshalJSON lists the causes that occur.
+func (s Stalls) MarshalJSON() ([]byte, error) {
+	list := []namedStall{}
+	for c, n := range s {
+		if n > 0 {
+			list = append(list, namedStall{memory.Cause(c).String(), n})
+		}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (s *Stalls) UnmarshalJSON(b []byte) error {
+	var list []namedStall
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	*s = Stalls{}
+	for _, n := range list {
+		i := -1
+		for c := range memory.Causes {
+			if c.String() == n.Cause {
+				i = int(c)
+			}
+		}
+		if i < 0 {
+			return fmt.Errorf("cause %q of a stall is not known", n.Cause)
+		}
+		s[i] = n.Cycles
+	}
+	return nil
+}
+
+// Main is the cause of most waiting, "" where there is none.
+func (s *Stalls) Main() string {
+	best, most := "", int64(0)
+	for c, n := range s {
+		if n > most {
+			best, most = memory.Cause(c).String(), n
+		}
+	}
+	return best
+}
+
+// Layer is one layer's estimate. Cycles is the sum of ComputeCycles (operands
+// stream), FillDrainCycles (the array is filled, loaded or emptied),
+// StallCycles (it waits for DRAM between folds) and PrefetchCycles (it waits
+// for its first operands).
+type Layer struct {
+	Name  string      `json:"name"`
+	Kind  string      `json:"kind"`  // "conv" or "gemm"
+	DType dtype.DType `json:"dtype"` // of the operands
+	MACs  int64       `json:"macs"`
+
+	Cycles          int64  `json:"cycles"`
+	ComputeCycles   int64  `json:"compute_cycles"`
+	FillDrainCycles int64  `json:"fill_drain_cycles"`
+	StallCycles     int64  `json:"stall_cycles"`
+	PrefetchCycles  int64  `json:"prefetch_cycles"`
+	Stalls          Stalls `json:"stalls"`
+
+	Utilization        float64 `json:"utilization"`         // MACs over what the PEs could do in Cycles
+	ComputeUtilization float64 `json:"compute_utilization"` // the same without stalls and prefetch
+	MappingEfficiency  float64 `json:"mapping_efficiency"`  // PEs that have work, averaged over the folds
+
+	SRAM
+	DRAM
+	UniqueBytes int64 `json:"unique_bytes"` // inputs, weights and outputs, each once: the least traffic without reuse between layers
+
+	TimeUS   Quantity         `json:"time_us"`
+	EnergyPJ Quantity         `json:"energy_pj"`
+	Energy   energy.Breakdown `json:"energy_breakdown"`
+
+	NotModelled []string `json:"not_modelled"`
+
+	// In SCALE-Sim mode, what that program reports, for one of Groups equal
+	// layers.
+	ScaleSim *systolic.ScaleSimResult `json:"-"`
+	Groups   int64                    `json:"-"`
+}
+
+// Total is the sum over the layers. They run one after another, so that the
+// time from input to output and the time from output to output are the same;
+// both are given since other kinds of machine differ in them.
+type Total struct {
+	MACs            int64 `json:"macs"`
+	Cycles          int64 `json:"cycles"`
+	ComputeCycles   int64 `json:"compute_cycles"`
+	FillDrainCycles int64 `json:"fill_drain_cycles"`
+	StallCycles     int64 `json:"stall_cycles"`
+	PrefetchCycles  int64 `json:"prefetch_cycles"`
+
+	LatencyCycles  int64  `json:"latency_cycles"`  // of one workload, from its first operand to its last output
+	IntervalCycles int64  `json:"interval_cycles"` // between the ends of one workload and the next
+	Stalls         Stalls `json:"stalls"`
+
+	Utilization float64 `json:"utilization"`
+
+	SRAM
+	DRAM
+	UniqueBytes int64 `json:"unique_bytes"`
+
+	TimeUS   Quantity         `json:"time_us"`
+	EnergyPJ Quantity         `json:"energy_pj"`
+	Energy   energy.Breakdown `json:"energy_breakdown"`
+
+	// Partial says that the total leaves something out: NotModelled in some
+	// layer, or the estimate's UnmodelledLayers.
+	Partial     bool     `json:"partial"`
+	NotModelled []string `json:"not_modelled"`
+
+	busy float64 // cycles in which the whole array would have done the MACs
+}
+
+// Unmodelled is a layer that costs something unknown.
+type Unmodelled struct {
+	Name     string `json:"name"`
+	Op       string `json:"op"`
+	Elements int64  `json:"elements"` // number of outputs
+}
+
+// Estimate is what the simulator says of a workload on a design.
+type Estimate struct {
+	Design   string      `json:"design"`
+	Workload string      `json:"workload"`
+	DType    dtype.DType `json:"dtype"` // in which most of the multiply-accumulates are
+	Method   string      `json:"method"`
+	ClockMHz Quantity    `json:"clock_mhz"`
+	Layers   []Layer     `json:"layers"`
+	Total    Total       `json:"total"`
+
+	UnmodelledLayers []Unmodelled `json:"not_modelled_layers"` // in no total
+
+	Area energy.Area `json:"area"`
+
+	Validated []systolic.Check `json:"validated"` // what such a design's cycles were compared with
+	Assumed   []string         `json:"assumed"`   // entries of the design that no source backs
+	Warnings  []string         `json:"warnings"`
+	Limits    []string         `json:"limits"` // what the model leaves out of every estimate
+
+	scaleSim bool
+}
+
+// The two methods that an estimate can come from.
+const (
+	methodOwn      = "analytical model; not compared with published hardware"
+	methodScaleSim = "analytical model; SCALE-Sim v3's exact formulas, ideal bandwidth"
+)
+
+// reset prepares e for a workload, keeping its memory.
+func (e *Estimate) reset(m *Model, w *workload.Workload) {
+	layers := slices.Grow(e.Layers[:0], len(w.Layers))
+	unmodelled := e.UnmodelledLayers[:0]
+	*e = Estimate{Design: m.spec.Name, Workload: w.Name, Method: methodOwn, Layers: layers, UnmodelledLayers: unmodelled, Area: m.area,
+		ClockMHz: Quantity{m.spec.ClockMHz, m.spec.ClockMHz > 0}, Validated: m.validated, Assumed: m.assumed, Warnings: m.warnings,
+		Limits: limits, scaleSim: m.spec.ScaleSim}
+	if m.spec.ScaleSim {
+		e.Method = methodScaleSim
+	}
+}
+
+func (t *Total) add(l *Layer) {
+	t.MACs += l.MACs
+	t.Cycles += l.Cycles
+	t.ComputeCycles += l.ComputeCycles
+	t.FillDrainCycles += l.FillDrainCycles
+	t.StallCycles += l.StallCycles
+	t.PrefetchCycles += l.PrefetchCycles
+	for c, n := range l.Stalls {
+		t.Stalls[c] += n
+	}
+	t.SRAM.IfmapReads += l.SRAM.IfmapReads
+	t.SRAM.FilterReads += l.SRAM.FilterReads
+	t.SRAM.PsumReads += l.SRAM.PsumReads
+	t.SRAM.OfmapWrites += l.SRAM.OfmapWrites
+	t.DRAM.add(&l.DRAM)
+	t.UniqueBytes += l.UniqueBytes
+	t.busy += l.Utilization * float64(l.Cycles)
+	t.TimeUS.Value += l.TimeUS.Value
+	t.Energy.Add(&l.Energy)
+}
+
+// finish works out what follows from the sums.
+func (e *Estimate) finish(m *Model) {
+	t := &e.Total
+	t.LatencyCycles, t.IntervalCycles = t.Cycles, t.Cycles
+	if t.Cycles > 0 {
+		t.Utilization = t.busy / float64(t.Cycles)
+	}
+	t.TimeUS.Known = !m.spec.ScaleSim
+	t.EnergyPJ = Quantity{t.Energy.TotalPJ(), !m.spec.ScaleSim}
+	t.NotModelled = m.unmodelled
+	if t.DRAM.Bytes < 0 {
+		t.NotModelled = scaleSimNoTraffic
+	}
+	t.Partial = len(t.NotModelled) > 0 || len(e.UnmodelledLayers) > 0
+}

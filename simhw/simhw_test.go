@@ -1,0 +1,569 @@
+package simhw
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/simhw/memory"
+	"macroscope/simhw/systolic"
+	"macroscope/workload"
+)
+
+func cifar(t testing.TB, d dtype.DType) workload.Workload {
+	t.Helper()
+	w, err := workload.LoadSCALESim("../workload/testdata/cifar10_cnn.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.WithDType(d)
+}
+
+func load(t testing.TB, name string) design.Design {
+	t.Helper()
+	d, err := design.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// A dense layer of 2 rows, 2 outputs and K = 4 on a 2×2 output-stationary
+// array at 1 GHz with 1 GB/s (one byte a cycle), int8, by hand.
+//
+//	cycles   one fold, T+R+C−2 = 4+2+2−2 = 6: 4 compute, 2 fill and drain;
+//	         before it 8 inputs + 8 weights = 16 cycles of prefetch, after it
+//	         4 outputs = 4 cycles of write-back
+//	MACs     16; utilization 16/(26·4)
+//	buffers  8 inputs and 8 weights read, 4 sums written
+//	energy at 45 nm, 0.9 V:
+//	  MAC       16·(0.2 + 0.1) = 4.8 pJ
+//	  SRAM of 8 KiB: 10/64 pJ a bit; inputs (8 out + 8 in)·8 = 128 bits,
+//	            20 pJ, weights likewise, sums (4 in + 4 out)·32 = 256 bits, 40 pJ
+//	  DRAM      20 words of 8 bits at 8 pJ a bit: 1280 pJ
+func TestByHand(t *testing.T) {
+	s := design.Spec{Name: "hand", Dataflow: design.OS, TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000,
+		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 1, 0}, AccumulatorBits: [3]int{0, 32, 0}},
+		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}, DRAM: design.DRAM{BandwidthGBs: 1, EnergyPJPerBit: 8}}
+	d, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "fc", Kind: workload.Gemm, M: 2, N: 2, K: 4, DType: dtype.Int8}}}
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := e.Layers[0]
+	for _, c := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"macs", float64(l.MACs), 16}, {"cycles", float64(l.Cycles), 26}, {"compute", float64(l.ComputeCycles), 4},
+		{"fill and drain", float64(l.FillDrainCycles), 2}, {"stall", float64(l.StallCycles), 4}, {"prefetch", float64(l.PrefetchCycles), 16},
+		{"write-back", float64(l.Stalls[memory.WriteBack]), 4}, {"utilization", l.Utilization, 16.0 / 104}, {"mapping", l.MappingEfficiency, 1},
+		{"ifmap reads", float64(l.SRAM.IfmapReads), 8}, {"filter reads", float64(l.SRAM.FilterReads), 8}, {"ofmap writes", float64(l.SRAM.OfmapWrites), 4},
+		{"dram bytes", float64(l.DRAM.Bytes), 20}, {"unique bytes", float64(l.UniqueBytes), 20}, {"µs", l.TimeUS.Value, 0.026},
+		{"mac pJ", l.Energy.MACPJ, 4.8}, {"ifmap pJ", l.Energy.IfmapSRAMPJ, 20}, {"filter pJ", l.Energy.FilterSRAMPJ, 20},
+		{"ofmap pJ", l.Energy.OfmapSRAMPJ, 40}, {"dram pJ", l.Energy.DRAMPJ, 1280},
+	} {
+		if math.Abs(c.got-c.want) > 1e-9*max(1, c.want) {
+			t.Errorf("%s: %g, want %g", c.name, c.got, c.want)
+		}
+	}
+	if e.Total.Partial || e.DType != dtype.Int8 || e.Total.Cycles != 26 || e.Total.EnergyPJ != l.EnergyPJ {
+		t.Errorf("total %+v", e.Total)
+	}
+}
+
+// SCALE-Sim's own total for the CIFAR-10 network comes out of a .cfg file, a
+// topology file and its report.
+func TestScaleSimEndToEnd(t *testing.T) {
+	d, w := load(t, "testdata/32x32_ws_CALC.cfg"), cifar(t, dtype.Int8)
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("systolic/testdata/full.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	golden, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := WriteComputeReport(&b, &e); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if want := "LayerID, Total Cycles (incl. prefetch), Total Cycles, Stall Cycles, Overall Util %, Mapping Efficiency %, Compute Util %,"; lines[0] != want {
+		t.Errorf("heading %q, want %q", lines[0], want)
+	}
+	rows := 0
+	for _, g := range golden[1:] {
+		if g[1] != "cifar10_cnn" || g[2] != "32" || g[3] != "32" || g[4] != "ws" {
+			continue
+		}
+		// columns 15 to 20: total, incl. prefetch, stall, overall, mapping, compute
+		cells := strings.Split(strings.TrimSuffix(lines[1+rows], ","), ", ")
+		for i, want := range []string{strconv.Itoa(rows), g[16], g[15], g[17], g[18], g[19], g[20]} {
+			x, err1 := strconv.ParseFloat(cells[i], 64)
+			y, err2 := strconv.ParseFloat(want, 64)
+			if err1 != nil || err2 != nil || math.Abs(x-y) > 1e-9*math.Abs(y) {
+				t.Errorf("%s: %q, SCALE-Sim gives %q", g[7], cells[i], want)
+			}
+		}
+		rows++
+	}
+	if rows != 7 || len(lines) != 8 {
+		t.Errorf("%d golden rows, %d lines of report, want 7 and 8", rows, len(lines))
+	}
+	if e.Total.TimeUS.Known || e.Total.EnergyPJ.Known || !e.Total.Partial {
+		t.Errorf("time and energy of a .cfg are not known, yet %+v", e.Total)
+	}
+	b.Reset()
+	if err := WriteBandwidthReport(&b, &e); err != nil || strings.Count(b.String(), "\n") != 8 {
+		t.Errorf("bandwidth report: %v\n%s", err, b.String())
+	}
+	b.Reset()
+	if err := WriteAccessReport(&b, &e); err != nil {
+		t.Fatal(err)
+	}
+	// Conv1 on 32×32: the first weights in cycle 5 (five idle rows of 32 since
+	// K is 27), inputs from cycle 32, sums from cycle 63.
+	if want := "0, 33, 1082, 27648, 6, 32, 864, 63, 1117, 32768, "; !strings.Contains(b.String(), "\n"+want) {
+		t.Errorf("access report: want a row %q in\n%s", want, b.String())
+	}
+	own := load(t, "array32")
+	o, err := Evaluate(&own, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteAccessReport(&b, &o); err == nil {
+		t.Error("an access report for a design that is not SCALE-Sim's")
+	}
+	b.Reset()
+	if err := WriteComputeReport(&b, &o); err != nil || strings.Count(b.String(), "\n") != 8 {
+		t.Errorf("compute report of our own: %v\n%s", err, b.String())
+	}
+}
+
+// A depthwise layer is one layer here and one a channel in SCALE-Sim's report.
+func TestScaleSimGroups(t *testing.T) {
+	d := load(t, "testdata/32x32_ws_CALC.cfg")
+	w := workload.Workload{Name: "dw", Layers: []workload.Layer{{Name: "dw", H: 18, W: 18, C: 4, OutC: 4, Groups: 4, KH: 3, KW: 3}}}
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each channel: one fold of 2·32 + 32 + 256 − 2 cycles, less one.
+	if e.Total.Cycles != 4*349 || e.Total.MACs != 4*256*9 {
+		t.Errorf("%d cycles for %d MACs, want %d for %d", e.Total.Cycles, e.Total.MACs, 4*349, 4*256*9)
+	}
+	var b bytes.Buffer
+	if err := WriteComputeReport(&b, &e); err != nil || strings.Count(b.String(), "\n") != 5 {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+	w.Layers[0].DilationH = 2
+	if _, err := Evaluate(&d, &w); err == nil || !strings.Contains(err.Error(), "dilation") {
+		t.Errorf("dilation: %v", err)
+	}
+	one := workload.Workload{Name: "one", Layers: []workload.Layer{{Name: "one", Kind: workload.Gemm, M: 1, N: 1, K: 1}}}
+	s := d.Spec()
+	s.Array.Rows, s.Array.Cols = 1, 1
+	small, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One element, one product: SCALE-Sim fails to divide by its cycle 0 (with
+	// output stationary; here it loads a weight first).
+	for _, flow := range []design.Dataflow{design.OS, design.WS, design.IS} {
+		s.Dataflow = flow
+		if small, err = design.New(s); err != nil {
+			t.Fatal(err)
+		}
+		e, err := Evaluate(&small, &one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Reset()
+		for _, f := range []error{WriteComputeReport(&b, &e), WriteBandwidthReport(&b, &e), WriteAccessReport(&b, &e), WriteJSON(&b, &e)} {
+			if f != nil {
+				t.Error(f)
+			}
+		}
+		if strings.Contains(b.String(), "NaN") || strings.Contains(b.String(), "Inf") {
+			t.Errorf("%v: not a number in\n%s", flow, b.String())
+		}
+	}
+}
+
+func TestShippedDesignsOnCIFAR10(t *testing.T) {
+	for _, name := range design.Shipped() {
+		d := load(t, name)
+		s := d.Spec()
+		for _, dt := range dtype.All {
+			w := cifar(t, dt)
+			e, err := Evaluate(&d, &w)
+			if s.Lanes(dt) == 0 {
+				if err == nil || !strings.Contains(err.Error(), "cannot compute "+dt.String()) {
+					t.Errorf("%s: %v: got %v, want a refusal", name, dt, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if e.Total.Partial || !e.Total.EnergyPJ.Known || !(e.Total.EnergyPJ.Value > 0) || len(e.Validated) == 0 {
+				t.Errorf("%s %v: %+v", name, dt, e.Total)
+			}
+		}
+	}
+	// Narrower formats cost less, on every design that has them.
+	for _, name := range []string{"edge8x8", "array32"} {
+		d := load(t, name)
+		var pj, us []float64
+		for _, dt := range dtype.All {
+			w := cifar(t, dt)
+			e, err := Evaluate(&d, &w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pj, us = append(pj, e.Total.EnergyPJ.Value), append(us, e.Total.TimeUS.Value)
+		}
+		if !(pj[0] > pj[1] && pj[1] > pj[2]) || !(us[0] >= us[1] && us[1] > us[2]) {
+			t.Errorf("%s: pJ %v, µs %v do not fall with the width", name, pj, us)
+		}
+	}
+}
+
+func TestUnmodelledIsListed(t *testing.T) {
+	d := load(t, "array32")
+	s := d.Spec()
+	s.DRAM.EnergyPJPerBit = 0
+	noDRAM, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := cifar(t, dtype.Int8)
+	w.Layers = append(w.Layers, workload.Layer{Name: "soft", Kind: workload.Other, Op: "softmax", Elements: 10})
+	e, err := Evaluate(&noDRAM, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !e.Total.Partial || len(e.UnmodelledLayers) != 1 || e.UnmodelledLayers[0] != (Unmodelled{"soft", "softmax", 10}) || len(e.Layers) != 7 {
+		t.Errorf("%+v, unmodelled %+v", e.Total, e.UnmodelledLayers)
+	}
+	for _, format := range Formats {
+		var b bytes.Buffer
+		if err := Write(&b, format, &e); err != nil {
+			t.Error(err)
+		}
+		if format != "scalesim" && (!strings.Contains(b.String(), "softmax") || !strings.Contains(b.String(), "dram energy")) {
+			t.Errorf("%s does not say what is missing:\n%s", format, b.String())
+		}
+	}
+	if err := Write(&bytes.Buffer{}, "xml", &e); err == nil || err.Error() != `format "xml": want json, csv, md, scalesim` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The JSON has the promised keys and reads back as the same estimate.
+func TestJSON(t *testing.T) {
+	d, w := load(t, "array32"), cifar(t, dtype.Int8)
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := WriteJSON(&b, &e); err != nil {
+		t.Fatal(err)
+	}
+	var loose struct {
+		Design, DType string
+		Layers        []map[string]any
+		Total         map[string]any
+	}
+	if err := json.Unmarshal(b.Bytes(), &loose); err != nil {
+		t.Fatal(err)
+	}
+	if loose.Design != "array32" || loose.DType != "int8" || len(loose.Layers) != 7 {
+		t.Errorf("%+v", loose)
+	}
+	for _, key := range []string{"name", "macs", "cycles", "compute_cycles", "fill_drain_cycles", "stall_cycles", "prefetch_cycles", "utilization",
+		"energy_pj", "time_us", "dram_bytes", "sram_ifmap_reads", "dram_ofmap_writes", "not_modelled"} {
+		if _, ok := loose.Layers[0][key]; !ok {
+			t.Errorf("no %q in a layer", key)
+		}
+		if _, ok := loose.Total[key]; !ok && key != "name" {
+			t.Errorf("no %q in the total", key)
+		}
+	}
+	var back Estimate
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	back.Total.busy = e.Total.busy
+	if !reflect.DeepEqual(back.Layers, e.Layers) || !reflect.DeepEqual(back.Total, e.Total) {
+		t.Error("the estimate does not read back")
+	}
+}
+
+func TestKeepActivations(t *testing.T) {
+	d, w := load(t, "tpuv1"), cifar(t, dtype.Int8)
+	for i := range w.Layers { // sizes in the file are padded ones
+		if l := &w.Layers[i]; l.KH == 3 {
+			l.H, l.W, l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = l.H-2, l.W-2, 1, 1, 1, 1
+		}
+	}
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range e.Layers {
+		if first := i == 0; first != (l.DRAM.IfmapReads > 0) {
+			t.Errorf("%s reads %d inputs from DRAM", l.Name, l.DRAM.IfmapReads)
+		}
+		if last := i == len(e.Layers)-1; last != (l.DRAM.OfmapWrites > 0) {
+			t.Errorf("%s writes %d outputs to DRAM", l.Name, l.DRAM.OfmapWrites)
+		}
+	}
+	s := d.Spec()
+	s.Buffers.KeepActivations = false
+	off, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Evaluate(&off, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int64(o.Total.DRAM.Bytes) < o.Total.UniqueBytes || e.Total.DRAM.Bytes >= o.Total.DRAM.Bytes {
+		t.Errorf("%d bytes without, %d with activations kept; each once is %d", o.Total.DRAM.Bytes, e.Total.DRAM.Bytes, o.Total.UniqueBytes)
+	}
+}
+
+func drawSpec(t *rapid.T) design.Spec {
+	side := rapid.IntRange(1, 40)
+	kib := rapid.IntRange(4, 256)
+	s := design.Spec{Name: "r", Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "flow")),
+		TechnologyNM: rapid.Float64Range(7, 65).Draw(t, "nm"), VoltageV: rapid.Float64Range(0.7, 1.1).Draw(t, "v"),
+		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"),
+		Array: design.Array{Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"),
+			MACsPerPEPerCycle: [3]int{1, rapid.IntRange(1, 4).Draw(t, "int8"), rapid.IntRange(1, 16).Draw(t, "binary")}, AccumulatorBits: [3]int{32, 32, 16}},
+		Buffers: design.Buffers{IfmapKiB: kib.Draw(t, "ifmap"), FilterKiB: kib.Draw(t, "filter"), OfmapKiB: kib.Draw(t, "ofmap"),
+			KeepActivations: rapid.Bool().Draw(t, "keep")},
+		DRAM: design.DRAM{BandwidthGBs: rapid.Float64Range(0.01, 100).Draw(t, "gbs"), EnergyPJPerBit: rapid.Float64Range(1, 80).Draw(t, "pj")}}
+	if s.Dataflow == design.OS {
+		s.Array.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))
+	} else {
+		s.Array.WeightLoad = design.WeightLoad(rapid.IntRange(0, 2).Draw(t, "load"))
+	}
+	return s
+}
+
+func drawWorkload(t *rapid.T) workload.Workload {
+	small, channels := rapid.IntRange(1, 30), rapid.IntRange(1, 40)
+	layer := rapid.Custom(func(t *rapid.T) workload.Layer {
+		d := dtype.DType(rapid.IntRange(0, 2).Draw(t, "dtype"))
+		if rapid.Bool().Draw(t, "gemm") {
+			return workload.Layer{Name: "g", Kind: workload.Gemm, DType: d, M: int64(small.Draw(t, "m")), N: int64(channels.Draw(t, "n")), K: int64(rapid.IntRange(1, 3000).Draw(t, "k"))}
+		}
+		g := rapid.IntRange(1, 4).Draw(t, "groups")
+		k := rapid.IntRange(1, 5).Draw(t, "kernel")
+		return workload.Layer{Name: "c", DType: d, H: k + small.Draw(t, "h"), W: k + small.Draw(t, "w"), C: g * channels.Draw(t, "c"), OutC: g * channels.Draw(t, "out"),
+			KH: k, KW: k, Groups: g, StrideH: rapid.IntRange(0, 3).Draw(t, "stride"), PadTop: rapid.IntRange(0, 2).Draw(t, "pad")}
+	})
+	return workload.Workload{Name: "r", Layers: rapid.SliceOfN(layer, 1, 4).Draw(t, "layers")}
+}
+
+func TestProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, w := drawSpec(t), drawWorkload(t)
+		d, err := design.New(s)
+		if err != nil {
+			t.Skip(err.Error())
+		}
+		m, err := New(&d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Total.MACs != w.MACs() {
+			t.Fatalf("%d MACs, the workload has %d", e.Total.MACs, w.MACs())
+		}
+		sum := int64(0)
+		for i, l := range e.Layers {
+			if l.ComputeCycles+l.FillDrainCycles+l.StallCycles+l.PrefetchCycles != l.Cycles {
+				t.Fatalf("parts do not add up: %+v", l)
+			}
+			for _, v := range []int64{l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.SRAM.IfmapReads, l.SRAM.FilterReads, l.SRAM.OfmapWrites, int64(l.DRAM.Bytes)} {
+				if v < 0 {
+					t.Fatalf("negative count: %+v", l)
+				}
+			}
+			if l.Cycles*s.PEs()*int64(s.Lanes(l.DType)) < l.MACs || l.Utilization > 1 || l.Utilization > l.ComputeUtilization+1e-12 ||
+				l.ComputeUtilization > l.MappingEfficiency+1e-12 || l.MappingEfficiency > 1 {
+				t.Fatalf("too good to be true: %+v", l)
+			}
+			if !s.Buffers.KeepActivations && int64(l.DRAM.Bytes) < l.UniqueBytes-1 {
+				t.Fatalf("%d bytes of traffic, %d words are there: %+v", l.DRAM.Bytes, l.UniqueBytes, w.Layers[i])
+			}
+			if !(l.EnergyPJ.Value > 0) || math.IsInf(l.EnergyPJ.Value, 0) || math.Abs(l.EnergyPJ.Value-l.Energy.TotalPJ()) > 1e-9*l.EnergyPJ.Value {
+				t.Fatalf("energy %+v of %+v", l.EnergyPJ, l.Energy)
+			}
+			sum += l.Cycles
+		}
+		if sum != e.Total.Cycles || e.Total.Utilization > 1 {
+			t.Fatalf("layers take %d cycles, the total is %d", sum, e.Total.Cycles)
+		}
+		// More bandwidth, larger buffers, a faster clock: never more time.
+		better := s
+		better.DRAM.BandwidthGBs += rapid.Float64Range(0, 20).Draw(t, "more bandwidth")
+		better.Buffers.IfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ifmap")
+		better.Buffers.FilterKiB += rapid.IntRange(0, 100).Draw(t, "more filter")
+		better.Buffers.OfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ofmap")
+		if err := m.Set(&better); err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Total.Cycles > e.Total.Cycles {
+			t.Fatalf("more memory takes %d cycles, less %d", b.Total.Cycles, e.Total.Cycles)
+		}
+		faster := better
+		faster.ClockMHz *= 1 + rapid.Float64Range(0, 3).Draw(t, "faster")
+		if err := m.Set(&faster); err != nil {
+			t.Skip(err.Error())
+		}
+		f, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Waiting is in whole cycles: each fold, the prefetch and the write-back
+		// may take one more.
+		folds := int64(0)
+		for _, l := range w.Layers {
+			rows, cols, depth := l.GEMM()
+			p := systolic.ArrayOf(&faster).Map(rows, cols, depth, int64(faster.Lanes(l.DType)), l.GroupCount())
+			folds += p.Folds() + 2
+		}
+		slack := float64(folds) / faster.ClockMHz
+		if f.Total.TimeUS.Value > b.Total.TimeUS.Value*(1+1e-9)+slack {
+			t.Fatalf("a faster clock takes %g µs, a slower one %g", f.Total.TimeUS.Value, b.Total.TimeUS.Value)
+		}
+	})
+}
+
+func TestHostileWorkloads(t *testing.T) {
+	d := load(t, "edge8x8")
+	s := d.Spec()
+	s.Array.Cols = 8000
+	s.Buffers.FilterKiB, s.Buffers.OfmapKiB = 1<<20, 1<<20
+	wide, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []workload.Layer{
+		{Name: "tall", H: workload.MaxDim, W: workload.MaxDim, C: 1, OutC: 1, KH: 1, KW: 1},
+		{Name: "long", Kind: workload.Gemm, M: 1, N: 1, K: workload.MaxGemm},
+		{Name: "rows", Kind: workload.Gemm, M: workload.MaxGemm, N: 1, K: 1},
+		{Name: "deep", H: 1, W: 1, C: workload.MaxDim, OutC: workload.MaxDim, KH: 1, KW: 1, Groups: workload.MaxDim},
+	} {
+		for _, d := range []*design.Design{&d, &wide} {
+			w := workload.Workload{Name: "h", Layers: []workload.Layer{l, l, l}}
+			e, err := Evaluate(d, &w)
+			if err != nil {
+				if !strings.Contains(err.Error(), "2^60 cycles") {
+					t.Errorf("%s: %v", l.Name, err)
+				}
+				continue
+			}
+			if e.Total.Cycles <= 0 || e.Total.MACs != w.MACs() || e.Total.Cycles < w.MACs()/(8*8000) {
+				t.Errorf("%s: %+v", l.Name, e.Total)
+			}
+		}
+	}
+	empty := workload.Workload{Name: "empty"}
+	if _, err := Evaluate(&d, &empty); err == nil {
+		t.Error("an empty workload was evaluated")
+	}
+}
+
+func TestVariantsAllocateNothing(t *testing.T) {
+	d, w := load(t, "array32"), cifar(t, dtype.Int8)
+	w.Layers = append(w.Layers, workload.Layer{Name: "soft", Kind: workload.Other, Op: "softmax", Elements: 10})
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.Spec()
+	var e Estimate
+	n := testing.AllocsPerRun(50, func() {
+		s.Array.Rows = 8 + (s.Array.Rows+1)%32
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.EvaluateInto(&e, &w); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%g allocations a variant", n)
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	resnet, err := workload.LoadSCALESim("../workload/testdata/Resnet18.csv")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, w := range []workload.Workload{cifar(b, dtype.Int8), resnet.WithDType(dtype.Int8)} {
+		for _, name := range design.Shipped() {
+			b.Run(fmt.Sprintf("design=%s/workload=%s", name, w.Name), func(b *testing.B) {
+				d := load(b, name)
+				m, err := New(&d)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var e Estimate
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := m.EvaluateInto(&e, &w); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkEvaluateOnce includes making the design ready.
+func BenchmarkEvaluateOnce(b *testing.B) {
+	d, w := load(b, "array32"), cifar(b, dtype.Int8)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Evaluate(&d, &w); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
