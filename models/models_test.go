@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"macroscope/cifar10"
@@ -164,6 +165,36 @@ func TestFigures(t *testing.T) {
 	}
 	if binary != 285696 {
 		t.Errorf("%d binary weights: want 285696", binary)
+	}
+}
+
+// What the simulator is given: seven layers with multiply-accumulates and three
+// pools; in binary, convolutions 2 to 6 are.
+func TestWorkloads(t *testing.T) {
+	for _, d := range dtype.All {
+		w, err := load(t, d).Workload(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		var macs int64
+		for _, l := range w.Layers {
+			names = append(names, l.Name)
+			macs += l.MACs()
+			want := d
+			if d == dtype.Binary && (l.Name == "conv1" || l.Name == "dense") {
+				want = dtype.Int8
+			}
+			if l.DType != want {
+				t.Errorf("%s: %s is %s: want %s", d, l.Name, l.DType, want)
+			}
+		}
+		if got, want := strings.Join(names, " "), "conv1 conv2 pool1 conv3 conv4 pool2 conv5 conv6 pool3 dense"; got != want {
+			t.Errorf("%s: layers %s: want %s", d, got, want)
+		}
+		if macs != 38653952 {
+			t.Errorf("%s: %d multiply-accumulates: want 38653952", d, macs)
+		}
 	}
 }
 
