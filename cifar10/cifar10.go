@@ -66,7 +66,7 @@ func (s *Set) Head(n int) *Set {
 // which give the byte offset.
 func Read(r io.Reader, name string) (*Set, error) {
 	s := &Set{}
-	if err := s.read(r, name); err != nil {
+	if err := s.read(r, name, maxImages); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -88,11 +88,12 @@ func (s *Set) readFile(path string) error {
 		return err
 	}
 	defer f.Close()
-	return s.read(f, path)
+	return s.read(f, path, maxImages)
 }
 
-// read appends r's records. What it allocates follows what r really gives.
-func (s *Set) read(r io.Reader, name string) error {
+// read appends r's records, at most limit. What it allocates follows what r
+// really gives.
+func (s *Set) read(r io.Reader, name string, limit int) error {
 	br := bufio.NewReaderSize(r, 1<<16)
 	var record [RecordBytes]byte
 	for at, count := int64(0), 0; ; at, count = at+RecordBytes, count+1 {
@@ -108,8 +109,8 @@ func (s *Set) read(r io.Reader, name string) error {
 			return fmt.Errorf("%s: byte %d: %w", name, at+int64(n), err)
 		case record[0] >= Classes:
 			return fmt.Errorf("%s: byte %d: label %d of record %d: want 0 to %d", name, at, record[0], count, Classes-1)
-		case count == maxImages:
-			return fmt.Errorf("%s: byte %d: more than %d records: want a CIFAR-10 file", name, at, maxImages)
+		case count == limit:
+			return fmt.Errorf("%s: byte %d: more than %d records: want a CIFAR-10 file", name, at, limit)
 		}
 		s.Labels = append(s.Labels, record[0])
 		s.Pixels = append(s.Pixels, record[1:]...)
