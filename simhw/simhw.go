@@ -44,12 +44,7 @@ type Model struct {
 
 // New makes a design ready.
 func New(d *design.Design) (*Model, error) {
-	m := &Model{warnings: d.Warnings()}
-	for _, v := range d.Values() {
-		if v.Assumed() && v.Key != "name" && v.Key != "description" {
-			m.assumed = append(m.assumed, v.Key)
-		}
-	}
+	m := &Model{warnings: d.Warnings(), assumed: d.Assumed()}
 	s := d.Spec()
 	if err := m.Set(&s); err != nil {
 		return nil, err

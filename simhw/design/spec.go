@@ -193,6 +193,32 @@ func (d *Design) Name() string { return d.spec.Name }
 // Values lists every entry in the order of the reference, defaults included.
 func (d *Design) Values() []Value { return append([]Value(nil), d.values...) }
 
+// Assumed lists the keys whose values nothing outside this project backs.
+// What merely names the design does not count.
+func (d *Design) Assumed() []string {
+	var keys []string
+	for _, v := range d.values {
+		if v.Assumed() && !v.label() {
+			keys = append(keys, v.Key)
+		}
+	}
+	return keys
+}
+
+// Sourced counts the values that a source backs.
+func (d *Design) Sourced() int {
+	n := 0
+	for _, v := range d.values {
+		if !v.Assumed() && !v.label() {
+			n++
+		}
+	}
+	return n
+}
+
+// label tells a value that says what the design is called, not what it is.
+func (v Value) label() bool { return v.Key == "name" || v.Key == "description" || v.Key == "family" }
+
 // Warnings lists what a reader noticed and did not use.
 func (d *Design) Warnings() []string { return append([]string(nil), d.warnings...) }
 

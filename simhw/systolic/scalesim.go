@@ -134,6 +134,43 @@ func (s *ScaleSim) Compute(l *workload.Layer) (ScaleSimResult, error) {
 	return r, nil
 }
 
+// maxSummed is the number of folds up to which averages over them are summed
+// one by one.
+const maxSummed = 1 << 20
+
+// averages works out mapping efficiency and compute utilization as SCALE-Sim
+// does: a sum over the folds in their order, rounded at each step, so that
+// they agree in the last digit. Above maxSummed folds they are closed forms.
+func (r *ScaleSimResult) averages(s *ScaleSim, utilTime int64) {
+	pes := float64(s.Rows) * float64(s.Cols)
+	share := func(rows, cols int64) (mapped, computing float64) {
+		used := float64(rows) * float64(cols)
+		return used / pes, used * float64(r.T) / (pes * float64(utilTime))
+	}
+	if r.Folds > maxSummed {
+		mapped, computing := share(r.Sr, r.Sc)
+		r.MappingEff, r.ComputeUtil = 100*mapped/float64(r.Folds), 100*computing/float64(r.Folds)
+		return
+	}
+	sumMapped, sumComputing := 0.0, 0.0
+	for fc := range r.colFolds {
+		cols := s.Cols
+		if fc == r.colFolds-1 {
+			cols = r.lastC
+		}
+		mapped, computing := share(s.Rows, cols)
+		for range r.rowFolds - 1 {
+			sumMapped += mapped
+			sumComputing += computing
+		}
+		mapped, computing = share(r.lastR, cols)
+		sumMapped += mapped
+		sumComputing += computing
+	}
+	n := float64(r.Folds)
+	r.MappingEff, r.ComputeUtil = sumMapped/n*100, sumComputing/n*100
+}
+
 // utilize works out the overall utilization. SCALE-Sim divides by zero where
 // one element makes one product, since the last cycle has index 0; here there
 // is no utilization then.
@@ -166,10 +203,7 @@ func (s *ScaleSim) compute(sh *shape) ScaleSimResult {
 	}
 	r.TotalCycles = r.Folds*r.foldTime - 1
 
-	pes := float64(s.Rows) * float64(s.Cols)
-	used := float64(r.Sr) * float64(r.Sc)
-	r.MappingEff = 100 * used / (float64(r.Folds) * pes)
-	r.ComputeUtil = 100 * used * float64(r.T) / (float64(r.Folds) * pes * float64(utilTime))
+	r.averages(s, utilTime)
 
 	switch s.Dataflow {
 	case design.OS:

@@ -1,0 +1,130 @@
+package simhw
+
+import (
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
+	"macroscope/workload"
+)
+
+func drawSpec(t *rapid.T) design.Spec {
+	side := rapid.IntRange(1, 40)
+	kib := rapid.IntRange(4, 256)
+	s := design.Spec{Name: "r", Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "flow")),
+		TechnologyNM: rapid.Float64Range(7, 65).Draw(t, "nm"), VoltageV: rapid.Float64Range(0.7, 1.1).Draw(t, "v"),
+		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"),
+		Array: design.Array{Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"),
+			MACsPerPEPerCycle: [3]int{1, rapid.IntRange(1, 4).Draw(t, "int8"), rapid.IntRange(1, 16).Draw(t, "binary")}, AccumulatorBits: [3]int{32, 32, 16}},
+		Buffers: design.Buffers{IfmapKiB: kib.Draw(t, "ifmap"), FilterKiB: kib.Draw(t, "filter"), OfmapKiB: kib.Draw(t, "ofmap"),
+			KeepActivations: rapid.Bool().Draw(t, "keep")},
+		DRAM: design.DRAM{BandwidthGBs: rapid.Float64Range(0.01, 100).Draw(t, "gbs"), EnergyPJPerBit: rapid.Float64Range(1, 80).Draw(t, "pj")}}
+	if s.Dataflow == design.OS {
+		s.Array.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))
+	} else {
+		s.Array.WeightLoad = design.WeightLoad(rapid.IntRange(0, 2).Draw(t, "load"))
+	}
+	return s
+}
+
+func drawWorkload(t *rapid.T) workload.Workload {
+	small, channels := rapid.IntRange(1, 30), rapid.IntRange(1, 40)
+	layer := rapid.Custom(func(t *rapid.T) workload.Layer {
+		d := dtype.DType(rapid.IntRange(0, 2).Draw(t, "dtype"))
+		if rapid.Bool().Draw(t, "gemm") {
+			return workload.Layer{Name: "g", Kind: workload.Gemm, DType: d, M: int64(small.Draw(t, "m")), N: int64(channels.Draw(t, "n")), K: int64(rapid.IntRange(1, 3000).Draw(t, "k"))}
+		}
+		g := rapid.IntRange(1, 4).Draw(t, "groups")
+		k := rapid.IntRange(1, 5).Draw(t, "kernel")
+		return workload.Layer{Name: "c", DType: d, H: k + small.Draw(t, "h"), W: k + small.Draw(t, "w"), C: g * channels.Draw(t, "c"), OutC: g * channels.Draw(t, "out"),
+			KH: k, KW: k, Groups: g, StrideH: rapid.IntRange(0, 3).Draw(t, "stride"), PadTop: rapid.IntRange(0, 2).Draw(t, "pad")}
+	})
+	return workload.Workload{Name: "r", Layers: rapid.SliceOfN(layer, 1, 4).Draw(t, "layers")}
+}
+
+func TestProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, w := drawSpec(t), drawWorkload(t)
+		d, err := design.New(s)
+		if err != nil {
+			t.Skip(err.Error())
+		}
+		m, err := New(&d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Total.MACs != w.MACs() {
+			t.Fatalf("%d MACs, the workload has %d", e.Total.MACs, w.MACs())
+		}
+		sum := int64(0)
+		for i, l := range e.Layers {
+			if l.ComputeCycles+l.FillDrainCycles+l.StallCycles+l.PrefetchCycles != l.Cycles {
+				t.Fatalf("parts do not add up: %+v", l)
+			}
+			for _, v := range []int64{l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.SRAM.IfmapReads, l.SRAM.FilterReads, l.SRAM.OfmapWrites, int64(l.DRAM.Bytes)} {
+				if v < 0 {
+					t.Fatalf("negative count: %+v", l)
+				}
+			}
+			if l.Cycles*s.PEs()*int64(s.Lanes(l.DType)) < l.MACs || l.Utilization > 1 || l.Utilization > l.ComputeUtilization+1e-12 ||
+				l.ComputeUtilization > l.MappingEfficiency+1e-12 || l.MappingEfficiency > 1 {
+				t.Fatalf("too good to be true: %+v", l)
+			}
+			if !s.Buffers.KeepActivations && int64(l.DRAM.Bytes) < l.UniqueBytes-1 {
+				t.Fatalf("%d bytes of traffic, %d words are there: %+v", l.DRAM.Bytes, l.UniqueBytes, w.Layers[i])
+			}
+			if !(l.EnergyPJ.Value > 0) || math.IsInf(l.EnergyPJ.Value, 0) || math.Abs(l.EnergyPJ.Value-l.Energy.TotalPJ()) > 1e-9*l.EnergyPJ.Value {
+				t.Fatalf("energy %+v of %+v", l.EnergyPJ, l.Energy)
+			}
+			sum += l.Cycles
+		}
+		if sum != e.Total.Cycles || e.Total.Utilization > 1 {
+			t.Fatalf("layers take %d cycles, the total is %d", sum, e.Total.Cycles)
+		}
+		// More bandwidth, larger buffers, a faster clock: never more time.
+		better := s
+		better.DRAM.BandwidthGBs += rapid.Float64Range(0, 20).Draw(t, "more bandwidth")
+		better.Buffers.IfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ifmap")
+		better.Buffers.FilterKiB += rapid.IntRange(0, 100).Draw(t, "more filter")
+		better.Buffers.OfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ofmap")
+		if err := m.Set(&better); err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Total.Cycles > e.Total.Cycles {
+			t.Fatalf("more memory takes %d cycles, less %d", b.Total.Cycles, e.Total.Cycles)
+		}
+		faster := better
+		faster.ClockMHz *= 1 + rapid.Float64Range(0, 3).Draw(t, "faster")
+		if err := m.Set(&faster); err != nil {
+			t.Skip(err.Error())
+		}
+		f, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Waiting is in whole cycles: each fold, the prefetch and the write-back
+		// may take one more.
+		folds := int64(0)
+		for _, l := range w.Layers {
+			rows, cols, depth := l.GEMM()
+			p := systolic.ArrayOf(&faster).Map(rows, cols, depth, int64(faster.Lanes(l.DType)), l.GroupCount())
+			folds += p.Folds() + 2
+		}
+		slack := float64(folds) / faster.ClockMHz
+		if f.Total.TimeUS.Value > b.Total.TimeUS.Value*(1+1e-9)+slack {
+			t.Fatalf("a faster clock takes %g µs, a slower one %g", f.Total.TimeUS.Value, b.Total.TimeUS.Value)
+		}
+	})
+}
