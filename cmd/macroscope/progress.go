@@ -1,25 +1,30 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"strings"
+	"sync/atomic"
 	"time"
-	"unicode/utf8"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// progress is a line on a terminal that is written over and over. It draws only
-// when told to, never on its own: a bar that refreshes itself in the background
-// would run beside the measurements.
+// progress is a bar on a terminal. It draws only when told to, never on its
+// own: a bar that refreshes itself in the background would run beside the
+// measurements.
 type progress struct {
-	w     io.Writer
-	width int // 0: no terminal, nothing is drawn
-	last  time.Time
-	drawn bool
+	w       io.Writer
+	width   int // 0: no terminal, nothing is drawn
+	bars    *mpb.Progress
+	bar     *mpb.Bar
+	total   int
+	refresh chan any
+	what    atomic.Value // string: the bar is drawn by another goroutine
+	last    time.Time
 }
 
-// progress starts a progress line on the standard error. Off a terminal it
-// stays silent. The verb ends it with done.
+// progress starts a progress bar on the standard error. Off a terminal it
+// stays silent. The verb ends it with done, which may be called again.
 func (e *env) progress() *progress {
 	return &progress{w: e.stderr, width: terminalWidth(e.stderr)}
 }
@@ -33,26 +38,37 @@ func (p *progress) set(done, total int, what string) {
 		return
 	}
 	p.last = time.Now()
-	p.drawn = true
-	fmt.Fprintf(p.w, "\r\x1b[K%s", progressLine(done, total, what, p.width-1))
+	p.what.Store(what)
+	if p.total != total { // another piece of work
+		p.done()
+		p.start(total)
+	}
+	p.bar.SetCurrent(int64(min(done, total-1))) // a full bar would end itself
+	p.refresh <- p.last
 }
 
-// done takes the line away.
+func (p *progress) start(total int) {
+	p.total = total
+	p.refresh = make(chan any)
+	p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithWidth(20), mpb.WithManualRefresh(p.refresh))
+	p.bar = p.bars.AddBar(int64(total), mpb.AppendDecorators(
+		decor.Percentage(decor.WC{W: 5}),
+		decor.Any(func(decor.Statistics) string { return " " + shorten(p.what.Load().(string), p.width-30) }),
+	))
+}
+
+// done takes the bar away.
 func (p *progress) done() {
-	if p.drawn {
-		fmt.Fprint(p.w, "\r\x1b[K")
+	if p.bar == nil {
+		return
 	}
+	p.bar.Abort(true)
+	p.bars.Wait()
+	p.bar, p.total = nil, 0
 }
 
-// progressLine draws a bar, a percentage and what comes next, in at most width
-// columns.
-func progressLine(done, total int, what string, width int) string {
-	const bar = 20
-	done = min(max(done, 0), total)
-	full := bar * done / total
-	line := fmt.Sprintf("[%s%s] %3d%% %s", strings.Repeat("=", full), strings.Repeat(" ", bar-full), 100*done/total, what)
-	if utf8.RuneCountInString(line) <= width {
-		return line
-	}
-	return string([]rune(line)[:max(width, 0)])
+// shorten cuts s to n runes.
+func shorten(s string, n int) string {
+	r := []rune(s)
+	return string(r[:max(0, min(n, len(r)))])
 }

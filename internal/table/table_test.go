@@ -31,11 +31,11 @@ x
 }
 
 func TestMarkdown(t *testing.T) {
-	const want = `| impl | time | note |
-|---|---:|---|
-| generic | 12.5µ | a \| b |
-| avx512vnni | 5.1µ | \~ |
-| x |  |  |
+	const want = `| impl       |  time | note   |
+|:-----------|------:|:-------|
+| generic    | 12.5µ | a \| b |
+| avx512vnni |  5.1µ | \~     |
+| x          |       |        |
 `
 	var b strings.Builder
 	if err := sample.Markdown(&b); err != nil {
