@@ -119,6 +119,10 @@ func TestParseErrors(t *testing.T) {
 		{valid + "? [a]\n: b\n", `t.yaml:16: `},
 		{strings.Repeat("[", 30000), `t.yaml:1: nested more than 16 deep`},
 		{strings.Repeat("- ", 5000), `t.yaml:1: nested more than 16 deep`},
+		{"# " + strings.Repeat("-", 300) + " [[[[[[[[[[[[[[[[[[[[\n" + valid, ``},
+		{strings.Repeat("? ", 5000), `t.yaml:1: nested more than 16 deep`},
+		{"a: [\"\n# \", " + strings.Repeat("[", 9000), `t.yaml:2: nested more than 16 deep`},
+		{strings.Repeat("{a: ", 5000), `t.yaml:1: nested more than 16 deep`},
 		{strings.Repeat("#", maxFile+1), `t.yaml: more than 32768 bytes`},
 		{"a: \x00\n", `t.yaml:1: `},
 	} {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // Limits on a design file. The YAML parser's time grows with the square of
@@ -33,9 +35,6 @@ func Parse(file string, r io.Reader) (Design, error) {
 	}
 	if len(data) > maxFile {
 		return Design{}, fmt.Errorf("%s: more than %d bytes", file, maxFile)
-	}
-	if line := tooDeep(data); line > 0 {
-		return Design{}, fmt.Errorf("%s:%d: nested more than %d deep", file, line, maxDepth)
 	}
 	p := fileParser{file: file, lines: map[string]int{}, sources: map[string]string{}}
 	body, err := p.body(data)
@@ -68,7 +67,11 @@ func (p *fileParser) body(data []byte) (node ast.Node, err error) {
 			err = fmt.Errorf("%s: not readable as YAML: %v", p.file, r)
 		}
 	}()
-	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(data))
+	if line := tooDeep(tokens); line > 0 {
+		return nil, p.errorf(line, "nested more than %d deep", maxDepth)
+	}
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var ye yaml.Error
 		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
@@ -91,23 +94,26 @@ func (p *fileParser) body(data []byte) (node ast.Node, err error) {
 	return nil, p.errorf(lineOf(docs[1]), "a second document: want one design a file")
 }
 
-// tooDeep returns the line where brackets, or sequence dashes on one line,
-// nest deeper than maxDepth, or 0.
-func tooDeep(data []byte) int {
-	depth, line, dashes := 0, 1, 0
-	for _, c := range data {
-		switch c {
-		case '\n':
-			line++
-			dashes = 0
-		case '[', '{':
-			depth++
-		case ']', '}':
-			depth = max(depth-1, 0)
-		case '-', '?':
-			dashes++
+// tooDeep returns the line where brackets, or the entries of sequences and keys
+// on one line, nest deeper than maxDepth, or 0.
+func tooDeep(tokens token.Tokens) int {
+	depth, line, entries := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position == nil {
+			continue
 		}
-		if depth > maxDepth || dashes > 200 {
+		if t.Position.Line != line {
+			line, entries = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth = max(depth-1, 0)
+		case token.SequenceEntryType, token.MappingKeyType:
+			entries++
+		}
+		if depth > maxDepth || entries > maxDepth {
 			return line
 		}
 	}
