@@ -24,7 +24,7 @@ func signedBytes(b []byte) []int8 {
 // Quantize, float32 to bits by sign, int8 to float32 as s·x̃, ±1 to anything
 // exactly.
 func convertStep(from, to *buffer) step {
-	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 {
+	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 && to.scale == 1 {
 		return &unpackStep{from, to}
 	}
 	return &elementStep{from, to}
