@@ -68,7 +68,10 @@ func (im *Impl) DotBinary(a, b []uint64, n int) int {
 	}
 	block := im.k.DotBlock / 64
 	full := n / 64 / block * block
-	sum := generic.DotBinary(a[full:], b[full:], n-64*full)
+	sum := 0
+	if n > 64*full {
+		sum = generic.DotBinary(a[full:], b[full:], n-64*full)
+	}
 	if full > 0 {
 		sum += 64*full - 2*im.k.DotBinary(a[:full], b[:full])
 	}

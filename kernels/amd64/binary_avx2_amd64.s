@@ -363,13 +363,15 @@ TEXT ·dotBinaryAVX2(SB), NOSPLIT, $0-56
 	MOVQ a_base+0(FP), SI
 	MOVQ a_len+8(FP), CX
 	MOVQ b_base+24(FP), DI
-	SHRQ $4, CX // blocks
+	SHRQ $2, CX // vectors
 	VMOVDQU nibblePopcount<>(SB), Y12
 	MOVL $0xf0f0f0f, AX
 	VMOVD AX, X13
 	VPBROADCASTD X13, Y13
 	VPXOR Y0, Y0, Y0
 	VPXOR Y14, Y14, Y14
+	SUBQ $4, CX
+	JLT rest
 	PCALIGN $32
 block:
 	VMOVDQU 0(SI), Y1
@@ -411,8 +413,27 @@ block:
 	VPADDQ Y1, Y0, Y0
 	ADDQ $128, SI
 	ADDQ $128, DI
+	SUBQ $4, CX
+	JGE block
+rest:
+	ADDQ $4, CX
+	JEQ end
+vector:
+	VMOVDQU 0(SI), Y1
+	VPXOR 0(DI), Y1, Y1
+	VPSRLW $4, Y1, Y2
+	VPAND Y13, Y1, Y1
+	VPAND Y13, Y2, Y2
+	VPSHUFB Y1, Y12, Y1
+	VPSHUFB Y2, Y12, Y2
+	VPADDB Y2, Y1, Y1
+	VPSADBW Y14, Y1, Y1
+	VPADDQ Y1, Y0, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
 	DECQ CX
-	JNE block
+	JNE vector
+end:
 	VPXOR Y8, Y8, Y8
 	VPADDQ Y8, Y0, Y0
 	VEXTRACTI128 $1, Y0, X8

@@ -642,11 +642,13 @@ TEXT ·dotBinaryAVX512(SB), NOSPLIT, $0-56
 	MOVQ a_base+0(FP), SI
 	MOVQ a_len+8(FP), CX
 	MOVQ b_base+24(FP), DI
-	SHRQ $5, CX // blocks
+	SHRQ $3, CX // vectors
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
+	SUBQ $4, CX
+	JLT rest
 	PCALIGN $32
 block:
 	VMOVDQU64 0(SI), Z8
@@ -667,8 +669,21 @@ block:
 	VPADDQ Z11, Z3, Z3
 	ADDQ $256, SI
 	ADDQ $256, DI
+	SUBQ $4, CX
+	JGE block
+rest:
+	ADDQ $4, CX
+	JEQ end
+vector:
+	VMOVDQU64 0(SI), Z8
+	VPXORQ 0(DI), Z8, Z8
+	VPOPCNTQ Z8, Z8
+	VPADDQ Z8, Z0, Z0
+	ADDQ $64, SI
+	ADDQ $64, DI
 	DECQ CX
-	JNE block
+	JNE vector
+end:
 	VPADDQ Z1, Z0, Z0
 	VPADDQ Z3, Z2, Z2
 	VPADDQ Z2, Z0, Z0

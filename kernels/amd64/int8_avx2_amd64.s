@@ -304,11 +304,13 @@ TEXT ·dotInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ a_base+0(FP), SI
 	MOVQ a_len+8(FP), CX
 	MOVQ b_base+24(FP), DI
-	SHRQ $6, CX // blocks
+	SHRQ $4, CX // vectors
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
+	SUBQ $4, CX
+	JLT rest
 	PCALIGN $32
 block:
 	VPMOVSXBW 0(SI), Y8
@@ -329,8 +331,21 @@ block:
 	VPADDD Y10, Y3, Y3
 	ADDQ $64, SI
 	ADDQ $64, DI
+	SUBQ $4, CX
+	JGE block
+rest:
+	ADDQ $4, CX
+	JEQ end
+vector:
+	VPMOVSXBW 0(SI), Y8
+	VPMOVSXBW 0(DI), Y9
+	VPMADDWD Y8, Y9, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $16, SI
+	ADDQ $16, DI
 	DECQ CX
-	JNE block
+	JNE vector
+end:
 	VPADDD Y2, Y0, Y0
 	VPADDD Y3, Y1, Y1
 	VPADDD Y1, Y0, Y0

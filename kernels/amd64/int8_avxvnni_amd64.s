@@ -360,7 +360,7 @@ TEXT ·dotInt8AVXVNNI(SB), NOSPLIT, $0-52
 	MOVQ a_base+0(FP), SI
 	MOVQ a_len+8(FP), CX
 	MOVQ b_base+24(FP), DI
-	SHRQ $7, CX // blocks
+	SHRQ $5, CX // vectors
 	MOVL $0x80808080, AX
 	VMOVD AX, X15
 	VPBROADCASTD X15, Y15
@@ -372,6 +372,8 @@ TEXT ·dotInt8AVXVNNI(SB), NOSPLIT, $0-52
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
+	SUBQ $4, CX
+	JLT rest
 	PCALIGN $32
 block:
 	VPXOR 0(SI), Y15, Y8
@@ -392,8 +394,21 @@ block:
 	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xfb // VPDPBUSD Y11, Y15, Y7
 	ADDQ $128, SI
 	ADDQ $128, DI
+	SUBQ $4, CX
+	JGE block
+rest:
+	ADDQ $4, CX
+	JEQ end
+vector:
+	VPXOR 0(SI), Y15, Y8
+	VMOVDQU 0(DI), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x3d; BYTE $0x50; BYTE $0xc1 // VPDPBUSD Y9, Y8, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x05; BYTE $0x50; BYTE $0xe1 // VPDPBUSD Y9, Y15, Y4
+	ADDQ $32, SI
+	ADDQ $32, DI
 	DECQ CX
-	JNE block
+	JNE vector
+end:
 	VPSUBD Y4, Y0, Y0
 	VPSUBD Y5, Y1, Y1
 	VPSUBD Y6, Y2, Y2

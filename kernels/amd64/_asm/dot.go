@@ -2,26 +2,50 @@ package main
 
 import "fmt"
 
-// dotHead starts a dot product over whole blocks of 2^shift elements: SI and
-// DI walk over a and b, CX counts blocks.
+// dotHead starts a dot product over whole vectors of 2^shift elements: SI and
+// DI walk over a and b, CX counts vectors.
 func dotHead(a *asm, name, doc, sig string, frame, shift int) {
 	a.comment(name + doc)
 	a.raw(fmt.Sprintf("//\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, sig, name, frame))
 	a.op("MOVQ a_base+0(FP), SI")
 	a.op("MOVQ a_len+8(FP), CX")
 	a.op("MOVQ b_base+24(FP), DI")
-	a.op("SHRQ $%d, CX // blocks", shift)
+	a.op("SHRQ $%d, CX // vectors", shift)
 }
 
-// dotLoop repeats body over blocks of bytes bytes.
-func dotLoop(a *asm, bytes int, body func()) {
+// dotLoop takes vectors of bytes bytes, unroll at a time and then one by one.
+// many does unroll vectors, one does the first of them; both read at SI and DI.
+func dotLoop(a *asm, bytes, unroll int, many, one func()) {
+	a.op("SUBQ $%d, CX", unroll)
+	a.op("JLT rest")
 	a.op("PCALIGN $32")
 	a.label("block")
-	body()
+	many()
+	a.op("ADDQ $%d, SI", unroll*bytes)
+	a.op("ADDQ $%d, DI", unroll*bytes)
+	a.op("SUBQ $%d, CX", unroll)
+	a.op("JGE block")
+	a.label("rest")
+	a.op("ADDQ $%d, CX", unroll)
+	a.op("JEQ end")
+	a.label("vector")
+	one()
 	a.op("ADDQ $%d, SI", bytes)
 	a.op("ADDQ $%d, DI", bytes)
 	a.op("DECQ CX")
-	a.op("JNE block")
+	a.op("JNE vector")
+	a.label("end")
+}
+
+// each repeats a step for vectors 0…n−1, and alone for the first.
+func each(n int, step func(i int)) (many, one func()) {
+	return func() {
+			for i := range n {
+				step(i)
+			}
+		}, func() {
+			step(0)
+		}
 }
 
 // zeroRegs clears registers 0…n−1 (n ≤ 16) with whatever is above them.
@@ -60,25 +84,22 @@ func sum(a *asm, add, reg string, n int) {
 
 func dotFloat32(a *asm, isa, reg string) {
 	s := shape{reg, 1, 1}
-	shift := map[string]int{"Y": 6, "Z": 7}[reg]
+	shift := map[string]int{"Y": 3, "Z": 4}[reg]
 	dotHead(a, "dotFloat32"+isa, ` is for i, x := range a { sum += x * b[i] } in eight vectors of sums.
 Two loads an FMA: half the FMA peak at most.`, "(a, b []float32) float32", 52, shift)
 	zeroRegs(a, 8)
-	dotLoop(a, 8*s.bytes(), func() {
-		for i := range 8 {
-			a.op("VMOVUPS %d(SI), %s", i*s.bytes(), s.r(8+i))
-		}
-		for i := range 8 {
-			a.op("VFMADD231PS %d(DI), %s, %s", i*s.bytes(), s.r(8+i), s.r(i))
-		}
+	many, one := each(8, func(i int) {
+		a.op("VMOVUPS %d(SI), %s", i*s.bytes(), s.r(8+i))
+		a.op("VFMADD231PS %d(DI), %s, %s", i*s.bytes(), s.r(8+i), s.r(i))
 	})
+	dotLoop(a, s.bytes(), 8, many, one)
 	sum(a, "VADDPS", reg, 8)
 	ret(a, "VMOVSS X0", 48)
 }
 
 func dotInt8VNNI(a *asm, isa, reg string) {
 	s := shape{reg, 1, 1}
-	shift := map[string]int{"Y": 7, "Z": 8}[reg]
+	shift := map[string]int{"Y": 5, "Z": 6}[reg]
 	dotHead(a, "dotInt8"+isa, ` is for i, x := range a { sum += int32(x) * int32(b[i]) } by
 
 	Σ a·b = Σ (a+128)·b − Σ 128·b
@@ -95,15 +116,14 @@ and two loads a vector.`, "(a, b []int8) int32", 52, shift)
 	a.op("VMOVD AX, X15")
 	a.op("VPBROADCASTD X15, %s", s.r(15))
 	zeroRegs(a, 8)
-	dotLoop(a, 4*s.bytes(), func() {
-		for i := range 4 {
-			u, w := 8+i%2*2, 9+i%2*2
-			a.op("%s %d(SI), %s, %s", xor, i*s.bytes(), s.r(15), s.r(u))
-			a.op("%s %d(DI), %s", load, i*s.bytes(), s.r(w))
-			dp(w, u, i)
-			dp(w, 15, 4+i)
-		}
+	many, one := each(4, func(i int) {
+		u, w := 8+i%2*2, 9+i%2*2
+		a.op("%s %d(SI), %s, %s", xor, i*s.bytes(), s.r(15), s.r(u))
+		a.op("%s %d(DI), %s", load, i*s.bytes(), s.r(w))
+		dp(w, u, i)
+		dp(w, 15, 4+i)
 	})
+	dotLoop(a, s.bytes(), 4, many, one)
 	for i := range 4 {
 		a.op("VPSUBD %s, %s, %s", s.r(4+i), s.r(i), s.r(i))
 	}
@@ -113,33 +133,31 @@ and two loads a vector.`, "(a, b []int8) int32", 52, shift)
 
 func dotInt8AVX2(a *asm) {
 	dotHead(a, "dotInt8AVX2", ` is for i, x := range a { sum += int32(x) * int32(b[i]) } on
-sign-extended int16: two VPMOVSXBW, a VPMADDWD and a VPADDD for 16 values.`, "(a, b []int8) int32", 52, 6)
+sign-extended int16: two VPMOVSXBW, a VPMADDWD and a VPADDD for 16 values.`, "(a, b []int8) int32", 52, 4)
 	zeroRegs(a, 4)
-	dotLoop(a, 64, func() {
-		for i := range 4 {
-			u, w := 8+i%2*2, 9+i%2*2
-			a.op("VPMOVSXBW %d(SI), Y%d", 16*i, u)
-			a.op("VPMOVSXBW %d(DI), Y%d", 16*i, w)
-			a.op("VPMADDWD Y%d, Y%d, Y%d", u, w, u)
-			a.op("VPADDD Y%d, Y%d, Y%d", u, i, i)
-		}
+	many, one := each(4, func(i int) {
+		u, w := 8+i%2*2, 9+i%2*2
+		a.op("VPMOVSXBW %d(SI), Y%d", 16*i, u)
+		a.op("VPMOVSXBW %d(DI), Y%d", 16*i, w)
+		a.op("VPMADDWD Y%d, Y%d, Y%d", u, w, u)
+		a.op("VPADDD Y%d, Y%d, Y%d", u, i, i)
 	})
+	dotLoop(a, 16, 4, many, one)
 	sum(a, "VPADDD", "Y", 4)
 	ret(a, "VMOVD X0, AX\n\tMOVL AX", 48)
 }
 
 func dotBinaryAVX512(a *asm) {
 	dotHead(a, "dotBinaryAVX512", ` is for i, x := range a { sum += bits.OnesCount64(x ^ b[i]) }: VPXORQ
-with a load, VPOPCNTQ and VPADDQ for 512 bits.`, "(a, b []uint64) int", 56, 5)
+with a load, VPOPCNTQ and VPADDQ for 512 bits.`, "(a, b []uint64) int", 56, 3)
 	zeroRegs(a, 4)
-	dotLoop(a, 256, func() {
-		for i := range 4 {
-			a.op("VMOVDQU64 %d(SI), Z%d", 64*i, 8+i)
-			a.op("VPXORQ %d(DI), Z%d, Z%d", 64*i, 8+i, 8+i)
-			a.op("VPOPCNTQ Z%d, Z%d", 8+i, 8+i)
-			a.op("VPADDQ Z%d, Z%d, Z%d", 8+i, i, i)
-		}
+	many, one := each(4, func(i int) {
+		a.op("VMOVDQU64 %d(SI), Z%d", 64*i, 8+i)
+		a.op("VPXORQ %d(DI), Z%d, Z%d", 64*i, 8+i, 8+i)
+		a.op("VPOPCNTQ Z%d, Z%d", 8+i, 8+i)
+		a.op("VPADDQ Z%d, Z%d, Z%d", 8+i, i, i)
 	})
+	dotLoop(a, 64, 4, many, one)
 	a.op("VPADDQ Z1, Z0, Z0")
 	a.op("VPADDQ Z3, Z2, Z2")
 	a.op("VPADDQ Z2, Z0, Z0")
@@ -186,23 +204,30 @@ func nibbles(a *asm, x, t int) {
 
 func dotBinaryAVX2(a *asm) {
 	dotHead(a, "dotBinaryAVX2", ` is for i, x := range a { sum += bits.OnesCount64(x ^ b[i]) }: the
-popcount of each nibble from a table, four vectors' bytes (4·8 ≤ 255) to one VPSADBW.`, "(a, b []uint64) int", 56, 4)
+popcount of each nibble from a table, four vectors' bytes (4·8 ≤ 255) to one VPSADBW.`, "(a, b []uint64) int", 56, 2)
 	a.op("VMOVDQU nibblePopcount<>(SB), Y12")
 	broadcastByte(a, 0x0f, 13)
 	zeroRegs(a, 1)
 	a.op("VPXOR Y14, Y14, Y14")
-	dotLoop(a, 128, func() {
+	count := func(i int) {
+		a.op("VMOVDQU %d(SI), Y%d", 32*i, 1+2*i)
+		a.op("VPXOR %d(DI), Y%d, Y%d", 32*i, 1+2*i, 1+2*i)
+		nibbles(a, 1+2*i, 2+2*i)
+	}
+	add := func() {
+		a.op("VPSADBW Y14, Y1, Y1")
+		a.op("VPADDQ Y1, Y0, Y0")
+	}
+	many := func() {
 		for i := range 4 {
-			a.op("VMOVDQU %d(SI), Y%d", 32*i, 1+2*i)
-			a.op("VPXOR %d(DI), Y%d, Y%d", 32*i, 1+2*i, 1+2*i)
-			nibbles(a, 1+2*i, 2+2*i)
+			count(i)
 		}
 		a.op("VPADDB Y3, Y1, Y1")
 		a.op("VPADDB Y7, Y5, Y5")
 		a.op("VPADDB Y5, Y1, Y1")
-		a.op("VPSADBW Y14, Y1, Y1")
-		a.op("VPADDQ Y1, Y0, Y0")
-	})
+		add()
+	}
+	dotLoop(a, 32, 4, many, func() { count(0); add() })
 	a.op("VPXOR Y8, Y8, Y8")
 	sumQuads(a)
 }
