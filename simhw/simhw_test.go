@@ -83,6 +83,32 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// The same layer in 1 bit with two lanes: K in two steps, so that the fold
+// takes 2+2+2−2 = 4 cycles; of the 16 products, 8 are added inside the elements
+// and 8 element cycles accumulate in 16 bits: 16·1.25 + 8·3.75 + 8·50 fJ.
+func TestLanesByHand(t *testing.T) {
+	s := design.Spec{Name: "hand", Dataflow: design.OS, TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000,
+		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 0, 2}, AccumulatorBits: [3]int{0, 0, 16}},
+		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}, DRAM: design.DRAM{BandwidthGBs: 1}}
+	d, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "fc", Kind: workload.Gemm, M: 2, N: 2, K: 4, DType: dtype.Binary}}}
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One byte each of inputs and weights, half a byte of outputs.
+	l := e.Layers[0]
+	if l.ComputeCycles != 2 || l.FillDrainCycles != 2 || l.PrefetchCycles != 2 || l.StallCycles != 1 || l.DRAM.Bytes != 3 {
+		t.Errorf("%+v", l)
+	}
+	if want := 0.45; math.Abs(l.Energy.MACPJ-want) > 1e-12 || l.Energy.DRAMPriced || !e.Total.Partial {
+		t.Errorf("%+v, want %g pJ of MACs and no DRAM energy", l.Energy, want)
+	}
+}
+
 // SCALE-Sim's own total for the CIFAR-10 network comes out of a .cfg file, a
 // topology file and its report.
 func TestScaleSimEndToEnd(t *testing.T) {

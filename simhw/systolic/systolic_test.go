@@ -38,6 +38,31 @@ func TestFourByFourByHand(t *testing.T) {
 	}
 }
 
+// 3×2 working elements of a 2×2 array (row folds of 2 and 1), K = 3 steps of
+// 2 lanes, int8 in 32-bit sums, by hand. Output stationary: 3·2·3 = 18 element
+// cycles, each two operand words of 16 bits and a sum of 32 bits: 18·64 bits;
+// draining by shifting moves the sums of a column 1+2 places in the first fold
+// and 1 in the second: 2·4·32 bits more. Weight stationary with the same
+// folds: 3·2·5 element cycles of one word and one sum, 30·48 bits, and the
+// weights' words on their way down: 2·4·16 bits, or by bus one write each, 6·16.
+func TestRegisterBitsByHand(t *testing.T) {
+	for _, c := range []struct {
+		a       Array
+		m, n, k int64
+		want    float64
+	}{
+		{Array{Rows: 2, Cols: 2, Dataflow: design.OS}, 3, 2, 6, 18 * 64},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.OS, Drain: design.DrainShift}, 3, 2, 6, 18*64 + 2*4*32},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.WS}, 5, 2, 6, 30*48 + 2*4*16},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.WS, WeightLoad: design.LoadBus}, 5, 2, 6, 30*48 + 6*16},
+	} {
+		p := c.a.Map(c.m, c.n, c.k, 2, 1)
+		if got := p.RegisterBits(8, 32); got != c.want {
+			t.Errorf("%+v: %g register bits, want %g", c.a, got, c.want)
+		}
+	}
+}
+
 // Cycles of the CIFAR-10 network by variant of the array.
 func TestCIFAR10Totals(t *testing.T) {
 	w, err := workload.LoadSCALESim("../../workload/testdata/cifar10_cnn.csv")
