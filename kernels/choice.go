@@ -14,15 +14,6 @@ import (
 // is that of Choose.
 const EnvVar = "MACROSCOPE_KERNELS"
 
-// order is each dtype's preference, best first, as measured on the networks
-// and shapes of bench/ ("macroscope bench"); it is data, not a ladder of
-// instruction sets.
-var order = [...][]string{
-	dtype.Float32: {"avx512", "avx2", "generic"},
-	dtype.Int8:    {"avx512vnni", "avxvnni", "avx2", "generic"},
-	dtype.Binary:  {"avx512vpopcntdq", "avx2", "generic"},
-}
-
 // Choice is one implementation for each dtype, and why. The zero value is not
 // usable; Default and Choose make one.
 type Choice struct {
@@ -64,8 +55,9 @@ var fromEnv = sync.OnceValues(func() (*Choice, error) {
 // once per process.
 func Default() (*Choice, error) { return fromEnv() }
 
-// Choose picks the first available implementation in each dtype's measured
-// order, changed by a comma-separated list of terms:
+// Choose picks for each dtype the last available row of the table, which lists
+// a dtype's rows in measured order, slowest first. It is changed by a
+// comma-separated list of terms:
 //
 //	avx2              use it for every dtype that has it
 //	int8=avx512vnni   use it for that dtype
@@ -125,18 +117,15 @@ func Choose(spec string) (*Choice, error) {
 
 func (c *Choice) pick(d dtype.DType, forced string, without []string) error {
 	var passed []string
-	for _, name := range order[d] {
-		im, err := Lookup(d, name)
+	for _, im := range slices.Backward(table) {
 		switch {
-		case forced != "" && name != forced:
+		case im.k.DType != d || forced != "" && im.k.Name != forced:
 			continue
-		case err != nil: // of another architecture
-			continue
-		case slices.Contains(without, name):
-			passed = append(passed, name+" left out")
+		case slices.Contains(without, im.k.Name):
+			passed = append(passed, im.k.Name+" left out")
 			continue
 		case !im.Available():
-			passed = append(passed, name+": "+im.reason)
+			passed = append(passed, im.k.Name+": "+im.reason)
 			continue
 		}
 		c.impl[d] = im

@@ -23,7 +23,8 @@ func with(base []cpuid.FeatureID, more ...cpuid.FeatureID) []cpuid.FeatureID {
 	return append(append([]cpuid.FeatureID{}, base...), more...)
 }
 
-// Kernels lists every implementation here, slowest first within a dtype.
+// Kernels lists every implementation here, slowest first within a dtype as
+// measured: the choice takes the last one that can run.
 var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx2", Needs: avx2,
