@@ -21,7 +21,7 @@ const (
 	horowitz     = "M. Horowitz, ISSCC 2014, 45 nm at 0.9 V, as listed in stillwater-sc/esim energysim/database/energy.py"
 	horowitzMem  = "M. Horowitz, ISSCC 2014, per 64-bit access at 45 nm, 0.9 V, as listed in CMU-SAFARI/sasiml hw/energy_model.py"
 	horowitzArea = "M. Horowitz, ISSCC 2014, area at 45 nm, figure 15 of Kim et al., Full Stack Optimization of Transformer Inference"
-	aladdin      = "Aladdin 40 nm library, as listed in the Accelergy Aladdin plug-in"
+	aladdin      = "Aladdin 40 nm library, as listed in the Accelergy library"
 	greaves      = "D. J. Greaves, University of Cambridge, SysOnChip lecture, SRAM rule of thumb: 600 square lambda a bit, lambda the feature size"
 )
 
