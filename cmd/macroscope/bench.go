@@ -49,6 +49,13 @@ func (c *benchCmd) Run(e *env) error {
 	m := bench.DescribeMachine()
 	m.Kernels = choice.String()
 	e.warn(m.Warnings()...)
+	var file *atomicfile.File // made before measuring: a bad path must not cost the results
+	if c.Output != "" {
+		if file, err = atomicfile.Create(context.WithoutCancel(e.ctx), c.Output); err != nil {
+			return err
+		}
+		defer file.Abort()
+	}
 	bar := e.progress()
 	report, err := bench.Run(e.ctx, cases, bench.RunOptions{
 		Rounds: c.Count, BenchTime: c.Benchtime, Seed: c.Seed,
@@ -62,13 +69,16 @@ func (c *benchCmd) Run(e *env) error {
 	write := func(w io.Writer) error {
 		return bench.NewWriter(w, m.Settings()).Write(report.Results...)
 	}
-	if c.Output != "" {
-		if werr := atomicfile.Write(context.WithoutCancel(e.ctx), c.Output, write); werr != nil {
+	if file != nil {
+		if werr := write(file); werr != nil {
+			return werr
+		}
+		if werr := file.Commit(); werr != nil {
 			return werr
 		}
 	}
 	show := write
-	if c.Output != "" || terminalWidth(e.stdout) > 0 {
+	if file != nil || terminalWidth(e.stdout) > 0 {
 		show = func(w io.Writer) error { return bench.WriteSummary(w, report.Results) }
 	}
 	if werr := show(e.stdout); werr != nil {

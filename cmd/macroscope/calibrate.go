@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"macroscope/cifar10"
 	"macroscope/dtype"
@@ -41,6 +40,11 @@ func (c *calibrateCmd) Run(e *env) error {
 		return err
 	}
 	set = set.Head(c.Images)
+	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
+	if err != nil {
+		return err
+	}
+	defer file.Abort()
 	bar := e.progress()
 	defer bar.done()
 	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
@@ -48,5 +52,8 @@ func (c *calibrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(e.ctx, c.Output, func(w io.Writer) error { return cal.Write(w) })
+	if err := cal.Write(file); err != nil {
+		return err
+	}
+	return file.Commit()
 }
