@@ -6,14 +6,25 @@ import (
 )
 
 // inputStep brings an image, planes of C×H×W values, into the form of the first
-// layer, normalized. Bytes have only 256 values, so each channel's are looked
+// layer, float32 or int8, normalized. Bytes have only 256 values, so each channel's are looked
 // up in a table that holds exactly what a float32 of the same value gives.
 type inputStep struct {
 	norms []*graph.Node // affines from the graph's input on
 	out   *buffer
 
-	floats [][256]float32 // a table a channel
+	floats [][256]float32 // a table a channel, or one for all that are alike
 	bytes  [][256]uint8
+}
+
+// alike says whether all channels are normalized by the same constants. Then
+// they share a table: a vector of inputs is as many channels.
+func (st *inputStep) alike() bool {
+	for _, n := range st.norms {
+		if a := n.Op.(*graph.Affine); len(a.Scale) > 1 || len(a.Shift) > 1 {
+			return false
+		}
+	}
+	return true
 }
 
 func (st *inputStep) norm(ch int, x float32) float32 {
@@ -25,8 +36,11 @@ func (st *inputStep) norm(ch int, x float32) float32 {
 
 // prepare fills the tables; the buffer's scale must be final.
 func (st *inputStep) prepare() {
-	m := st.out.img
-	for ch := range m.C {
+	tables := st.out.img.C
+	if st.alike() {
+		tables = 1
+	}
+	for ch := range tables {
 		var f [256]float32
 		var b [256]uint8
 		for v := range f {
@@ -73,21 +87,16 @@ func (st *inputStep) fromBytes(mem []byte, in []uint8) {
 		for y := range m.H {
 			row := in[ch*plane+y*m.W:][:m.W]
 			at := m.Offset(y, 0)
-			switch st.out.form.dtype {
-			case dtype.Float32:
-				table := &st.floats[ch]
+			if st.out.form.dtype == dtype.Float32 {
+				table := &st.floats[ch%len(st.floats)]
 				to, step := floats(mem[at:][:m.W*pixel]), pixel/4
 				for x, v := range row {
 					to[x*step+ch] = table[v]
 				}
-			case dtype.Int8:
-				table := &st.bytes[ch]
+			} else {
+				table := &st.bytes[ch%len(st.bytes)]
 				for x, v := range row {
 					mem[at+x*pixel+ch] = table[v]
-				}
-			default:
-				for x, v := range row {
-					st.out.put(mem[at+x*pixel:], ch, st.floats[ch][v])
 				}
 			}
 		}
@@ -98,7 +107,8 @@ func (st *inputStep) fromBytes(mem []byte, in []uint8) {
 func (st *inputStep) colours(mem []byte, in []uint8) {
 	m := st.out.img
 	plane := m.H * m.W
-	r, g, b := &st.bytes[0], &st.bytes[1], &st.bytes[2]
+	n := len(st.bytes)
+	r, g, b := &st.bytes[0], &st.bytes[1%n], &st.bytes[2%n]
 	for y := range m.H {
 		red, green, blue := in[y*m.W:][:m.W], in[plane+y*m.W:][:m.W], in[2*plane+y*m.W:][:m.W]
 		to := mem[m.Offset(y, 0):][:4*m.W]

@@ -1,0 +1,163 @@
+package nn_test
+
+import (
+	"math"
+	"testing"
+
+	"macroscope/graph"
+	"macroscope/graph/reference"
+)
+
+// epsilon is 2⁻²³: twice float32's rounding unit, so that every bound below has
+// room for second-order terms.
+const epsilon = 0x1p-23
+
+// evaluate gives the plain float64 evaluation of g and, for each output element,
+// how far a float32 evaluation may be from it: the error of each node's inputs as
+// it passes through the node, plus what the node's own roundings add,
+//
+//	sums of n products   (n+4)·ε·(Σ|w||x| + |bias|), any order (DESIGN's rule), the
+//	                     constants' own roundings after folding included
+//	x·scale + shift      4·ε·(|x·scale| + |shift|), likewise
+//	softmax              a relative e^(2δ)−1 for inputs δ apart
+//
+// ok is false where a sign's input is too near 0 to tell: then nothing is known.
+func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float64, ok bool) {
+	t.Helper()
+	values := map[*graph.Value][]float64{}
+	want, err := reference.Run(g, image, func(v *graph.Value, data []float64) { values[v] = append([]float64(nil), data...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := map[*graph.Value][]float64{g.Input: make([]float64, len(image))}
+	for _, n := range g.Nodes {
+		x, e := values[n.In[0]], errs[n.In[0]]
+		out := make([]float64, len(values[n.Out]))
+		shape := n.In[0].Shape
+		switch op := n.Op.(type) {
+		case *graph.Conv2D:
+			abs := *op
+			abs.Float, abs.Bias, abs.Binary, abs.PadValue = absolute(op.Float), nil, false, float32(math.Abs(float64(op.PadValue)))
+			size := apply(t, &abs, shape, sum(absolute64(x), e))
+			abs.PadValue = 0
+			passed := apply(t, &abs, shape, e)
+			plane := n.Out.Shape.Plane()
+			for i := range out {
+				out[i] = passed[i] + float64(op.K()+4)*epsilon*(size[i]+biasSize(&op.Weights, i/plane))
+			}
+		case *graph.Dense:
+			abs := *op
+			abs.Float, abs.Bias, abs.Binary = absolute(op.Float), nil, false
+			size, passed := apply(t, &abs, shape, sum(absolute64(x), e)), apply(t, &abs, shape, e)
+			for i := range out {
+				out[i] = passed[i] + float64(op.In+4)*epsilon*(size[i]+biasSize(&op.Weights, i))
+			}
+		case *graph.BatchNorm:
+			for i := range out {
+				c := i / n.Out.Shape.Plane()
+				s := math.Abs(float64(op.Gamma[c])) / math.Sqrt(float64(op.Var[c])+float64(op.Epsilon))
+				out[i] = s*e[i] + 4*epsilon*(s*(math.Abs(x[i])+math.Abs(float64(op.Mean[c])))+math.Abs(float64(op.Beta[c])))
+			}
+		case *graph.Affine:
+			for i := range out {
+				c := i / n.Out.Shape.Plane()
+				shift := op.At(c, 0)
+				s := math.Abs(op.At(c, 1) - shift)
+				out[i] = s*e[i] + 4*epsilon*(s*math.Abs(x[i])+math.Abs(shift))
+			}
+		case *graph.Sign:
+			for i := range out {
+				if math.Abs(x[i]) <= e[i] && e[i] > 0 {
+					return nil, nil, false
+				}
+			}
+		case *graph.MaxPool:
+			out = apply(t, op, shape, e)
+		case *graph.GlobalAveragePool:
+			out = apply(t, op, shape, e)
+			for i := range out {
+				out[i] += epsilon * math.Abs(values[n.Out][i])
+			}
+		case *graph.Add:
+			for i := range out {
+				out[i] = e[i] + errs[n.In[1]][i] + epsilon*math.Abs(values[n.Out][i])
+			}
+		case *graph.Softmax:
+			delta := 0.0
+			for i := range x {
+				delta = max(delta, e[i]+epsilon*math.Abs(x[i]))
+			}
+			for i, p := range values[n.Out] {
+				out[i] = p*(math.Expm1(2*delta)+4*epsilon) + 0x1p-140
+			}
+		default: // ReLU, Flatten
+			copy(out, e)
+		}
+		errs[n.Out] = out
+	}
+	return want, errs[g.Output], true
+}
+
+// apply evaluates one op on its own.
+func apply(t testing.TB, op graph.Op, shape graph.Shape, x []float64) []float64 {
+	t.Helper()
+	in := make([]float32, len(x))
+	for i, v := range x {
+		in[i] = float32(v)
+	}
+	b := graph.New("one op", "in", shape)
+	g, err := b.Graph(b.Add("op", op, b.Input()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := reference.Run(g, in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func absolute(v []float32) []float32 {
+	a := make([]float32, len(v))
+	for i, x := range v {
+		a[i] = float32(math.Abs(float64(x)))
+	}
+	return a
+}
+
+func absolute64(v []float64) []float64 {
+	a := make([]float64, len(v))
+	for i, x := range v {
+		a[i] = math.Abs(x)
+	}
+	return a
+}
+
+func sum(a, b []float64) []float64 {
+	s := make([]float64, len(a))
+	for i := range s {
+		s[i] = a[i] + b[i]
+	}
+	return s
+}
+
+func biasSize(w *graph.Weights, o int) float64 {
+	if w.Bias == nil {
+		return 0
+	}
+	return math.Abs(float64(w.Bias[o]))
+}
+
+// near fails at the first value that is farther from want than tol, also where
+// it is NaN.
+func near(t testing.TB, what string, g *graph.Graph, got []float32, want, tol []float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values: want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if err := math.Abs(float64(got[i]) - want[i]); !(err <= tol[i]) {
+			t.Fatalf("%s: value %d is %v: want %v within %.3g\n%s", what, i, got[i], want[i], tol[i], describe(g))
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package nn_test
+
+import (
+	"testing"
+
+	"macroscope/graph"
+	"macroscope/quant"
+)
+
+// plain evaluates a graph with int8 and binary layers by the numeric rules
+// alone, in direct loops over integers and single float32 operations: a second
+// definition of what package nn computes, bit for bit. It knows one thing of
+// the plan: where integer sums are rounded, that is, after the ReLU and the 2×2
+// pool that follow them and that nothing else sees.
+type plain struct {
+	t       testing.TB
+	g       *graph.Graph
+	readers map[*graph.Value][]*graph.Node
+	values  map[*graph.Value]*plainValue
+	done    map[*graph.Node]bool
+}
+
+// plainValue is [C H W] or [F]: integers with their scale (1 for ±1), or nil;
+// and what float32 ops read.
+type plainValue struct {
+	ints  []int
+	scale float32
+	real  []float32
+}
+
+func evaluatePlainly(t testing.TB, g *graph.Graph, image []float32) []float32 {
+	t.Helper()
+	g = graph.FoldBatchNorm(g)
+	p := &plain{t: t, g: g, readers: map[*graph.Value][]*graph.Node{}, values: map[*graph.Value]*plainValue{}, done: map[*graph.Node]bool{}}
+	for _, n := range g.Nodes {
+		for _, v := range n.In {
+			p.readers[v] = append(p.readers[v], n)
+		}
+	}
+	p.put(g.Input, image)
+	for _, n := range g.Nodes {
+		if p.done[n] {
+			continue
+		}
+		if w := integerWeights(n.Op); w != nil && p.values[n.In[0]].ints != nil {
+			p.layer(n, w)
+		} else {
+			p.floatOp(n)
+		}
+	}
+	return p.values[g.Output].real
+}
+
+func integerWeights(op graph.Op) *graph.Weights {
+	switch op := op.(type) {
+	case *graph.Conv2D:
+		if op.Int8 != nil || op.Binary {
+			return &op.Weights
+		}
+	case *graph.Dense:
+		if op.Int8 != nil {
+			return &op.Weights
+		}
+	}
+	return nil
+}
+
+// scaleOf is a value's scale, its own or that of its flattening.
+func (p *plain) scaleOf(v *graph.Value) float32 {
+	if v.Scale != 0 {
+		return v.Scale
+	}
+	for _, n := range p.readers[v] {
+		if _, ok := n.Op.(*graph.Flatten); ok && n.Out.Scale != 0 {
+			return n.Out.Scale
+		}
+	}
+	return 0
+}
+
+// put sets a value from float32 results, rounded where it is carried as int8.
+func (p *plain) put(v *graph.Value, real []float32) {
+	s := p.scaleOf(v)
+	if s == 0 {
+		p.values[v] = &plainValue{real: real}
+		return
+	}
+	ints := make([]int, len(real))
+	for i, x := range real {
+		ints[i] = int(quant.Quantize(x, s))
+	}
+	p.putInts(v, ints, s)
+}
+
+func (p *plain) putInts(v *graph.Value, ints []int, s float32) {
+	real := make([]float32, len(ints))
+	for i, q := range ints {
+		real[i] = float32(float32(q) * s)
+	}
+	p.values[v] = &plainValue{ints, s, real}
+}
+
+// sums are a layer's integer sums on their way to a value.
+type sums struct {
+	v      []int
+	w      *graph.Weights
+	in     float32 // the input's scale
+	out    *graph.Value
+	relu   bool
+	pooled bool
+}
+
+// channel says which channel sum i belongs to.
+func (s *sums) channel(i int) int { return i / s.out.Shape.Plane() }
+
+// unit is what one step of channel o's sum stands for.
+func (s *sums) unit(o int) float64 {
+	u := float64(s.in)
+	switch len(s.w.Scale) {
+	case 0:
+		return u
+	case 1:
+		return u * float64(s.w.Scale[0])
+	}
+	return u * float64(s.w.Scale[o])
+}
+
+func (s *sums) bias(o int) float64 {
+	if s.w.Bias == nil {
+		return 0
+	}
+	return float64(s.w.Bias[o])
+}
+
+func (p *plain) layer(n *graph.Node, w *graph.Weights) {
+	s := p.sums(n, w)
+	for p.follow(s) {
+	}
+	if norms, sign := p.upToSign(s.out); sign != nil && n.Op.Kind() == "conv2d" {
+		p.signs(s, norms, sign)
+		return
+	}
+	scale := p.scaleOf(s.out)
+	if scale != 0 && w.Int8 != nil {
+		p.requantize(s, scale)
+		return
+	}
+	real := make([]float32, len(s.v))
+	for i, sum := range s.v {
+		o := s.channel(i)
+		real[i] = float32(float32(sum)*float32(s.unit(o))) + float32(s.bias(o))
+		if s.relu {
+			real[i] = max(0, real[i])
+		}
+	}
+	p.put(s.out, real)
+}
+
+func (p *plain) requantize(s *sums, scale float32) {
+	lo := float32(-quant.Max)
+	if s.relu {
+		lo = 0
+	}
+	ints := make([]int, len(s.v))
+	for i, sum := range s.v {
+		o := s.channel(i)
+		ints[i] = int(quant.Requantize(int32(sum), float32(s.unit(o)/float64(scale)), float32(s.bias(o)/float64(scale)), lo, quant.Max))
+	}
+	p.putInts(s.out, ints, scale)
+}
+
+// signs is batch norms and a sign in float64, without a threshold.
+func (p *plain) signs(s *sums, norms []*graph.Node, sign *graph.Node) {
+	ints := make([]int, len(s.v))
+	for i, sum := range s.v {
+		o := s.channel(i)
+		x := float64(float64(sum)*s.unit(o)) + s.bias(o)
+		if s.relu {
+			x = max(x, 0)
+		}
+		for _, n := range norms {
+			x = n.Op.(interface {
+				At(c int, x float64) float64
+			}).At(o, x)
+		}
+		ints[i] = -1
+		if x >= 0 {
+			ints[i] = 1
+		}
+	}
+	for _, n := range norms {
+		p.done[n] = true
+	}
+	p.done[sign] = true
+	p.putInts(sign.Out, ints, 1)
+}
+
+// next is the one reader of a value that nothing else sees; nil otherwise.
+func (p *plain) next(v *graph.Value) *graph.Node {
+	if v == p.g.Output || len(p.readers[v]) != 1 || p.scaleOf(v) != 0 {
+		return nil
+	}
+	return p.readers[v][0]
+}
+
+// follow takes one ReLU or 2×2 pool.
+func (p *plain) follow(s *sums) bool {
+	n := p.next(s.out)
+	if n == nil {
+		return false
+	}
+	switch op := n.Op.(type) {
+	case *graph.ReLU:
+		if s.relu {
+			return false
+		}
+		s.relu = true
+	case *graph.MaxPool:
+		if s.pooled || *op != *pool2 {
+			return false
+		}
+		s.pooled = true
+		s.v = poolSums(s.v, s.out.Shape, n.Out.Shape)
+	default:
+		return false
+	}
+	s.out, p.done[n] = n.Out, true
+	return true
+}
+
+// upToSign is the batch norms and affines from v to a sign, if there is one.
+func (p *plain) upToSign(v *graph.Value) (norms []*graph.Node, sign *graph.Node) {
+	for n := p.next(v); n != nil; n = p.next(n.Out) {
+		switch n.Op.(type) {
+		case *graph.BatchNorm, *graph.Affine:
+			norms = append(norms, n)
+		case *graph.Sign:
+			return norms, n
+		default:
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+func poolSums(v []int, in, out graph.Shape) []int {
+	pooled := make([]int, 0, out.Size())
+	for c := range out[0] {
+		for y := range out[1] {
+			for x := range out[2] {
+				at := (c*in[1]+2*y)*in[2] + 2*x
+				pooled = append(pooled, max(v[at], v[at+1], v[at+in[2]], v[at+in[2]+1]))
+			}
+		}
+	}
+	return pooled
+}
+
+// sums are a layer's products summed in int; padding is the layer's value.
+func (p *plain) sums(n *graph.Node, w *graph.Weights) *sums {
+	in := p.values[n.In[0]]
+	weight := func(i int) int {
+		if w.Int8 != nil {
+			return int(w.Int8[i])
+		}
+		return int(w.Float[i])
+	}
+	s := &sums{w: w, in: in.scale, out: n.Out}
+	switch op := n.Op.(type) {
+	case *graph.Dense:
+		for o := range op.Out {
+			sum := 0
+			for i, x := range in.ints {
+				sum += x * weight(o*op.In+i)
+			}
+			s.v = append(s.v, sum)
+		}
+	case *graph.Conv2D:
+		h, wd := n.In[0].Shape[1], n.In[0].Shape[2]
+		for o := range op.OutC {
+			for y := range n.Out.Shape[1] {
+				for x := range n.Out.Shape[2] {
+					sum := 0
+					for c := range op.InC {
+						for ky := range op.KH {
+							for kx := range op.KW {
+								iy, ix := y*op.StrideH+ky*op.DilationH-op.PadTop, x*op.StrideW+kx*op.DilationW-op.PadLeft
+								v := int(op.PadValue)
+								if iy >= 0 && ix >= 0 && iy < h && ix < wd {
+									v = in.ints[(c*h+iy)*wd+ix]
+								}
+								sum += v * weight(((o*op.InC+c)*op.KH+ky)*op.KW+kx)
+							}
+						}
+					}
+					s.v = append(s.v, sum)
+				}
+			}
+		}
+	}
+	return s
+}
+
+// floatOp is an op on float32 values, rounded once. The layers among them must
+// be exact in float32 to be compared bit for bit.
+func (p *plain) floatOp(n *graph.Node) {
+	x := p.values[n.In[0]]
+	real := make([]float32, n.Out.Shape.Size())
+	switch n.Op.(type) {
+	case *graph.Flatten:
+		if x.ints != nil {
+			p.putInts(n.Out, x.ints, x.scale)
+			return
+		}
+		copy(real, x.real)
+	case *graph.Add:
+		for i, v := range p.values[n.In[1]].real {
+			real[i] = x.real[i] + v
+		}
+	default:
+		in := make([]float64, len(x.real))
+		for i, v := range x.real {
+			in[i] = float64(v)
+		}
+		for i, v := range apply(p.t, n.Op, n.In[0].Shape, in) {
+			real[i] = float32(v)
+		}
+	}
+	p.put(n.Out, real)
+	if v := p.values[n.Out]; n.Op.Kind() == "sign" && v.ints == nil {
+		v.scale = 1
+		for _, x := range real {
+			v.ints = append(v.ints, int(x))
+		}
+	}
+}
