@@ -81,6 +81,9 @@ func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 		}
 	}
 	result := c.want(c.g.Output, form{dtype: dtype.Float32})
+	if err := c.checkArena(); err != nil { // before anything is prepared for buffers of that size
+		return err
+	}
 
 	in := &inputStep{norms: norms}
 	in.out = c.native(input, c.carried(input))
@@ -216,8 +219,24 @@ func (c *compiler) converts(from *buffer, observe func(*graph.Value, []float32))
 	}
 }
 
+// checkArena refuses more activations than maxArena.
+func (c *compiler) checkArena() error {
+	var size float64
+	for _, b := range c.plan.bufs {
+		m := b.img
+		size += float64(m.Top+m.H+m.Bottom) * float64(m.Left+m.W+m.Right) * float64(m.PixelBytes())
+	}
+	if size > maxArena {
+		return fmt.Errorf("activations of one image need %.3g MiB: want at most %d", size/(1<<20), maxArena>>20)
+	}
+	return nil
+}
+
 // layOut gives every buffer its place in the arena, on cache lines.
 func (c *compiler) layOut() error {
+	if err := c.checkArena(); err != nil {
+		return err
+	}
 	at := 0
 	for _, b := range c.plan.bufs {
 		if err := b.checkPad(); err != nil {
@@ -225,9 +244,6 @@ func (c *compiler) layOut() error {
 		}
 		b.off = at
 		at += (b.img.Bytes() + 63) &^ 63
-		if at > maxArena {
-			return fmt.Errorf("activations of one image need more than %d bytes", int64(maxArena))
-		}
 	}
 	c.plan.arena = at
 	return nil

@@ -78,7 +78,10 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	if st.out.form.dtype == dtype.Int8 {
 		scale = st.out.scale
 	}
-	st.m, st.b = constantsFor(&op.Weights, in.scale, scale, op.Out)
+	var err error
+	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
+		return nil, err
+	}
 	c.plan.steps = append(c.plan.steps, st)
 	c.layer(g, d, im, "dot", op.In*op.Out+8*op.Out)
 	return st.out, nil

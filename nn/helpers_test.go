@@ -128,3 +128,5 @@ func pixels(r *rand.Rand, n int) ([]uint8, []float32) {
 	}
 	return b, f
 }
+
+func nan() float64 { return math.NaN() }

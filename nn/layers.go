@@ -67,12 +67,12 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	}
 
 	var to landing
+	var err error
 	switch {
 	case g.sign:
 		to = landing{out: c.native(g.out, dtype.Binary)}
 		spec.Mode = tile.Bits
 		constants = (op.OutC+7)/8 + 4*op.OutC
-		var err error
 		if spec.Threshold, spec.Flip, err = c.thresholds(g, &op.Weights, in, op.OutC); err != nil {
 			return nil, err
 		}
@@ -83,12 +83,16 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 			spec.Lo = 0
 		}
 		constants = 8 * op.OutC
-		spec.Scale, spec.Offset = constantsFor(&op.Weights, in.scale, to.out.scale, op.OutC)
+		if spec.Scale, spec.Offset, err = constantsFor(&op.Weights, in.scale, to.out.scale, op.OutC); err != nil {
+			return nil, err
+		}
 	case d == dtype.Float32:
 		to = c.landFloat(g.out)
 	default:
-		to = c.landSums(g, &op.Weights, in, op.OutC)
 		constants = 8 * op.OutC
+		if to, err = c.landSums(g, &op.Weights, in, op.OutC); err != nil {
+			return nil, err
+		}
 	}
 	if to.written == nil {
 		to.written = to.out
@@ -121,9 +125,12 @@ func (c *compiler) landFloat(v *graph.Value) landing {
 
 // landSums is the landing of integer sums that are neither requantized nor
 // compared: they become max(lo, sum·m + b) in float32.
-func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) landing {
+func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) (landing, error) {
 	st := &dequantStep{in: c.newBuffer(g.out, form{dtype: dtype.Float32}), lo: float32(math.Inf(-1))}
-	st.m, st.b = constantsFor(w, in.scale, 1, n)
+	var err error
+	if st.m, st.b, err = constantsFor(w, in.scale, 1, n); err != nil {
+		return landing{}, err
+	}
 	if g.relu {
 		st.lo = 0
 	}
@@ -132,7 +139,7 @@ func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) landi
 	if to.written != nil {
 		st.out = to.written
 	}
-	return landing{st.in, to.out, append([]step{st}, to.after...)}
+	return landing{st.in, to.out, append([]step{st}, to.after...)}, nil
 }
 
 // channelsLast turns [OutC][InC][KH][KW] into [OutC][KH][KW][InC].
@@ -169,14 +176,19 @@ func bias(w *graph.Weights, o int) float64 {
 }
 
 // constantsFor gives m and b of each channel for requantization to the scale
-// out: m = s_x·s_w/s_y, b = bias/s_y.
-func constantsFor(w *graph.Weights, in, out float32, n int) (m, b []float32) {
+// out: m = s_x·s_w/s_y, b = bias/s_y. An m beyond float32 is an error, since it
+// would make a sum of 0 NaN.
+func constantsFor(w *graph.Weights, in, out float32, n int) (m, b []float32, err error) {
 	m, b = make([]float32, n), make([]float32, n)
 	for o := range n {
 		m[o] = float32(realScale(w, in, o) / float64(out))
 		b[o] = float32(bias(w, o) / float64(out))
+		if math.IsInf(float64(m[o]), 0) {
+			return nil, nil, fmt.Errorf("channel %d: one step of its sum is %.3g steps of its output: want at most %.3g",
+				o, realScale(w, in, o)/float64(out), math.MaxFloat32)
+		}
 	}
-	return m, b
+	return m, b, nil
 }
 
 // thresholds folds scale, bias, ReLU, norms and sign of each channel into a

@@ -76,8 +76,9 @@ func (p *Plan) OutputSize() int { return p.outSize }
 // ArenaBytes is the memory of activations that one thread needs.
 func (p *Plan) ArenaBytes() int { return p.arena }
 
-// maxArena bounds what Compile is willing to lay out for one image.
-const maxArena = 1 << 32
+// maxArena is how many bytes of activations Compile is willing to lay out for
+// one image, so that a file of a few bytes cannot claim all memory.
+const maxArena = 1 << 30
 
 // Compile plans a network. It folds batch norms, so g may be as a file gave it
 // or as package ptq quantized it; g is not changed. Errors name the node and
