@@ -36,6 +36,7 @@ type cli struct {
 	Designs   designsCmd   `cmd:"" help:"List the accelerator designs, their numbers' sources, and what they were validated against."`
 	Compare   compareCmd   `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`
 	Data      dataCmd      `cmd:"" help:"Fetch the CIFAR-10 data set."`
+	Report    reportCmd    `cmd:"" help:"Write what this CPU measures and accelerators would cost, on one page."`
 	Version   versionCmd   `cmd:"" help:"Print the program's version."`
 }
 

@@ -1,0 +1,268 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"macroscope/bench"
+	"macroscope/dtype"
+)
+
+// Options say what a report covers. The zero value is good.
+type Options struct {
+	Model     string         // a built-in network; empty is cifar10cnn
+	Data      string         // folder of the CIFAR-10 test set; empty is the built-in sample
+	Limit     int            // only the first images; 0: as many as time allows, which here means all
+	Rounds    int            // interleaved rounds; 0 is 20
+	BenchTime time.Duration  // of one measurement; 0 is 20 ms
+	Impls     []string       // measure only these beside the baseline and the chosen ones; empty is all
+	Filter    *regexp.Regexp // measure only cases whose name matches; nil is all
+	Command   string         // what the reader types to make this report again
+}
+
+const (
+	baseline      = "generic"
+	defaultModel  = "cifar10cnn"
+	defaultRounds = 20
+	defaultTime   = 20 * time.Millisecond
+
+	// maxAccuracy bounds the time of counting right answers, where plain Go is
+	// all that a CPU can run.
+	maxAccuracy = 40 * time.Second
+	// minImages is where that bound ends.
+	minImages = 100
+)
+
+// Progress hears how far Collect is: done of total steps, and what comes next.
+// It is never called while a measurement runs.
+type Progress func(done, total int, what string)
+
+// The progress scale: counting right answers has the last tenth.
+const (
+	progressSteps   = 1000
+	progressMeasure = 900
+)
+
+// Collect measures and simulates. What can be wrong with the options is found
+// out before the measuring begins. If ctx ends, the error is its cause.
+func Collect(ctx context.Context, o Options, progress Progress) (*Report, error) {
+	o.fill()
+	if progress == nil {
+		progress = func(int, int, string) {}
+	}
+	start := time.Now()
+	kernels, choice, err := bench.DescribeKernels()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkImpls(kernels, o.Impls); err != nil {
+		return nil, err
+	}
+	images, err := bench.TestImages(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	networks, err := buildNetworks(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	designs, err := simulate(networks)
+	if err != nil {
+		return nil, err
+	}
+	cases, err := o.cases(kernels)
+	if err != nil {
+		return nil, err
+	}
+	machine := bench.DescribeMachine()
+	machine.Kernels = choice
+
+	r := &Report{
+		Model: o.Model, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
+		BenchTime: float64(o.BenchTime) / float64(time.Millisecond), Threads: machine.Threads,
+		Warnings: machine.Warnings(), Designs: designs,
+		FloatBytesWithBN: 4 * networks[0].Graph.Params(),
+	}
+	for _, s := range machine.Settings() {
+		r.Machine = append(r.Machine, Setting(s))
+	}
+	run, err := bench.Run(ctx, cases, bench.RunOptions{
+		Rounds: o.Rounds, BenchTime: o.BenchTime, Seed: 1,
+		Progress: func(p bench.Progress) {
+			progress(p.Done*progressMeasure/max(p.Total, 1), progressSteps, strings.TrimPrefix(p.Case, "Benchmark"))
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Rounds, r.results = run.Rounds, run.Results
+	r.Warnings = append(r.Warnings, run.Warnings...)
+	m := measured{bench.Summarize(run.Results)}
+	r.Kernels = describeKernels(kernels, m)
+	r.Ops, r.Convs = m.ops(kernels), m.convs(kernels)
+	r.Runs = m.runs(kernels)
+	r.describeNetworks(networks, m)
+	r.compareDesigns()
+
+	count := o.Limit
+	if count == 0 {
+		count = r.affordable(images.Len())
+	}
+	set := images.Head(count)
+	r.describeImages(o.Data, set.Len(), images.Len(), o.Limit == 0)
+	for i, n := range networks {
+		acc, err := bench.Evaluate(ctx, n.Plan, set, runtime.NumCPU(), func(done, of int) {
+			at := float64(i) + float64(done)/float64(max(of, 1))
+			progress(progressMeasure+int(at*float64(progressSteps-progressMeasure)/float64(len(networks))), progressSteps, "accuracy of "+r.Networks[i].title())
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.Networks[i].Accuracy = newAccuracy(acc.Images, acc.Correct)
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+func (o *Options) fill() {
+	if o.Model == "" {
+		o.Model = defaultModel
+	}
+	if o.Rounds <= 0 {
+		o.Rounds = defaultRounds
+	}
+	if o.BenchTime <= 0 {
+		o.BenchTime = defaultTime
+	}
+	if o.Command == "" {
+		o.Command = "macroscope report"
+	}
+}
+
+// checkImpls tells of a name that no format has.
+func checkImpls(kernels []bench.KernelInfo, impls []string) error {
+	var known []string
+	for _, k := range kernels {
+		if !slices.Contains(known, k.Impl) {
+			known = append(known, k.Impl)
+		}
+	}
+	for _, name := range impls {
+		if !slices.Contains(known, name) {
+			return &OptionError{fmt.Sprintf("implementation %q: want %s", name, strings.Join(known, ", "))}
+		}
+	}
+	return nil
+}
+
+// OptionError is an error in Options rather than in what they name.
+type OptionError struct{ text string }
+
+func (e *OptionError) Error() string { return e.text }
+
+// The cases beside the network and its layers.
+const (
+	dotCase  = "/n=4096"
+	gemmCase = "/m=256/n=256/k=256"
+)
+
+// cases are what a report measures, with the peaks that they need. Layers are
+// measured by the baseline and the chosen implementations only.
+func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
+	all, err := bench.AllCases(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[string]bool{}
+	for _, k := range kernels {
+		chosen[k.DType.String()+"/"+k.Impl] = k.Chosen || k.Impl == baseline
+	}
+	wanted := func(name string) bool {
+		impl := bench.NameKey(name, "impl")
+		special := chosen[bench.NameKey(name, "dtype")+"/"+impl]
+		op, _, _ := strings.Cut(strings.TrimPrefix(name, "Benchmark"), "/")
+		switch {
+		case o.Filter != nil && !o.Filter.MatchString(name):
+			return false
+		case len(o.Impls) > 0 && !special && !slices.Contains(o.Impls, impl):
+			return false
+		case op == "Dot":
+			return strings.HasSuffix(name, dotCase)
+		case op == "Gemm":
+			return strings.HasSuffix(name, gemmCase)
+		case op == "Conv":
+			return special
+		}
+		return true
+	}
+	needed := map[string]bool{}
+	for _, c := range all {
+		if wanted(c.Name) {
+			needed[c.Name], needed[c.Peak] = true, true
+		}
+	}
+	kept := slices.DeleteFunc(all, func(c bench.Case) bool { return !needed[c.Name] })
+	if len(kept) == 0 {
+		return nil, &OptionError{fmt.Sprintf("filter %q: no case matches; macroscope bench --list shows their names", o.Filter)}
+	}
+	return kept, nil
+}
+
+// affordable is how many of n images keep the counting within maxAccuracy.
+func (r *Report) affordable(n int) int {
+	var seconds float64 // an image, through all networks
+	for _, net := range r.Networks {
+		if v := r.timed(net.DType); v != nil {
+			seconds += float64(v.Median)
+		}
+	}
+	budget := maxAccuracy.Seconds() * float64(runtime.NumCPU())
+	if seconds*float64(n) <= budget {
+		return n
+	}
+	fit := int(budget/seconds) / minImages * minImages
+	return min(n, max(fit, minImages))
+}
+
+// timed is the measured latency of a format with the chosen kernels, nil if it
+// was not measured.
+func (r *Report) timed(d dtype.DType) *Value {
+	if n := r.Network(d, ""); n != nil {
+		return n.Latency
+	}
+	return nil
+}
+
+func (r *Report) describeImages(dir string, count, of int, automatic bool) {
+	im := Images{Count: count, Of: of, Source: "the built-in sample of the CIFAR-10 test set: the first 100 test images of each class, in the set's own order"}
+	if dir != "" {
+		im.Source = "the CIFAR-10 test set in " + dir
+	}
+	switch {
+	case count < of && automatic:
+		im.Note = fmt.Sprintf("only the first %d of %d images: the kernels of this CPU are too slow for more in the time of a report", count, of)
+	case count < of:
+		im.Note = fmt.Sprintf("only the first %d of %d images were asked for", count, of)
+	}
+	r.Images = im
+}
+
+// newAccuracy gives the share with Wilson's 95 % score interval (E. B. Wilson,
+// "Probable inference, the law of succession, and statistical inference",
+// JASA 22, 1927), which stays within 0…1.
+func newAccuracy(images, correct int) *Accuracy {
+	if images == 0 {
+		return nil
+	}
+	const z = 1.959964 // the normal distribution's 97.5 % quantile
+	n, p := float64(images), float64(correct)/float64(images)
+	mid := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return &Accuracy{images, correct, p, mid - half, mid + half}
+}

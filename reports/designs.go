@@ -1,0 +1,121 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"macroscope/bench"
+	"macroscope/dtype"
+	"macroscope/simhw"
+	"macroscope/simhw/design"
+)
+
+// simulate evaluates every format on every shipped design. A design that
+// cannot compute a format says so in that estimate.
+func simulate(networks []*bench.Network) ([]Design, error) {
+	var list []Design
+	for _, name := range design.Shipped() {
+		d, err := design.Load(name)
+		if err != nil {
+			return nil, err
+		}
+		s := d.Spec()
+		entry := Design{
+			Name: s.Name, Description: s.Description, Array: fmt.Sprintf("%dx%d", s.Array.Rows, s.Array.Cols), Dataflow: s.Dataflow.String(),
+			ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, Sourced: d.Sourced(), Assumed: d.Assumed(),
+		}
+		for _, v := range d.Values() {
+			source := v.Source
+			switch {
+			case v.Key == "name" || v.Key == "description":
+				continue
+			case source == "" && v.Line == 0:
+				source = "assumed: default"
+			case source == "":
+				source = "assumed: no source given"
+			}
+			entry.Values = append(entry.Values, DesignValue{v.Key, v.Text, source})
+		}
+		for _, format := range dtype.All {
+			e := Estimate{DType: format}
+			switch missing := cannot(&s, format, networks); {
+			case missing != "":
+				e.Refused = missing
+			default:
+				if err := e.evaluate(&d, networkOf(networks, format)); err != nil {
+					return nil, err
+				}
+			}
+			entry.Estimates = append(entry.Estimates, e)
+		}
+		list = append(list, entry)
+	}
+	return list, nil
+}
+
+// networkOf is the first network of a format.
+func networkOf(networks []*bench.Network, d dtype.DType) *bench.Network {
+	for _, n := range networks {
+		if n.DType == d {
+			return n
+		}
+	}
+	return nil
+}
+
+// cannot says which format of the network's layers a design has no unit for,
+// "" if it has all.
+func cannot(s *design.Spec, d dtype.DType, networks []*bench.Network) string {
+	for _, l := range networkOf(networks, d).Plan.Layers() {
+		if s.Lanes(l.DType) == 0 {
+			return "has no " + l.DType.String() + " unit"
+		}
+	}
+	return ""
+}
+
+func (e *Estimate) evaluate(d *design.Design, n *bench.Network) error {
+	w, err := n.Graph.Workload(n.DType)
+	if err != nil {
+		return err
+	}
+	est, err := simhw.Evaluate(d, &w)
+	if err != nil {
+		return err
+	}
+	e.Detail, e.Notes = &est, est.Notes()
+	return nil
+}
+
+// compareDesigns holds the estimates against the measured CPU.
+func (r *Report) compareDesigns() {
+	for i := range r.Designs {
+		for j := range r.Designs[i].Estimates {
+			e := &r.Designs[i].Estimates[j]
+			cpu := r.timed(e.DType)
+			if e.Detail == nil || !e.Detail.Total.TimeUS.Known || cpu == nil {
+				continue
+			}
+			e.Gain, e.CPUImpl = newRatio(cpu, exact(e.Detail.Total.TimeUS.Value/1e6)), r.chosen(e.DType)
+		}
+	}
+}
+
+// partial says what the total leaves out, "" if nothing.
+func (e *Estimate) partial() string {
+	if e.Detail == nil || !e.Detail.Total.Partial {
+		return ""
+	}
+	left := append([]string(nil), e.Detail.Total.NotModelled...)
+	kinds := map[string]int{}
+	var order []string
+	for _, l := range e.Detail.UnmodelledLayers {
+		if kinds[l.Op]++; kinds[l.Op] == 1 {
+			order = append(order, l.Op)
+		}
+	}
+	for _, op := range order {
+		left = append(left, fmt.Sprintf("%d × %s", kinds[op], op))
+	}
+	return strings.Join(left, ", ")
+}

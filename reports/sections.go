@@ -1,0 +1,183 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"macroscope/dtype"
+)
+
+const (
+	micro = 1e6 // seconds to µs
+	nano  = 1e9 // seconds to ns
+)
+
+// formatsTable is the network by format in few columns: what a reader wants
+// first.
+func (r *Report) formatsTable() *grid {
+	g := newGrid("The network by format on this CPU ("+r.measuredAs()+")", 1,
+		"format", "kernels", "size", "accuracy", "latency, µs", "images/s", "speed-up over float32", "speed-up over "+r.Baseline)
+	g.Right[1] = false
+	for i := range r.Networks {
+		n := &r.Networks[i]
+		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.text(), n.VsBaseline.text())
+	}
+	return g
+}
+
+// designsTable is every design and format in few columns.
+func (r *Report) designsTable() *grid {
+	g := newGrid("The same network on accelerators (analytical model; batch 1; gain: latency measured on this CPU over the design's)", 2,
+		"design", "format", "cycles", "latency, µs", "images/s", "energy, µJ/image", "utilization", "gain over this CPU")
+	for _, d := range r.Designs {
+		for _, e := range d.Estimates {
+			g.Add(append([]string{d.Name, e.DType.String()}, e.summary()...)...)
+		}
+	}
+	return g
+}
+
+// summary is an estimate's cells of designsTable.
+func (e *Estimate) summary() []string {
+	if e.Detail == nil {
+		return []string{e.Refused}
+	}
+	t := &e.Detail.Total
+	mark := ""
+	if t.Partial {
+		mark = " *"
+	}
+	latency, rate := "not modelled", "not modelled"
+	if t.TimeUS.Known {
+		latency, rate = digits(t.TimeUS.Value)+mark, absent
+		if t.IntervalCycles > 0 && e.Detail.ClockMHz.Known {
+			rate = digits(e.Detail.ClockMHz.Value * 1e6 / float64(t.IntervalCycles))
+		}
+	}
+	energy := "not modelled"
+	if t.EnergyPJ.Known {
+		energy = digits(t.EnergyPJ.Value/1e6) + mark
+	}
+	return []string{count(t.Cycles) + mark, latency, rate, energy, tenths(100*t.Utilization) + " %", e.Gain.text()}
+}
+
+// partialNote explains the mark of partial totals, "" where none is partial.
+func (r *Report) partialNote() string {
+	var left []string
+	for _, d := range r.Designs {
+		for i := range d.Estimates {
+			if p := d.Estimates[i].partial(); p != "" && !slices.Contains(left, p) {
+				left = append(left, p)
+			}
+		}
+	}
+	if len(left) == 0 {
+		return ""
+	}
+	return "* partial: the total leaves out " + strings.Join(left, "; or ") + "."
+}
+
+func (r *Report) glanceSection() section {
+	s := section{id: "glance", title: "At a glance"}
+	s.list(r.findings()...)
+	s.grid(r.formatsTable())
+	s.grid(r.designsTable())
+	if note := r.partialNote(); note != "" {
+		s.text("%s", note)
+	}
+	return s
+}
+
+// findings are sentences that the numbers of this run bear out.
+func (r *Report) findings() (list []string) {
+	float := r.Network(dtype.Float32, "")
+	for i := range r.Networks {
+		n := &r.Networks[i]
+		if float == nil || n == float || n.Weights == perTensor {
+			continue
+		}
+		text := fmt.Sprintf("%s needs %s instead of %s", n.title(), size(n.WeightBytes), size(float.WeightBytes))
+		if n.VsFloat != nil {
+			text += fmt.Sprintf(" and runs %s as fast as float32 on this CPU", n.VsFloat.text())
+		}
+		if a, b := n.Accuracy, float.Accuracy; a != nil && b != nil && a.Images == b.Images {
+			text += fmt.Sprintf("; of %s images it gets %s right, float32 %s (%+.2f points)", count(a.Images), count(a.Correct), count(b.Correct), 100*(a.Top1-b.Top1))
+		}
+		list = append(list, text+".")
+	}
+	if n := r.Network(dtype.Binary, ""); n != nil {
+		list = append(list, "The binary network is another network: trained with binarized weights and activations, less accurate, its first and last layer int8. It is no conversion of the float32 one.")
+	}
+	return list
+}
+
+func (r *Report) machineSection() section {
+	s := section{id: "machine", title: "The machine"}
+	g := newGrid("What the numbers were measured on", 2, "", "")
+	for _, m := range r.Machine {
+		g.Add(m.Key, m.Value)
+	}
+	s.grid(g)
+	if len(r.Warnings) > 0 {
+		s.text("What makes the numbers less steady:")
+		s.list(r.Warnings...)
+	}
+	return s
+}
+
+func (r *Report) kernelSection() section {
+	s := section{id: "kernels", title: "Kernels by format and implementation"}
+	s.text("Every implementation that this build knows, and why it runs here or not. The peak is the implementation's innermost instruction on registers alone, measured here; %% of peak below is a percentage of the peak of the same round. Plain Go has no such instruction.")
+	g := newGrid("Implementations ("+r.measuredAs()+")", 5, "format", "implementation", "tile", "runs here", "why", "peak, GMAC/s")
+	for _, k := range r.Kernels {
+		state := "no"
+		switch {
+		case k.Chosen:
+			state = "chosen"
+		case k.Available:
+			state = "yes"
+		}
+		why := k.Reason
+		if k.Available && !k.Chosen && len(k.Needs) > 0 {
+			why = "needs " + strings.Join(k.Needs, ", ")
+		}
+		g.add(k.Chosen, k.DType.String(), k.Impl, fmt.Sprintf("%d×%d", k.TileRows, k.TileCols), state, why, k.Peak.withCI(1))
+	}
+	s.grid(g)
+	s.charts(r.kernelChart())
+	for _, c := range []struct{ title, words string }{
+		{dotTitle, "Dot product of 4096 values in the first-level cache"},
+		{gemmTitle, "Matrix product 256×256×256"},
+	} {
+		s.grid(r.opTable(c.title, c.words))
+	}
+	s.grid(r.convTable())
+	s.text("%s", footnote)
+	return s
+}
+
+const footnote = "GMAC/s: 10⁹ multiply-accumulates a second; one is 2 op. A ~ before a factor: its interval leaves open which of the two is faster. A ! after a median: it is more than 1.1 times the best run, so something else used the machine. A – : not measured, or fewer than 6 rounds for an interval."
+
+// opTable is one operation by all implementations.
+func (r *Report) opTable(title, words string) *grid {
+	g := newGrid(words+" ("+r.measuredAs()+")", 2, "format", "implementation", "time, µs", "GMAC/s", "best GMAC/s", "of peak", "speed-up over "+r.Baseline)
+	for _, m := range r.Ops {
+		if m.Case == title {
+			g.add(m.Impl == r.chosen(m.DType), m.DType.String(), m.Impl, m.Seconds.withCI(micro), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.text())
+		}
+	}
+	return g
+}
+
+// convTable is the network's convolutions by the chosen implementations.
+func (r *Report) convTable() *grid {
+	g := newGrid("The network's convolutions with bias, ReLU and pool fused, chosen implementations ("+r.measuredAs()+")", 3,
+		"layer", "format", "implementation", "time, µs", "GMAC/s", "best GMAC/s", "of peak", "speed-up over "+r.Baseline)
+	for _, m := range r.Convs {
+		if m.Impl == r.chosen(m.DType) {
+			g.Add(m.Case, m.DType.String(), m.Impl, m.Seconds.withCI(micro), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.text())
+		}
+	}
+	return g
+}

@@ -1,0 +1,131 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (r *Report) designSection() section {
+	s := section{id: "designs", title: "The network on accelerators"}
+	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. It was not compared with published hardware; what the cycles were compared with stands below. Energy and area leave out %s.", r.limits())
+	s.charts(r.designLatencyChart(), r.designEnergyChart())
+	g := newGrid("The designs", 4, "design", "what", "array", "dataflow", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
+	for _, d := range r.Designs {
+		g.Add(d.Name, d.Description, strings.Replace(d.Array, "x", "×", 1), d.Dataflow, digits(d.ClockMHz), digits(d.NodeNM), d.area(), count(d.Sourced), count(len(d.Assumed)))
+	}
+	s.grid(g)
+	s.grid(r.designsTable())
+	if note := r.partialNote(); note != "" {
+		s.text("%s Their cost is not zero: a real chip spends time and energy on them.", note)
+	}
+	s.grid(r.cyclesTable())
+	return s
+}
+
+// area is in mm², as far as it is modelled.
+func (d *Design) area() string {
+	for _, e := range d.Estimates {
+		if e.Detail != nil && e.Detail.Area.PEsKnown && e.Detail.Area.SRAMKnown {
+			return digits(e.Detail.Area.TotalUM2 / 1e6)
+		}
+	}
+	return "not modelled"
+}
+
+// limits are what no estimate includes.
+func (r *Report) limits() string {
+	for _, d := range r.Designs {
+		for _, e := range d.Estimates {
+			if e.Detail != nil && len(e.Detail.Limits) > 0 {
+				return strings.Join(e.Detail.Limits, ", ")
+			}
+		}
+	}
+	return "what each design's notes name"
+}
+
+// cyclesTable says where cycles and energy go.
+func (r *Report) cyclesTable() *grid {
+	g := newGrid("Where cycles and energy go", 2, "design", "format", "compute", "fill and drain", "stall", "prefetch", "waits most for", "MACs, µJ", "registers, µJ", "SRAM, µJ", "DRAM, µJ", "DRAM traffic")
+	g.Right[6] = false
+	for _, d := range r.Designs {
+		for _, e := range d.Estimates {
+			if e.Detail == nil {
+				continue
+			}
+			t := &e.Detail.Total
+			all := float64(t.Cycles)
+			cells := []string{d.Name, e.DType.String(), share(float64(t.ComputeCycles), all), share(float64(t.FillDrainCycles), all), share(float64(t.StallCycles), all), share(float64(t.PrefetchCycles), all), t.Stalls.Main()}
+			microjoule := func(known bool, pj float64) string {
+				if !known {
+					return "not modelled"
+				}
+				return digits(pj / 1e6)
+			}
+			b := &t.Energy
+			cells = append(cells, microjoule(b.Priced, b.MACPJ), microjoule(b.Priced, b.RegisterPJ), microjoule(b.Priced, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ))
+			traffic := "not modelled"
+			if t.DRAM.Bytes >= 0 {
+				traffic = size(int(t.DRAM.Bytes))
+			}
+			g.Add(append(cells, traffic)...)
+		}
+	}
+	return g
+}
+
+func (r *Report) designNotes() section {
+	s := section{id: "sources", title: "What the designs rest on"}
+	for _, d := range r.Designs {
+		var notes []string
+		for _, e := range d.Estimates {
+			if e.Detail == nil {
+				notes = append(notes, fmt.Sprintf("%s: no estimate, the design %s.", e.DType, e.Refused))
+			}
+		}
+		for _, e := range d.Estimates {
+			if e.Detail != nil {
+				// The assumed values stand in the table below.
+				for _, n := range e.Notes {
+					if !strings.HasPrefix(n, "Assumed") && !strings.HasPrefix(n, "Partial") {
+						notes = append(notes, n)
+					}
+				}
+				break
+			}
+		}
+		s.text("%s: %s.", d.Name, d.Description)
+		s.list(notes...)
+		g := newGrid("Every number of "+d.Name+" and its source", 3, "key", "value", "source")
+		for _, v := range d.Values {
+			g.Add(v.Key, v.Value, v.Source)
+		}
+		s.grid(g)
+	}
+	return s
+}
+
+func (r *Report) howTo() section {
+	s := section{id: "howto", title: "How to read and to repeat this"}
+	s.list(
+		fmt.Sprintf("All cases were warmed up until steady, then measured once in each of %d rounds, in an order shuffled anew each round, %g ms a measurement; so heat and other programs disturb all alike. A median stands with the half-width of its 95 %% confidence interval, which assumes no distribution.", r.Rounds, r.BenchTime),
+		fmt.Sprintf("A speed-up is a quotient of two medians; its bounds are quotients of the ends of their intervals. The baseline is the %s Go kernel of the same format on one thread.", r.Baseline),
+		"A gain over this CPU is the latency measured here with the chosen kernels over the latency calculated for the design; its bounds are those of the measurement alone.",
+		"Every figure on this page is from this one run. Beside this page stand bench.txt, the single measurements in the Go benchmark format, and report.json, every number of this page.",
+	)
+	s.text("This report again:")
+	s.code(r.Command)
+	s.text("Its parts, and more:")
+	s.code(
+		"macroscope kernels                                   # which implementations run here, and why",
+		"macroscope bench -o bench.txt                        # all sizes, all implementations",
+		"macroscope compare bench.txt                         # implementations against the baseline",
+		"macroscope compare here=bench.txt there=other.txt    # this machine against another",
+		"benchstat -col /impl -row .name,/dtype bench.txt     # the same file by golang.org/x/perf",
+		"macroscope eval --dtype int8 --data DIR              # accuracy on all 10,000 images",
+		"macroscope sim --design array32 --dtype int8         # a design layer by layer",
+		"macroscope designs array32                           # its numbers and their sources",
+		"MACROSCOPE_KERNELS=generic macroscope report         # with other kernels chosen",
+	)
+	return s
+}
