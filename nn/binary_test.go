@@ -24,6 +24,13 @@ func (m *maker) binaryConv(in graph.Shape, outC int) *graph.Conv2D {
 	return c
 }
 
+// sameBinary is one that keeps the image's extent.
+func (m *maker) sameBinary(in graph.Shape, outC int) *graph.Conv2D {
+	c := same(in, outC)
+	c.Binary, c.Float, c.PadValue = true, m.signs(outC*c.K()), m.signs(1)[0]
+	return c
+}
+
 // sumNorm is a batch norm of the range that sums of k products have, with
 // negative and zero gammas, and with ties: means at an integer and beta 0.
 func (m *maker) sumNorm(c, k int) *graph.BatchNorm {
@@ -116,10 +123,7 @@ func afterInput(t testing.TB, g *graph.Graph, image []float32) (*graph.Graph, []
 // sign follows, so only the other comparison, with the rules step by step,
 // holds there.
 func TestRandomBinaryNetworks(t *testing.T) {
-	n := 250
-	if testing.Short() {
-		n = 40
-	}
+	n := rounds(250)
 	r := newRand(t)
 	exact := 0
 	for i := range n {
@@ -147,12 +151,11 @@ func TestBinaryShapes(t *testing.T) {
 	image := graph.Shape{9, 6, 7}
 	for name, build := range map[string]func(m *maker, x *graph.Value) *graph.Value{
 		"norm before the pool": func(m *maker, x *graph.Value) *graph.Value {
-			c := m.binaryConv(x.Shape, 33)
+			c := m.sameBinary(x.Shape, 33)
 			return m.add(&graph.Sign{}, m.add(pool2, m.add(m.sumNorm(33, c.K()), m.add(c, x))))
 		},
 		"sign before the pool": func(m *maker, x *graph.Value) *graph.Value {
-			c := m.binaryConv(x.Shape, 33)
-			return m.add(pool2, m.add(&graph.Sign{}, m.add(c, x)))
+			return m.add(pool2, m.add(&graph.Sign{}, m.add(m.sameBinary(x.Shape, 33), x)))
 		},
 		"a pool between sign and binary conv": func(m *maker, x *graph.Value) *graph.Value {
 			c := m.binaryConv(graph.Shape{9, 3, 3}, 33)
@@ -160,14 +163,10 @@ func TestBinaryShapes(t *testing.T) {
 			return m.add(c, m.add(pool2, x))
 		},
 		"a ±1 value read by a binary conv and an add": func(m *maker, x *graph.Value) *graph.Value {
-			c := m.binaryConv(x.Shape, 9)
-			g := same(x.Shape, 9)
-			g.Binary, g.Float, g.PadValue = true, m.signs(9*g.K()), c.PadValue
-			return m.add(&graph.Add{}, m.add(g, x), x)
+			return m.add(&graph.Add{}, m.add(m.sameBinary(x.Shape, 9), x), x)
 		},
-		"a ±1 value padded with 0 for int8 and with -1 for bits": func(m *maker, x *graph.Value) *graph.Value {
-			bits, bytes := same(x.Shape, 20), same(x.Shape, 20)
-			bits.Binary, bits.Float, bits.PadValue = true, m.signs(20*bits.K()), -1
+		"a ±1 value padded with 0 for int8 and with ±1 for bits": func(m *maker, x *graph.Value) *graph.Value {
+			bits, bytes := m.sameBinary(x.Shape, 20), same(x.Shape, 20)
 			bytes.Float = m.signs(20 * bytes.K())
 			roundWeights(&bytes.Weights, 20, true)
 			bytes.Scale = []float32{1.0 / 128}
@@ -183,10 +182,9 @@ func TestBinaryShapes(t *testing.T) {
 			return m.add(&graph.ReLU{}, m.add(m.sumNorm(33, c.K()), m.add(c, x)))
 		},
 		"sums as int8": func(m *maker, x *graph.Value) *graph.Value {
-			c, d := m.binaryConv(x.Shape, 33), (*graph.Conv2D)(nil)
-			sums := m.add(c, x)
+			sums := m.add(m.binaryConv(x.Shape, 33), x)
 			sums.Scale = 0.75
-			d = m.conv(sums.Shape, 4)
+			d := m.conv(sums.Shape, 4)
 			roundWeights(&d.Weights, 4, false)
 			return m.add(d, sums)
 		},

@@ -286,10 +286,7 @@ func compileAndRun(t testing.TB, r *rand.Rand, g *graph.Graph) bool {
 }
 
 func TestCompileNeverPanics(t *testing.T) {
-	n := 1500
-	if testing.Short() {
-		n = 200
-	}
+	n := rounds(1500)
 	r := newRand(t)
 	ran := 0
 	for range n {

@@ -225,10 +225,7 @@ func (m *maker) vectorOp(x *graph.Value) *graph.Value {
 }
 
 func TestRandomFloatNetworks(t *testing.T) {
-	n := 150
-	if testing.Short() {
-		n = 25
-	}
+	n := rounds(150)
 	eachImpl(t, dtype.Float32, func(t *testing.T, c *kernels.Choice) {
 		r := newRand(t)
 		for i := range n {
@@ -241,10 +238,7 @@ func TestRandomFloatNetworks(t *testing.T) {
 // One convolution alone, through all that its geometry can be: channels 1 to 70
 // on both sides, so that panels are whole and ragged.
 func TestRandomFloatConvolutions(t *testing.T) {
-	n := 150
-	if testing.Short() {
-		n = 25
-	}
+	n := rounds(150)
 	eachImpl(t, dtype.Float32, func(t *testing.T, c *kernels.Choice) {
 		r := newRand(t)
 		for range n {

@@ -17,6 +17,17 @@ import (
 
 var seed = flag.Uint64("seed", 1, "seed of the random networks and images")
 
+// slow is set where plain Go runs much slower than usual.
+var slow bool
+
+// rounds is how many of n random cases to try.
+func rounds(n int) int {
+	if slow || testing.Short() {
+		return max(1, n/10)
+	}
+	return n
+}
+
 // newRand prints how to run a failing test again.
 func newRand(t testing.TB) *rand.Rand {
 	t.Cleanup(func() {

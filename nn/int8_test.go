@@ -149,10 +149,7 @@ func randomInt8(t testing.TB, r *rand.Rand) *graph.Graph {
 }
 
 func TestRandomInt8Networks(t *testing.T) {
-	n := 250
-	if testing.Short() {
-		n = 40
-	}
+	n := rounds(250)
 	r := newRand(t)
 	for i := range n {
 		checkExact(t, r, randomInt8(t, r), 1+i%5, dtype.Int8)
@@ -161,10 +158,7 @@ func TestRandomInt8Networks(t *testing.T) {
 
 // One int8 convolution alone: channels 1 to 70 on both sides.
 func TestRandomInt8Convolutions(t *testing.T) {
-	n := 150
-	if testing.Short() {
-		n = 25
-	}
+	n := rounds(150)
 	r := newRand(t)
 	for range n {
 		m := newMaker(r, randomImage(r, 70))
