@@ -157,7 +157,7 @@ func (r *Report) designLatencyChart() chart {
 	rows := []barRow{{label: "this CPU, measured"}}
 	for _, d := range dtype.All {
 		b := r.timed(d).bar(inkOf(d), micro)
-		if impl := r.chosen(d); b.value > 0 {
+		if impl := r.chosen(d); b.value > 0 && impl != "" {
 			b.label += " µs, " + impl
 		}
 		rows[0].bars = append(rows[0].bars, b)
@@ -204,10 +204,11 @@ func (r *Report) layerChart() chart {
 	var names niceTicks
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		if n.RestSeconds == nil {
+		if n.Rest == nil {
 			continue
 		}
-		whole := *n.ConvSeconds + math.Max(0, *n.RestSeconds)
+		rest := math.Max(0, float64(n.Rest.Median))
+		whole := float64(n.Convs.Median) + rest
 		var row []part
 		for l, layer := range n.Layers {
 			if layer.Seconds == nil {
@@ -215,12 +216,12 @@ func (r *Report) layerChart() chart {
 			}
 			alpha := uint8(0xff)
 			if l%2 == 1 {
-				alpha = 0xc8
+				alpha = 0xdc
 			}
 			p := 100 * float64(layer.Seconds.Median) / whole
 			row = append(row, part{p, fmt.Sprintf("%s %.0f %%", layer.Name, p), inkOf(layer.DType), alpha})
 		}
-		if p := 100 * *n.RestSeconds / whole; p > 0 {
+		if p := 100 * rest / whole; p > 0 {
 			row = append(row, part{p, fmt.Sprintf("rest %.0f %%", p), inkRest, 0xff})
 		}
 		rows = append(rows, row)
@@ -254,10 +255,10 @@ func (r *Report) accuracyCharts() []chart {
 		}
 		a := n.Accuracy
 		d := dot{y: 100 * a.Top1, lo: 100 * a.Lo, hi: 100 * a.Hi, ink: inkOf(n.DType), hollow: n.Weights == perTensor}
-		d.x, d.label = float64(n.WeightBytes)/1024, n.title()+", "+size(n.WeightBytes)
+		d.x, d.label = float64(n.WeightBytes)/1024, n.title()+"\n"+size(n.WeightBytes)
 		bySize = append(bySize, d)
 		if n.Latency != nil {
-			d.x, d.label = float64(n.Latency.Median)*micro, n.DType.String()+", "+digits(float64(n.Latency.Median)*micro)+" µs"
+			d.x, d.label = float64(n.Latency.Median)*micro, n.DType.String()+"\n"+digits(float64(n.Latency.Median)*micro)+" µs"
 			byTime = append(byTime, d)
 		}
 	}
@@ -284,6 +285,10 @@ func dotChart(id, title, axis string, points dots, note string) chart {
 			bottom, top = min(bottom, d.lo), max(top, d.hi)
 		}
 		p.X.Min, p.X.Max = roundDown(lo/1.5), hi*2
+		top += (top - bottom) * 0.25 // room for labels
+		if bottom -= (top - bottom) * 0.2; bottom < 0 {
+			bottom = 0
+		}
 		p.X.Scale = plot.LogScale{}
 		ticks := logTicks(p.X.Min, p.X.Max)
 		p.X.Tick.Marker = ticks
@@ -306,7 +311,7 @@ func dotChart(id, title, axis string, points dots, note string) chart {
 }
 
 // part draws points of about the same x side by side instead of on one another:
-// the second one a little to the right, its label to the left.
+// the first a little to the right, the second to the left, its label below.
 func (d dots) part() {
 	for i := range d {
 		for j := range i {

@@ -19,7 +19,7 @@ type Options struct {
 	Model     string         // a built-in network; empty is cifar10cnn
 	Data      string         // folder of the CIFAR-10 test set; empty is the built-in sample
 	Limit     int            // only the first images; 0: as many as time allows, which here means all
-	Rounds    int            // interleaved rounds; 0 is 20
+	Rounds    int            // interleaved rounds; 0 is 30
 	BenchTime time.Duration  // of one measurement; 0 is 20 ms
 	Impls     []string       // measure only these beside the baseline and the chosen ones; empty is all
 	Filter    *regexp.Regexp // measure only cases whose name matches; nil is all
@@ -29,7 +29,7 @@ type Options struct {
 const (
 	baseline      = "generic"
 	defaultModel  = "cifar10cnn"
-	defaultRounds = 20
+	defaultRounds = 30
 	defaultTime   = 20 * time.Millisecond
 
 	// maxAccuracy bounds the time of counting right answers, where plain Go is

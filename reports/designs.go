@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"macroscope/bench"
@@ -29,6 +30,7 @@ func simulate(networks []*bench.Network) ([]Design, error) {
 			switch {
 			case v.Key == "name" || v.Key == "description":
 				continue
+			case !slices.Contains(entry.Assumed, v.Key): // it has a source, or needs none
 			case source == "" && v.Line == 0:
 				source = "assumed: default"
 			case source == "":
@@ -68,7 +70,7 @@ func networkOf(networks []*bench.Network, d dtype.DType) *bench.Network {
 func cannot(s *design.Spec, d dtype.DType, networks []*bench.Network) string {
 	for _, l := range networkOf(networks, d).Plan.Layers() {
 		if s.Lanes(l.DType) == 0 {
-			return "has no " + l.DType.String() + " unit"
+			return "no " + l.DType.String() + " unit"
 		}
 	}
 	return ""

@@ -25,16 +25,15 @@ func digits(v float64) string {
 	case a < 1e-4 || a >= 1e15:
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
+	if v < 0 {
+		return "−" + digits(-v)
+	}
 	places := max(0, 3-int(math.Floor(math.Log10(a))))
 	return commas(strconv.FormatFloat(v, 'f', places, 64))
 }
 
-// commas parts the thousands of a decimal number.
+// commas parts the thousands of a decimal number ≥ 0.
 func commas(s string) string {
-	sign := ""
-	if rest, ok := strings.CutPrefix(s, "-"); ok {
-		sign, s = "-", rest
-	}
 	whole, rest, _ := strings.Cut(s, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
@@ -42,7 +41,7 @@ func commas(s string) string {
 	if rest != "" {
 		rest = "." + rest
 	}
-	return sign + whole + rest
+	return whole + rest
 }
 
 // count writes a whole number with commas.
@@ -78,6 +77,19 @@ func (v *Value) withCI(factor float64) string {
 	return s
 }
 
+// between shows a value times factor with the ends of its interval:
+// "9.582 (4.120 to 15.03)". It suits differences, whose sign may be open.
+func (v *Value) between(factor float64) string {
+	if v == nil || !v.Median.known() {
+		return absent
+	}
+	s := digits(float64(v.Median) * factor)
+	if v.Lo.known() && v.Hi.known() {
+		s += " (" + digits(float64(v.Lo)*factor) + " to " + digits(float64(v.Hi)*factor) + ")"
+	}
+	return s
+}
+
 // best shows the best measurement times factor.
 func (v *Value) best(factor float64) string {
 	if v == nil {
@@ -103,18 +115,32 @@ func tenths(v float64) string {
 	return strconv.FormatFloat(v, 'f', 1, 64)
 }
 
-// times shows a factor with three significant digits: "×3.85".
+// times shows a factor ≥ 0 with three significant digits, two below 1: "×3.85".
 func times(v float64) string {
-	a := math.Abs(v)
-	switch {
+	switch a := v; {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return absent
+	case 0 < a && a < 0.0995:
+		return "×" + strconv.FormatFloat(v, 'f', 1-int(math.Floor(math.Log10(a))), 64)
 	case a >= 99.95:
 		return "×" + commas(strconv.FormatFloat(v, 'f', 0, 64))
 	case a >= 9.995:
 		return "×" + strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return "×" + strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// or shows a ratio like text, and what it is held against itself as such.
+func (r *Ratio) or(base bool) string {
+	if base {
+		return "the base"
+	}
+	return r.text()
+}
+
+// points shows a difference of shares in percentage points: "−0.50".
+func points(d float64) string {
+	return strings.Replace(fmt.Sprintf("%+.2f", 100*d), "-", "−", 1)
 }
 
 // text shows a ratio with its interval, "×3.85 (3.83–3.87)"; with ~ before it

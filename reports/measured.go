@@ -119,7 +119,7 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 		if k.Impl != baseline {
 			r.VsBaseline = newRatio(m.seconds("Network", k.DType, baseline, "/batch=1"), r.Latency)
 		}
-		if k.DType != dtype.Float32 {
+		if k.DType != dtype.Float32 || !k.Chosen {
 			r.VsFloat = newRatio(float, r.Latency)
 		}
 		runs = append(runs, r)

@@ -85,8 +85,11 @@ type Network struct {
 	VsFloat    *Ratio `json:"speedup_vs_float32"`
 	VsBaseline *Ratio `json:"speedup_vs_baseline"`
 
-	ConvSeconds *float64 `json:"conv_s"` // sum of the medians of the layers below
-	RestSeconds *float64 `json:"rest_s"` // Latency less that
+	// Convs is the sum of the layers that were measured alone, Rest is Latency
+	// less that. Their bounds add up the bounds of what they are made of, so they
+	// are wide. Null where a convolution was not measured.
+	Convs *Value `json:"conv_s"`
+	Rest  *Value `json:"rest_s"`
 }
 
 // Timed says whether the variant itself was timed: per-tensor weights run the

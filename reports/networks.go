@@ -86,24 +86,20 @@ func (n *Network) time(runs []Run) {
 	if n.Latency == nil {
 		return
 	}
-	sum := 0.0
+	sum := Value{}
 	for _, l := range n.Layers {
-		switch {
-		case l.Seconds != nil:
-			sum += float64(l.Seconds.Median)
+		switch v := l.Seconds; {
+		case v != nil:
+			sum.Median, sum.Lo, sum.Hi, sum.Best = sum.Median+v.Median, sum.Lo+v.Lo, sum.Hi+v.Hi, sum.Best+v.Best
+			sum.N, sum.Noisy = v.N, sum.Noisy || v.Noisy
 		case l.Kind == "conv2d":
 			return // a part of the sum is missing
 		}
 	}
-	rest := float64(n.Latency.Median) - sum
-	n.ConvSeconds, n.RestSeconds = &sum, &rest
-}
-
-// restShare is the part of the latency that convolutions do not explain; false
-// where that is not known.
-func (n *Network) restShare() (float64, bool) {
-	if n.RestSeconds == nil || !(n.Latency.Median > 0) {
-		return 0, false
+	if sum.N == 0 {
+		return
 	}
-	return *n.RestSeconds / float64(n.Latency.Median), true
+	whole := n.Latency
+	n.Convs = &sum
+	n.Rest = &Value{Median: whole.Median - sum.Median, Lo: whole.Lo - sum.Hi, Hi: whole.Hi - sum.Lo, Best: whole.Best - sum.Best, N: whole.N, Noisy: whole.Noisy || sum.Noisy}
 }

@@ -59,8 +59,8 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 			if x.limit > 0 {
 				c.StrokeLine2(draw.LineStyle{Color: inkText.color(), Width: 1.4}, trX(x.limit), y0, trX(x.limit), y1)
-				if trX(x.limit) > end && trX(x.limit)-end < 40 { // in the label's way
-					right = max(right, trX(x.limit))
+				if trX(x.limit) > end-2 && trX(x.limit)-end < 40 { // in the label's way
+					right = max(right, trX(x.limit)+2)
 				}
 			}
 			b.text(c, right+3, middle, x.label, inkText)
@@ -156,7 +156,7 @@ type dot struct {
 	ink          ink
 	label        string
 	hollow       bool
-	aside        vg.Length // how far from its place it is drawn; the label is on that side
+	aside        vg.Length // how far from its place it is drawn; where that is to the left, the label is below
 }
 
 type dots []dot
@@ -176,11 +176,13 @@ func (d dots) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		c.DrawGlyph(glyph, at)
 		style := sans(textStyle(inkText, 9))
-		style.YAlign = draw.YCenter
-		label := vg.Point{X: at.X + 7, Y: at.Y}
-		if x.aside < 0 || label.X+style.Width(x.label) > c.Max.X { // no room on the right
-			style.XAlign = draw.XRight
-			label.X = at.X - 7
+		// The label stands above the whisker, within the chart.
+		style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
+		half := style.Width(x.label) / 2
+		label := vg.Point{X: min(max(at.X, c.Min.X+half), c.Max.X-half), Y: trY(x.hi) + 4}
+		if x.aside < 0 {
+			style.YAlign = draw.YTop
+			label.Y = trY(x.lo) - 4
 		}
 		c.FillText(style, label, x.label)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"macroscope/dtype"
+	"macroscope/simhw"
 )
 
 const (
@@ -21,7 +22,7 @@ func (r *Report) formatsTable() *grid {
 	g.Right[1] = false
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.text(), n.VsBaseline.text())
+		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.text())
 	}
 	return g
 }
@@ -32,34 +33,26 @@ func (r *Report) designsTable() *grid {
 		"design", "format", "cycles", "latency, µs", "images/s", "energy, µJ/image", "utilization", "gain over this CPU")
 	for _, d := range r.Designs {
 		for _, e := range d.Estimates {
-			g.Add(append([]string{d.Name, e.DType.String()}, e.summary()...)...)
+			g.Add(append([]string{d.Name}, e.summary()...)...)
 		}
 	}
 	return g
 }
 
-// summary is an estimate's cells of designsTable.
+// summary is an estimate's cells of designsTable, from its format on.
 func (e *Estimate) summary() []string {
 	if e.Detail == nil {
-		return []string{e.Refused}
+		return []string{e.DType.String(), e.Refused}
 	}
-	t := &e.Detail.Total
-	mark := ""
+	t, format := &e.Detail.Total, e.DType.String()
 	if t.Partial {
-		mark = " *"
+		format += partial
 	}
-	latency, rate := "not modelled", "not modelled"
-	if t.TimeUS.Known {
-		latency, rate = digits(t.TimeUS.Value)+mark, absent
-		if t.IntervalCycles > 0 && e.Detail.ClockMHz.Known {
-			rate = digits(e.Detail.ClockMHz.Value * 1e6 / float64(t.IntervalCycles))
-		}
+	rate := "not modelled"
+	if e.Detail.ClockMHz.Known && t.IntervalCycles > 0 {
+		rate = digits(e.Detail.ClockMHz.Value * 1e6 / float64(t.IntervalCycles))
 	}
-	energy := "not modelled"
-	if t.EnergyPJ.Known {
-		energy = digits(t.EnergyPJ.Value/1e6) + mark
-	}
-	return []string{count(t.Cycles) + mark, latency, rate, energy, tenths(100*t.Utilization) + " %", e.Gain.text()}
+	return []string{format, count(t.Cycles), quantity(t.TimeUS, 1), rate, quantity(t.EnergyPJ, 1e-6), tenths(100*t.Utilization) + " %", e.Gain.text()}
 }
 
 // partialNote explains the mark of partial totals, "" where none is partial.
@@ -82,11 +75,58 @@ func (r *Report) glanceSection() section {
 	s := section{id: "glance", title: "At a glance"}
 	s.list(r.findings()...)
 	s.grid(r.formatsTable())
-	s.grid(r.designsTable())
+	s.grid(r.hardwareTable())
 	if note := r.partialNote(); note != "" {
 		s.text("%s", note)
 	}
 	return s
+}
+
+// hardwareTable is latency and energy on this CPU and on the designs.
+func (r *Report) hardwareTable() *grid {
+	g := newGrid("One image on this CPU (measured) and on accelerators (analytical model)", 1, "")
+	for _, unit := range []string{"µs", "µJ"} {
+		for _, d := range dtype.All {
+			g.Head = append(g.Head, d.String()+", "+unit)
+			g.Right = append(g.Right, true)
+		}
+	}
+	cpu := []string{"this CPU"}
+	for _, d := range dtype.All {
+		cpu = append(cpu, r.timed(d).withCI(micro))
+	}
+	for range dtype.All {
+		cpu = append(cpu, "not measured")
+	}
+	g.addStrong(cpu...)
+	for _, d := range r.Designs {
+		name := d.Name
+		var times, energies []string
+		for _, e := range d.Estimates {
+			if e.Detail == nil {
+				times, energies = append(times, absent), append(energies, absent)
+				continue
+			}
+			if e.Detail.Total.Partial {
+				name = d.Name + partial
+			}
+			times = append(times, quantity(e.Detail.Total.TimeUS, 1))
+			energies = append(energies, quantity(e.Detail.Total.EnergyPJ, 1e-6))
+		}
+		g.Add(append(append([]string{name}, times...), energies...)...)
+	}
+	return g
+}
+
+// partial marks totals that leave something out; partialNote explains it.
+const partial = " *"
+
+// quantity shows a simulated number, times factor.
+func quantity(q simhw.Quantity, factor float64) string {
+	if !q.Known {
+		return "not modelled"
+	}
+	return digits(q.Value * factor)
 }
 
 // findings are sentences that the numbers of this run bear out.
@@ -102,7 +142,7 @@ func (r *Report) findings() (list []string) {
 			text += fmt.Sprintf(" and runs %s as fast as float32 on this CPU", n.VsFloat.text())
 		}
 		if a, b := n.Accuracy, float.Accuracy; a != nil && b != nil && a.Images == b.Images {
-			text += fmt.Sprintf("; of %s images it gets %s right, float32 %s (%+.2f points)", count(a.Images), count(a.Correct), count(b.Correct), 100*(a.Top1-b.Top1))
+			text += fmt.Sprintf("; of %s images it gets %s right, float32 %s (%s points)", count(a.Images), count(a.Correct), count(b.Correct), points(a.Top1-b.Top1))
 		}
 		list = append(list, text+".")
 	}
@@ -146,25 +186,28 @@ func (r *Report) kernelSection() section {
 	}
 	s.grid(g)
 	s.charts(r.kernelChart())
-	for _, c := range []struct{ title, words string }{
-		{dotTitle, "Dot product of 4096 values in the first-level cache"},
-		{gemmTitle, "Matrix product 256×256×256"},
+	for _, c := range []struct {
+		title, words, unit string
+		factor             float64
+	}{
+		{dotTitle, "Dot product of 4096 values in the first-level cache", "ns", nano},
+		{gemmTitle, "Matrix product 256×256×256", "µs", micro},
 	} {
-		s.grid(r.opTable(c.title, c.words))
+		s.grid(r.opTable(c.title, c.words, c.unit, c.factor))
 	}
 	s.grid(r.convTable())
 	s.text("%s", footnote)
 	return s
 }
 
-const footnote = "GMAC/s: 10⁹ multiply-accumulates a second; one is 2 op. A ~ before a factor: its interval leaves open which of the two is faster. A ! after a median: it is more than 1.1 times the best run, so something else used the machine. A – : not measured, or fewer than 6 rounds for an interval."
+const footnote = "GMAC/s: 10⁹ multiply-accumulates a second; one is 2 op. “~” before a factor: its interval leaves open which of the two is faster. “!” after a median: it is more than 1.1 times worse than the best run, so something else used the machine. “–”: not measured; as an interval: fewer than 6 rounds, too few for one."
 
 // opTable is one operation by all implementations.
-func (r *Report) opTable(title, words string) *grid {
-	g := newGrid(words+" ("+r.measuredAs()+")", 2, "format", "implementation", "time, µs", "GMAC/s", "best GMAC/s", "of peak", "speed-up over "+r.Baseline)
+func (r *Report) opTable(title, words, unit string, factor float64) *grid {
+	g := newGrid(words+" ("+r.measuredAs()+")", 2, "format", "implementation", "time, "+unit, "GMAC/s", "best GMAC/s", "of peak", "speed-up over "+r.Baseline)
 	for _, m := range r.Ops {
 		if m.Case == title {
-			g.add(m.Impl == r.chosen(m.DType), m.DType.String(), m.Impl, m.Seconds.withCI(micro), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.text())
+			g.add(m.Impl == r.chosen(m.DType), m.DType.String(), m.Impl, m.Seconds.withCI(factor), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.or(m.Impl == r.Baseline))
 		}
 	}
 	return g

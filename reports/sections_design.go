@@ -11,7 +11,7 @@ func (r *Report) designSection() section {
 	s.charts(r.designLatencyChart(), r.designEnergyChart())
 	g := newGrid("The designs", 4, "design", "what", "array", "dataflow", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
 	for _, d := range r.Designs {
-		g.Add(d.Name, d.Description, strings.Replace(d.Array, "x", "×", 1), d.Dataflow, digits(d.ClockMHz), digits(d.NodeNM), d.area(), count(d.Sourced), count(len(d.Assumed)))
+		g.Add(d.Name, d.Description, strings.Replace(d.Array, "x", "×", 1), d.Dataflow, plainNumber(d.ClockMHz), plainNumber(d.NodeNM), d.area(), count(d.Sourced), count(len(d.Assumed)))
 	}
 	s.grid(g)
 	s.grid(r.designsTable())
@@ -80,7 +80,7 @@ func (r *Report) designNotes() section {
 		var notes []string
 		for _, e := range d.Estimates {
 			if e.Detail == nil {
-				notes = append(notes, fmt.Sprintf("%s: no estimate, the design %s.", e.DType, e.Refused))
+				notes = append(notes, fmt.Sprintf("%s: no estimate, the design has %s.", e.DType, e.Refused))
 			}
 		}
 		for _, e := range d.Estimates {

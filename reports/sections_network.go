@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"macroscope/dtype"
@@ -37,29 +36,29 @@ func (r *Report) sizeTable() *grid {
 	float := r.Network(dtype.Float32, "")
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		correct, points := absent, absent
+		correct, differ := absent, absent
 		if a := n.Accuracy; a != nil {
 			correct = count(a.Correct)
 			if n != float && float != nil && float.Accuracy != nil {
-				points = fmt.Sprintf("%+.2f", 100*(a.Top1-float.Accuracy.Top1))
+				differ = points(a.Top1 - float.Accuracy.Top1)
 			}
 		}
 		smaller := absent
 		if float != nil {
 			smaller = times(float64(float.WeightBytes) / float64(n.WeightBytes))
 		}
-		g.Add(n.title(), count(n.WeightBytes), size(n.WeightBytes), smaller, times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)), correct, n.Accuracy.text(), points)
+		g.Add(n.title(), count(n.WeightBytes), size(n.WeightBytes), smaller, times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)), correct, n.Accuracy.text(), differ)
 	}
 	return g
 }
 
 // speedTable is the whole network by every implementation.
 func (r *Report) speedTable() *grid {
-	g := newGrid("The whole network by implementation ("+r.measuredAs()+")", 2,
-		"format", "implementation", "latency, µs", "best, µs", "GMAC/s", "of peak", "images/s", "batch of 64, µs/image", "speed-up over float32", "speed-up over "+r.Baseline)
+	g := newGrid("The whole network by implementation, and its speed-up ("+r.measuredAs()+")", 2,
+		"format", "implementation", "latency, µs", "best, µs", "GMAC/s", "of peak", "images/s", "batch of 64, µs/image", "over float32", "over "+r.Baseline)
 	for _, x := range r.Runs {
 		g.add(x.Chosen, x.DType.String(), x.Impl, x.Latency.withCI(micro), x.Latency.best(micro), x.GMACs.median(1), x.Peak.percent(),
-			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.text(), x.VsBaseline.text())
+			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.or(x.DType == dtype.Float32 && x.Chosen), x.VsBaseline.or(x.Impl == r.Baseline))
 	}
 	return g
 }
@@ -109,26 +108,21 @@ func (r *Report) layerTable() *grid {
 		}
 		g.Add(cells...)
 	}
-	row := func(name string, strong bool, value func(n *Network) (float64, bool)) {
+	row := func(name string, strong bool, cell func(*Network) (*Value, string)) {
 		cells := []string{name}
 		for _, n := range nets {
-			time, part := absent, absent
-			if v, ok := value(n); ok {
-				time, part = digits(v*micro), share(v, float64(n.Latency.Median))
+			v, time := cell(n)
+			part := absent
+			if v != nil {
+				part = share(float64(v.Median), float64(n.Latency.Median))
 			}
 			cells = append(cells, time, part)
 		}
 		g.add(strong, cells...)
 	}
-	optional := func(p *float64) (float64, bool) {
-		if p == nil {
-			return 0, false
-		}
-		return *p, true
-	}
-	row("all convolutions", false, func(n *Network) (float64, bool) { return optional(n.ConvSeconds) })
-	row("rest", false, func(n *Network) (float64, bool) { return optional(n.RestSeconds) })
-	row("whole network", true, func(n *Network) (float64, bool) { return float64(n.Latency.Median), true })
+	row("all convolutions", false, func(n *Network) (*Value, string) { return n.Convs, n.Convs.withCI(micro) })
+	row("rest", false, func(n *Network) (*Value, string) { return n.Rest, n.Rest.between(micro) })
+	row("whole network", true, func(n *Network) (*Value, string) { return n.Latency, n.Latency.withCI(micro) })
 	return g
 }
 
@@ -136,16 +130,22 @@ func (r *Report) layerTable() *grid {
 func (r *Report) amdahl() (list []string) {
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		rest, ok := n.restShare()
-		if !ok {
+		if n.Rest == nil || !(n.Latency.Median > 0) {
 			continue
 		}
-		// A rest of a percent or less is within what the medians can tell.
-		limit := "more than ×100"
-		if rest > 0.01 {
-			limit = "at most " + times(1/rest)
+		whole := float64(n.Latency.Median)
+		text := fmt.Sprintf("%s: convolutions take %s of the inference. Were they to cost nothing, ", n.title(), share(min(whole, float64(n.Convs.Median)), whole))
+		switch rest := n.Rest; {
+		case rest.Lo > 0:
+			text += fmt.Sprintf("the rest would still bound the network at %s (%s–%s).", times(whole/float64(rest.Median)), times(whole/float64(rest.Hi)), times(whole/float64(rest.Lo)))
+		case rest.Hi > 0:
+			text += fmt.Sprintf("the network could be %s as fast or more: the rest is within the noise.", times(whole/float64(rest.Hi)))
+		case rest.Median > 0:
+			text += fmt.Sprintf("the rest would still bound the network at about %s.", times(whole/float64(rest.Median)))
+		default:
+			text += "nothing measurable would be left."
 		}
-		list = append(list, fmt.Sprintf("%s: convolutions take %s of the inference; were they to cost nothing, the network would be %s faster.", n.title(), tenths(100*math.Min(1, 1-rest))+" %", limit))
+		list = append(list, text)
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"macroscope/dtype"
 	"macroscope/internal/table"
 )
 
@@ -18,7 +19,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 	}
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		t.Add(n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.text(), n.VsBaseline.text())
+		t.Add(n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n.DType == dtype.Float32), n.VsBaseline.text())
 	}
 	if err := t.Text(w); err != nil {
 		return err
@@ -36,7 +37,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 			if e.Detail == nil {
 				continue
 			}
-			t.Add(append([]string{d.Name, e.DType.String()}, e.summary()...)...)
+			t.Add(append([]string{d.Name}, e.summary()...)...)
 		}
 	}
 	if err := t.Text(w); err != nil {

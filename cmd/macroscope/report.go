@@ -13,7 +13,7 @@ import (
 type reportCmd struct {
 	Output    string        `short:"o" default:"out/report" help:"Folder for report.html, report.md, report.json and bench.txt; it is made if need be." placeholder:"DIR"`
 	Data      string        `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
-	Count     int           `default:"20" help:"How often each case is measured; 6 or more give a confidence interval."`
+	Count     int           `default:"30" help:"How often each case is measured; 6 or more give a confidence interval."`
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Impl      []string      `help:"Measure only these implementations, beside generic and the chosen ones." placeholder:"NAME"`
 	Filter    string        `help:"Measure only cases whose name matches; the rest is shown as not measured." placeholder:"REGEXP"`
@@ -91,7 +91,7 @@ func (c *reportCmd) command() string {
 	if c.Data != "" {
 		add("--data", c.Data)
 	}
-	if c.Count != 20 {
+	if c.Count != 30 {
 		add("--count", fmt.Sprint(c.Count))
 	}
 	if c.Benchtime != 20*time.Millisecond {
