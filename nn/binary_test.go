@@ -204,12 +204,17 @@ func TestBinaryShapes(t *testing.T) {
 // rounded to that scale, whoever computes the sign.
 func TestScaledSigns(t *testing.T) {
 	eachImpl(t, dtype.Int8, func(t *testing.T, c *kernels.Choice) {
-		m := newMaker(newRand(t), graph.Shape{1, 2, 3})
-		bits := identity(1, 0)
-		bits.Int8, bits.Scale, bits.Binary = nil, nil, true
-		x := m.add(&graph.Sign{}, m.add(bits, m.add(&graph.Sign{}, m.b.Input())))
-		x.Scale = 0.5
-		g := m.graph(t, m.add(identity(3, 0), x))
-		sameBits(t, "signs", g, run(t, compile(t, g, c), []float32{1, -1, 5, -5, 0, -0.25}), []float32{3, -3, 3, -3, 3, -3})
+		for _, fused := range []bool{false, true} {
+			m := newMaker(newRand(t), graph.Shape{1, 2, 3})
+			x := m.add(&graph.Sign{}, m.b.Input())
+			if fused {
+				bits := identity(1, 0)
+				bits.Int8, bits.Scale, bits.Binary = nil, nil, true
+				x = m.add(&graph.Sign{}, m.add(bits, x))
+			}
+			x.Scale = 0.5
+			g := m.graph(t, m.add(identity(3, 0), x))
+			sameBits(t, "signs", g, run(t, compile(t, g, c), []float32{1, -1, 5, -5, 0, -0.25}), []float32{3, -3, 3, -3, 3, -3})
+		}
 	})
 }

@@ -33,10 +33,12 @@ func checkFloat(t testing.TB, r *rand.Rand, g *graph.Graph, c *kernels.Choice, b
 	}
 	sameBits(t, "RunPixels beside Run", g, fromBytes, got)
 
-	for i := range in { // values that are no bytes
+	for i := range in { // values that are no bytes, after bytes
 		in[i] = float32(r.NormFloat64())
 	}
-	got = run(t, p, in)
+	if err := runner.Run(got, in); err != nil {
+		t.Fatal(err)
+	}
 	for i := range batch {
 		if want, tol, ok := evaluate(t, g, in[i*size:(i+1)*size]); ok {
 			near(t, fmt.Sprintf("normal image %d of %d", i, batch), g, got[i*len(want):(i+1)*len(want)], want, tol)
@@ -103,7 +105,12 @@ func TestFloatOps(t *testing.T) {
 		{"conv pool pool", graph.Shape{c, 8, 9}, then(in, conv, halve, halve)},
 		{"pool 3x3 stride 2", image, then(in, conv, pooled(graph.MaxPool{KH: 3, KW: 3, StrideH: 2, StrideW: 2}))},
 		{"pool 2x2 stride 1", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 1, StrideW: 1}))},
-		{"pool 2x2 stride 2 padded", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadTop: 1, PadRight: 1}))},
+		{"pool 2x2 stride 2 padded above", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadTop: 1}))},
+		{"pool 2x2 stride 2 padded left", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadLeft: 1}))},
+		{"pool 2x2 stride 2 padded below", graph.Shape{c, 7, 7}, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadBottom: 1}))},
+		{"pool 2x2 stride 2 padded right", graph.Shape{c, 7, 7}, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadRight: 1}))},
+		{"pool 2x2 stride 2,1", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 1}))},
+		{"pool 2x1 stride 2", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 1, StrideH: 2, StrideW: 2}))},
 		{"pool of an odd extent", graph.Shape{c, 7, 5}, then(in, conv, halve)},
 		{"pool of the input", image, then(in, halve)},
 		{"average", image, then(in, average)},
@@ -137,6 +144,11 @@ func TestFloatOps(t *testing.T) {
 			m.add(m.fill(same(x.Shape, 3)), x)
 			return x
 		}},
+		{"the output is read by what could be fused", image, func(m *maker) *graph.Value {
+			x := conv(m, in(m))
+			relu(m, x)
+			return x
+		}},
 		{"a value that nobody reads", image, func(m *maker) *graph.Value {
 			flatten(m, conv(m, in(m)))
 			return halve(m, in(m))
@@ -146,8 +158,9 @@ func TestFloatOps(t *testing.T) {
 			wide := same(x.Shape, 4)
 			wide.KH, wide.KW, wide.PadTop, wide.PadBottom, wide.PadLeft, wide.PadRight = 5, 1, 2, 2, 0, 0
 			narrow := same(x.Shape, 4)
-			narrow.KH, narrow.KW, narrow.PadTop, narrow.PadBottom, narrow.PadLeft, narrow.PadRight = 1, 1, 0, 0, 0, 0
-			return m.add(&graph.Add{}, m.add(m.fill(wide), x), m.add(m.fill(narrow), x))
+			narrow.KH, narrow.PadTop, narrow.PadBottom = 1, 0, 0 // one column on each side, where wide has none
+			middle := same(x.Shape, 4)
+			return m.add(&graph.Add{}, m.add(m.fill(middle), x), m.add(&graph.Add{}, m.add(m.fill(wide), x), m.add(m.fill(narrow), x)))
 		}},
 		{"padding with a number", image, func(m *maker) *graph.Value {
 			x := same(image, 6)

@@ -14,7 +14,7 @@ import (
 
 // quantize rounds every layer's weights and gives every layer's input a scale
 // that carries a part of its range on the given image, so that some values
-// saturate. It changes g.
+// saturate; some other values have a scale too. It changes g.
 func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 	t.Helper()
 	most := map[*graph.Value]float64{}
@@ -33,7 +33,17 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 		_, flat := n.Op.(*graph.Flatten)
 		signs[n.Out] = sign || flat && signs[n.In[0]]
 	}
+	scaleFor := func(v *graph.Value) float32 {
+		scale, err := quant.Scale(float32(most[v] * (0.4 + 0.8*r.Float64())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return scale
+	}
 	for _, n := range g.Nodes {
+		if v := n.In[0]; r.IntN(8) == 0 && !signs[v] && (giver[v] == nil || giver[v].Op.Kind() != "flatten") {
+			v.Scale = scaleFor(v)
+		}
 		w, rows := weightsOf(n.Op)
 		if w == nil || w.Binary {
 			continue
@@ -43,10 +53,7 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 		if v.Scale != 0 || signs[v] {
 			continue
 		}
-		scale, err := quant.Scale(float32(most[v] * (0.4 + 0.8*r.Float64())))
-		if err != nil {
-			t.Fatal(err)
-		}
+		scale := scaleFor(v)
 		v.Scale = scale
 		if f := giver[v]; f != nil && f.Op.Kind() == "flatten" && r.IntN(2) == 0 {
 			f.In[0].Scale = scale // as package ptq does; the flattening's own is enough

@@ -78,6 +78,17 @@ func (p *plain) scaleOf(v *graph.Value) float32 {
 	return 0
 }
 
+// alias says that a flattening is the same numbers for those who read it: only
+// dense layers do.
+func (p *plain) alias(flatten *graph.Node) bool {
+	for _, n := range p.readers[flatten.Out] {
+		if n.Op.Kind() != "dense" {
+			return false
+		}
+	}
+	return flatten.Out != p.g.Output
+}
+
 // put sets a value from float32 results, rounded where it is carried as int8.
 func (p *plain) put(v *graph.Value, real []float32) {
 	s := p.scaleOf(v)
@@ -308,7 +319,7 @@ func (p *plain) floatOp(n *graph.Node) {
 	real := make([]float32, n.Out.Shape.Size())
 	switch n.Op.(type) {
 	case *graph.Flatten:
-		if x.ints != nil {
+		if x.ints != nil && p.alias(n) {
 			p.putInts(n.Out, x.ints, x.scale)
 			return
 		}

@@ -47,6 +47,9 @@ func (p *Plan) NewRunner(threads int) *Runner {
 		for _, b := range p.bufs {
 			b.fill(s)
 		}
+		if !p.observe {
+			p.warm(s)
+		}
 		r.states = append(r.states, s)
 	}
 	for _, s := range r.states[1:] {
@@ -60,6 +63,22 @@ func (p *Plan) NewRunner(threads int) *Runner {
 		}()
 	}
 	return r
+}
+
+// warm passes an image of zeros, so that the kernels' working memory has its
+// size and no later image allocates.
+func (p *Plan) warm(s *state) {
+	s.floats, s.out = make([]float32, p.InputSize()), make([]float32, p.outSize)
+	p.pass(s)
+}
+
+// pass computes the image that s points to.
+func (p *Plan) pass(s *state) {
+	p.first.run(s)
+	for _, st := range p.steps {
+		st.run(s)
+	}
+	s.floats, s.pixels, s.out = nil, nil, nil
 }
 
 // Close ends the runner's threads. The runner must not be used afterwards.
@@ -122,19 +141,14 @@ func (r *Runner) work(s *state) {
 	for {
 		i := int(b.next.Add(1)) - 1
 		if i >= b.n {
-			break
+			return
 		}
-		s.floats, s.pixels = nil, nil
 		if b.pixels != nil {
 			s.pixels = b.pixels[i*size : (i+1)*size]
 		} else {
 			s.floats = b.floats[i*size : (i+1)*size]
 		}
 		s.out = b.out[i*p.outSize : (i+1)*p.outSize]
-		p.first.run(s)
-		for _, st := range p.steps {
-			st.run(s)
-		}
+		p.pass(s)
 	}
-	s.floats, s.pixels, s.out = nil, nil, nil
 }
