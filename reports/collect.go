@@ -121,6 +121,9 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 			at := float64(i) + float64(done)/float64(max(of, 1))
 			progress(progressMeasure+int(at*float64(progressSteps-progressMeasure)/float64(len(networks))), progressSteps, "accuracy of "+r.Networks[i].title())
 		})
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
 		if err != nil {
 			return nil, err
 		}

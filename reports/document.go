@@ -122,7 +122,11 @@ func (r *Report) subtitle() string {
 	if cpu == "" {
 		cpu = "an unnamed CPU"
 	}
-	return fmt.Sprintf("Measured on %s, simulated on %d accelerators, in float32, int8 and 1 bit. %s.", cpu, len(r.Designs), strings.Replace(strings.TrimSuffix(r.Time, "Z"), "T", " ", 1)+" UTC")
+	on := "an accelerator"
+	if n := len(r.Designs); n != 1 {
+		on = fmt.Sprintf("%d accelerators", n)
+	}
+	return fmt.Sprintf("Measured on %s, simulated on %s, in float32, int8 and 1 bit. %s.", cpu, on, strings.Replace(strings.TrimSuffix(r.Time, "Z"), "T", " ", 1)+" UTC")
 }
 
 // setting is a line of the machine's description, "" if there is none.

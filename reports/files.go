@@ -50,7 +50,7 @@ func OpenFolder(path string) (*Folder, error) {
 // it does.
 func topmostMissing(path string) (missing string) {
 	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
-		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(p); err == nil {
 			return missing
 		}
 		missing = p
@@ -66,7 +66,9 @@ func (f *Folder) Discard() {
 		return
 	}
 	for p := filepath.Clean(f.path); ; p = filepath.Dir(p) {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) || p == f.made {
+		// What could not be made cannot be removed either; what is in use stays.
+		_ = os.Remove(p)
+		if p == f.made || p == filepath.Dir(p) {
 			return
 		}
 	}

@@ -22,7 +22,7 @@ func (r *Report) formatsTable() *grid {
 	g.Right[1] = false
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.text())
+		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
 	}
 	return g
 }

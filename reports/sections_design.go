@@ -108,7 +108,7 @@ func (r *Report) designNotes() section {
 func (r *Report) howTo() section {
 	s := section{id: "howto", title: "How to read and to repeat this"}
 	s.list(
-		fmt.Sprintf("All cases were warmed up until steady, then measured once in each of %d rounds, in an order shuffled anew each round, %g ms a measurement; so heat and other programs disturb all alike. A median stands with the half-width of its 95 %% confidence interval, which assumes no distribution.", r.Rounds, r.BenchTime),
+		fmt.Sprintf("All cases were warmed up until steady, then measured once in each of %d rounds, in an order shuffled anew each round, %g ms a measurement; so heat and other programs disturb all alike. A median stands with how far its 95 %% confidence interval reaches to the farther side; the interval assumes no distribution.", r.Rounds, r.BenchTime),
 		fmt.Sprintf("A speed-up is a quotient of two medians; its bounds are quotients of the ends of their intervals. The baseline is the %s Go kernel of the same format on one thread.", r.Baseline),
 		"A gain over this CPU is the latency measured here with the chosen kernels over the latency calculated for the design; its bounds are those of the measurement alone.",
 		"Every figure on this page is from this one run. Beside this page stand bench.txt, the single measurements in the Go benchmark format, and report.json, every number of this page.",
@@ -121,7 +121,7 @@ func (r *Report) howTo() section {
 		"macroscope bench -o bench.txt                        # all sizes, all implementations",
 		"macroscope compare bench.txt                         # implementations against the baseline",
 		"macroscope compare here=bench.txt there=other.txt    # this machine against another",
-		"benchstat -col /impl -row .name,/dtype bench.txt     # the same file by golang.org/x/perf",
+		"benchstat -col /impl -row .name,/dtype,/n,/layer,/batch bench.txt",
 		"macroscope eval --dtype int8 --data DIR              # accuracy on all 10,000 images",
 		"macroscope sim --design array32 --dtype int8         # a design layer by layer",
 		"macroscope designs array32                           # its numbers and their sources",

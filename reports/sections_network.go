@@ -21,7 +21,7 @@ func (r *Report) networkSection() section {
 	s.grid(r.speedTable())
 	s.charts(r.latencyChart())
 	s.list(
-		"int8 per tensor runs the same kernels on the same number of bytes but for its scales, so it is counted but not timed.",
+		"int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.",
 		"The binary network is trained binarized and is another network than the others; its first and last layer are int8.",
 		"Latency is one image at a time, from bytes of pixels to logits, with everything in cache but what the network itself displaces; reading the image is not included.",
 		"The energy of this CPU is not measured.",

@@ -19,7 +19,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 	}
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		t.Add(n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n.DType == dtype.Float32), n.VsBaseline.text())
+		t.Add(n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n.DType == dtype.Float32), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
 	}
 	if err := t.Text(w); err != nil {
 		return err

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"time"
 
+	"macroscope/kernels"
 	"macroscope/reports"
 )
 
@@ -79,12 +81,10 @@ func (c *reportCmd) collect(e *env, folder *reports.Folder, o reports.Options) (
 // command is what makes the same report again.
 func (c *reportCmd) command() string {
 	words := []string{"macroscope", "report"}
-	add := func(flag, value string) {
-		if value == "" || strings.ContainsAny(value, " \t\n\"'\\$`*?[]()|&;<>#~") {
-			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
-		}
-		words = append(words, flag, value)
+	if env := os.Getenv(kernels.EnvVar); env != "" {
+		words = append([]string{kernels.EnvVar + "=" + quoted(env)}, words...)
 	}
+	add := func(flag, value string) { words = append(words, flag, quoted(value)) }
 	if c.Output != "out/report" {
 		add("-o", c.Output)
 	}
@@ -107,4 +107,12 @@ func (c *reportCmd) command() string {
 		add("--limit", fmt.Sprint(c.Limit))
 	}
 	return strings.Join(words, " ")
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$`*?[]{}()|&;<>#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
