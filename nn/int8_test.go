@@ -223,6 +223,9 @@ func TestInt8ByHand(t *testing.T) {
 			x := scaled(m.add(&graph.ReLU{}, m.b.Input()), 2)
 			return m.add(&graph.Add{}, m.add(identity(3, 0), x), x)
 		}, []float32{3, 1, -5, 10, 250, 1000}, []float32{16, 0, 0, 40, 1000, 1016}},
+		{"an input of its own scale is rounded before it is normalized", func(m *maker) *graph.Value {
+			return m.add(&graph.Affine{Scale: []float32{1}, Shift: []float32{0.5}}, scaled(m.b.Input(), 2))
+		}, []float32{3, 1, -5, 10, 250, 1000}, []float32{4.5, 0.5, -3.5, 10.5, 250.5, 254.5}},
 		{"a bias beyond the range saturates", func(m *maker) *graph.Value { return scaled(m.add(identity(1, 1e30), input(m)), 1) },
 			[]float32{0, 1, -1, 127, -127, 5}, []float32{127, 127, 127, 127, 127, 127}},
 		{"a multiplier that underflows leaves the bias", func(m *maker) *graph.Value { return scaled(m.add(identity(1e-38, 3), input(m)), 1e10) },

@@ -54,6 +54,9 @@ func TestNoAllocations(t *testing.T) {
 					r := p.NewRunner(threads)
 					bytes, in := pixels(random, batch*p.InputSize())
 					out := make([]float32, batch*p.OutputSize())
+					if n := mallocs(func() { r.Run(out, in) }); n != 0 && threads == 1 { // threads' first meeting is the scheduler's matter
+						t.Errorf("%v, batch %d: the first Run allocates %d times", c.For(d), batch, n)
+					}
 					for name, f := range map[string]func() error{
 						"Run":       func() error { return r.Run(out, in) },
 						"RunPixels": func() error { return r.RunPixels(out, bytes) },
@@ -71,6 +74,16 @@ func TestNoAllocations(t *testing.T) {
 			}
 		}
 	}
+}
+
+// mallocs is how many allocations f makes.
+func mallocs(f func()) uint64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // nothing else runs meanwhile
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs
 }
 
 // More threads, more images than threads or fewer: the same bits.
