@@ -175,7 +175,7 @@ const (
 	gemmCase = "/m=256/n=256/k=256"
 )
 
-// cases are what a report measures, with the peaks that they need. Layers are
+// cases are what a report measures, then the peaks that they need. Layers are
 // measured by the baseline and the chosen implementations only.
 func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 	all, err := bench.AllCases(o.Model)
@@ -214,6 +214,15 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 	if len(kept) == 0 {
 		return nil, &OptionError{fmt.Sprintf("filter %q: no case matches; macroscope bench --list shows their names", o.Filter)}
 	}
+	// Peaks go last: readers of bench.txt take the impl that they see first as the
+	// base, and plain Go has no peak.
+	peak := func(c bench.Case) int {
+		if strings.HasPrefix(c.Name, "BenchmarkPeak/") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(kept, func(a, b bench.Case) int { return peak(a) - peak(b) })
 	return kept, nil
 }
 
