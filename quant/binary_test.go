@@ -204,7 +204,7 @@ func TestFoldSignOfMonotoneFunctions(t *testing.T) {
 func FuzzFoldSign(f *testing.F) {
 	f.Add(1.0, 0.0, 1.0, 0.0, 0.0, 1.0)
 	f.Add(0.01, 2.0, -3.0, 0.5, 7.0, 0.1)
-	f.Add(1.0, 0.0, 0.0, -0.0, 0.0, 1.0)
+	f.Add(1.0, 0.0, 0.0, math.Copysign(0, -1), 0.0, 1.0)
 	f.Fuzz(func(t *testing.T, scale, bias, gamma, beta, mean, variance float64) {
 		n := norm{scale, bias, gamma, beta, mean, math.Abs(variance)}
 		for _, v := range []float64{scale, bias, gamma, beta, mean, variance} {
