@@ -103,6 +103,7 @@ func (v *Value) bar(k ink, factor float64) bar {
 // kernelChart is GMAC/s of dot, gemm and network by implementation.
 func (r *Report) kernelChart() chart {
 	var rows []barRow
+	peaks := false
 	for _, k := range r.Kernels {
 		if !k.Available {
 			continue
@@ -125,15 +126,16 @@ func (r *Report) kernelChart() chart {
 		}
 		for i := range row.bars {
 			if k.Peak != nil {
-				row.bars[i].limit = float64(k.Peak.Median)
+				row.bars[i].limit, peaks = float64(k.Peak.Median), true
 			}
 		}
 		rows = append(rows, row)
 	}
-	return barChart("chart-kernels", "GMAC/s by format and implementation", "GMAC/s, logarithmic", rows, 11, []legendEntry{
-		legendOf(inkFirst, "dot, n = 4096"), legendOf(inkSecond, "matrix product, 256"), legendOf(inkThird, "whole network, batch 1"),
-		{Ink: inkNames[inkText], Label: "measured peak of the instruction", Mark: true},
-	}, "One thread; medians; a whisker is the 95 % confidence interval where it is wider than its line.")
+	legend := []legendEntry{legendOf(inkFirst, "dot, n = 4096"), legendOf(inkSecond, "matrix product, 256"), legendOf(inkThird, "whole network, batch 1")}
+	if peaks {
+		legend = append(legend, legendEntry{Ink: inkNames[inkText], Label: "measured peak of the instruction", Mark: true})
+	}
+	return barChart("chart-kernels", "GMAC/s by format and implementation", "GMAC/s, logarithmic", rows, 11, legend, "One thread; medians; a whisker is the 95 % confidence interval where it is wider than its line.")
 }
 
 // latencyChart is the network's latency by format and implementation.

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -164,6 +165,7 @@ type dots []dot
 // Plot implements plot.Plotter.
 func (d dots) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
+	var labels []vg.Rectangle // those drawn
 	for _, x := range d {
 		at := vg.Point{X: trX(x.x) + x.aside, Y: trY(x.y)}
 		line := draw.LineStyle{Color: x.ink.color(), Width: 1}
@@ -176,14 +178,22 @@ func (d dots) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		c.DrawGlyph(glyph, at)
 		style := sans(textStyle(inkText, 9))
-		// The label stands above the whisker, within the chart.
+		// The label stands above the whisker, within the chart, or below it.
 		style.XAlign, style.YAlign = draw.XCenter, draw.YBottom
 		half := style.Width(x.label) / 2
 		label := vg.Point{X: min(max(at.X, c.Min.X+half), c.Max.X-half), Y: trY(x.hi) + 4}
-		if x.aside < 0 {
+		if x.aside < 0 || slices.ContainsFunc(labels, overlaps(style.Rectangle(x.label).Add(label))) {
 			style.YAlign = draw.YTop
 			label.Y = trY(x.lo) - 4
 		}
+		labels = append(labels, style.Rectangle(x.label).Add(label))
 		c.FillText(style, label, x.label)
+	}
+}
+
+// overlaps tells whether rectangles have a point in common with a.
+func overlaps(a vg.Rectangle) func(vg.Rectangle) bool {
+	return func(b vg.Rectangle) bool {
+		return a.Min.X < b.Max.X && b.Min.X < a.Max.X && a.Min.Y < b.Max.Y && b.Min.Y < a.Max.Y
 	}
 }

@@ -219,7 +219,7 @@ func (r *Report) convTable() *grid {
 		"layer", "format", "implementation", "time, µs", "GMAC/s", "best GMAC/s", "of peak", "speed-up over "+r.Baseline)
 	for _, m := range r.Convs {
 		if m.Impl == r.chosen(m.DType) {
-			g.Add(m.Case, m.DType.String(), m.Impl, m.Seconds.withCI(micro), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.text())
+			g.Add(m.Case, m.DType.String(), m.Impl, m.Seconds.withCI(micro), m.GMACs.withCI(1), m.GMACs.best(1), m.Peak.percent(), m.Speedup.or(m.Impl == r.Baseline))
 		}
 	}
 	return g
