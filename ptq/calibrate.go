@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"macroscope/graph"
 	"macroscope/nn"
@@ -32,30 +31,35 @@ type Range struct {
 	MSE float32 `json:"mse"`
 }
 
-var percentiles = []string{"99.9", "99.99", "99.999"}
+// percentiles are recorded by name, in thousandths of a percent.
+var percentiles = []struct {
+	name        string
+	thousandths int64
+}{{"99.9", 99900}, {"99.99", 99990}, {"99.999", 99999}}
 
 // Methods lists the ways to choose a range: "max", a percentile ("p99.99"), or
 // "mse".
 func Methods() []string {
 	m := []string{"max"}
 	for _, p := range percentiles {
-		m = append(m, "p"+p)
+		m = append(m, "p"+p.name)
 	}
 	return append(m, "mse")
 }
 
+// limit is the range by one of Methods.
 func (r Range) limit(method string) (float32, error) {
-	switch {
-	case method == "max":
+	switch method {
+	case "max":
 		return r.Max, nil
-	case method == "mse":
+	case "mse":
 		return r.MSE, nil
-	case strings.HasPrefix(method, "p"):
-		if v, ok := r.Percentiles[method[1:]]; ok {
-			return v, nil
-		}
 	}
-	return 0, fmt.Errorf("method %q: want %s", method, strings.Join(Methods(), ", "))
+	v, ok := r.Percentiles[method[1:]]
+	if !ok {
+		return 0, fmt.Errorf("its calibration has no percentile %s", method[1:])
+	}
+	return v, nil
 }
 
 // Calibrate runs the float network over images ([n][C][H][W] bytes) and
@@ -111,6 +115,10 @@ func ReadCalibration(r io.Reader) (*Calibration, error) {
 	c := &Calibration{}
 	if err := d.Decode(c); err != nil {
 		return nil, fmt.Errorf("calibration: %w", err)
+	}
+	end := d.InputOffset()
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("calibration: byte %d: want nothing after its end", end)
 	}
 	if len(c.Values) == 0 {
 		return nil, fmt.Errorf("calibration: no values")
@@ -171,16 +179,14 @@ func (h *histogram) add(data []float32) {
 func (h *histogram) summary() Range {
 	r := Range{Max: h.max, MSE: h.leastError(), Percentiles: map[string]float32{}}
 	for _, p := range percentiles {
-		var percent float64
-		fmt.Sscan(p, &percent)
-		r.Percentiles[p] = min(h.max, h.percentile(percent))
+		r.Percentiles[p.name] = min(h.max, h.percentile(p.thousandths))
 	}
 	return r
 }
 
 // percentile is the upper edge of the first bin at which the share is reached.
-func (h *histogram) percentile(percent float64) float32 {
-	want := int64(math.Ceil(percent / 100 * float64(h.n)))
+func (h *histogram) percentile(thousandths int64) float32 {
+	want := (h.n*thousandths + 99999) / 100000
 	var sum int64
 	for i, c := range h.counts {
 		if sum += c; sum >= want {

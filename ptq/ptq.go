@@ -9,6 +9,8 @@ package ptq
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"macroscope/graph"
 	"macroscope/quant"
@@ -30,6 +32,12 @@ type Options struct {
 func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error) {
 	if o.Method == "" {
 		o.Method = "max"
+	}
+	if !slices.Contains(Methods(), o.Method) {
+		return nil, fmt.Errorf("method %q: want %s", o.Method, strings.Join(Methods(), ", "))
+	}
+	if cal.Network != g.Name {
+		return nil, fmt.Errorf("calibration is of network %q: want %q", cal.Network, g.Name)
 	}
 	q := clone(graph.FoldBatchNorm(g))
 	for _, n := range q.Nodes {

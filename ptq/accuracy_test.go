@@ -1,0 +1,176 @@
+package ptq
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/models"
+	"macroscope/nn"
+)
+
+func load(t testing.TB, d dtype.DType) *graph.Graph {
+	t.Helper()
+	g, err := models.Load("cifar10cnn", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func sample(t testing.TB, n int) *cifar10.Set {
+	t.Helper()
+	s, err := cifar10.Read(bytes.NewReader(models.Sample()), "sample")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Head(n)
+}
+
+// fixed is the calibration that comes with a network.
+func fixed(t testing.TB, d dtype.DType) *Calibration {
+	t.Helper()
+	data, err := models.Calibration("cifar10cnn", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadCalibration(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// correct counts the images whose largest logit is their label's, by the best
+// implementations.
+func correct(t testing.TB, g *graph.Graph, set *cifar10.Set) int {
+	t.Helper()
+	p, err := nn.Compile(g, nn.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.NewRunner(runtime.GOMAXPROCS(0))
+	defer r.Close()
+	out := make([]float32, set.Len()*cifar10.Classes)
+	if err := r.RunPixels(out, set.Pixels); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, label := range set.Labels {
+		row, best := out[i*cifar10.Classes:(i+1)*cifar10.Classes], 0
+		for j, x := range row {
+			if x > row[best] {
+				best = j
+			}
+		}
+		if best == int(label) {
+			n++
+		}
+	}
+	return n
+}
+
+// plainGo says whether some dtype has only the plain Go kernels here, some
+// twenty times slower than the others.
+func plainGo(t testing.TB) bool {
+	t.Helper()
+	c, err := kernels.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dtype.All {
+		if c.For(d).Name() == "generic" {
+			return true
+		}
+	}
+	return false
+}
+
+// Quantization after training costs little, on the sample that comes with the
+// program: at most 0.6 points per channel, 1 point per tensor, and the binary
+// network as many by its int8 ends as by its float32 ones.
+func TestSampleAccuracy(t *testing.T) {
+	n := 1000
+	if plainGo(t) {
+		n = 50
+	}
+	if testing.Short() {
+		n = min(n, 200)
+	}
+	set := sample(t, n)
+	most := func(points float64) int { return max(1, int(points*float64(n)/100)) }
+	float := correct(t, load(t, dtype.Float32), set)
+	t.Logf("float32: %d of %d", float, n)
+	if float < n*85/100 {
+		t.Errorf("float32: %d of %d correct: want about nine of ten", float, n)
+	}
+	for _, method := range []string{"max", "p99.99", "mse"} {
+		for _, perTensor := range []bool{false, true} {
+			points := map[bool]float64{false: 0.6, true: 1}[perTensor]
+			got := correct(t, quantize(t, load(t, dtype.Int8), fixed(t, dtype.Int8), Options{Method: method, PerTensor: perTensor}), set)
+			t.Logf("int8, %s, per tensor %v: %d", method, perTensor, got)
+			if got < float-most(points) {
+				t.Errorf("int8, %s, per tensor %v: %d correct, float32 %d: want at most %v points less", method, perTensor, got, float, points)
+			}
+		}
+	}
+	binary := correct(t, load(t, dtype.Binary), set)
+	got := correct(t, quantize(t, load(t, dtype.Binary), fixed(t, dtype.Binary), Options{}), set)
+	t.Logf("binary: %d, with int8 ends %d", binary, got)
+	if got < binary-most(1) || got > binary+most(1) {
+		t.Errorf("binary: %d correct with int8 ends, %d with float32 ones: want at most a point between them", got, binary)
+	}
+}
+
+// On the official 10,000 test images: what models/README.md states, to 5 images
+// for float32; int8 per channel loses at most 0.3 points; binary, whose stated
+// figure has float32 ends, is within 0.5 points.
+func TestFullAccuracy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("10,000 images three times over: not with -short")
+	}
+	if plainGo(t) {
+		t.Skip("plain Go kernels would take minutes for 10,000 images")
+	}
+	shared := os.Getenv("MACROSCOPE_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "shared") // beside the repository
+	}
+	dir := ""
+	for _, d := range []string{filepath.Join(shared, "cifar10"), filepath.Join("..", "data")} {
+		if _, err := os.Stat(d); err == nil {
+			dir = d
+			break
+		}
+	}
+	if dir == "" {
+		t.Skipf("neither %s/cifar10 nor data/ holds the official test images", shared)
+	}
+	set, err := cifar10.LoadTest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Len() != 10000 {
+		t.Fatalf("%d test images: want 10000", set.Len())
+	}
+	const statedFloat, statedBinary = 9051, 8037 // models/README.md
+	float := correct(t, load(t, dtype.Float32), set)
+	int8 := correct(t, quantize(t, load(t, dtype.Int8), fixed(t, dtype.Int8), Options{}), set)
+	binary := correct(t, quantize(t, load(t, dtype.Binary), fixed(t, dtype.Binary), Options{}), set)
+	t.Logf("float32 %d, int8 %d, binary %d", float, int8, binary)
+	if float < statedFloat-5 || float > statedFloat+5 {
+		t.Errorf("float32: %d correct: want %d within 5", float, statedFloat)
+	}
+	if int8 < float-30 {
+		t.Errorf("int8 per channel: %d correct: want at most 30 less than float32's %d", int8, float)
+	}
+	if binary < statedBinary-50 || binary > statedBinary+50 {
+		t.Errorf("binary: %d correct: want %d within 50", binary, statedBinary)
+	}
+}
