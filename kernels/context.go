@@ -6,12 +6,13 @@ import "macroscope/kernels/tile"
 // it and is then reused, so that repeated calls allocate nothing. The zero
 // value is ready.
 type Context struct {
-	args    tile.Args
-	scratch []byte
-	image   []byte
-	rows    []int // byte offsets of a block of rows of A, C and scratch
-	coff    []int
-	dense   []int
+	args      tile.Args
+	transform tile.Transform
+	scratch   []byte
+	image     []byte
+	rows      []int // byte offsets of a block of rows of A, C and scratch
+	coff      []int
+	dense     []int
 }
 
 // bytes returns n bytes of scratch memory with any content.

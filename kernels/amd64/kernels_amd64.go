@@ -30,12 +30,20 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Float32, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 16, Tile: tileFloat32AVX2,
 		DotBlock: 8, DotFloat32: dotFloat32AVX2,
+		Winograd: []tile.Winograd{
+			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2},
+			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2},
+		},
 		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
 		MR: 8, NR: 32, Tile: tileFloat32AVX512,
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
+		Winograd: []tile.Winograd{
+			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512},
+			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512},
+		},
 		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},
 	{

@@ -60,3 +60,27 @@ func peakInt8AVXVNNI(n int)
 func peakInt8AVX512VNNI(n int)
 func peakBinaryAVX2(n int)
 func peakBinaryAVX512(n int)
+
+//go:noescape
+func winogradIn2AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradOut2AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradIn4AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradOut4AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradIn2AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradOut2AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradIn4AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradOut4AVX512(t *tile.Transform)

@@ -30,6 +30,10 @@ type Kernel struct {
 	DotInt8    func(a, b []int8) int32       // modulo 2³²
 	DotBinary  func(a, b []uint64) (sum int) // number of differing bits
 
+	// Winograd lists the transforms of 3×3 convolutions that the implementation
+	// has (float32).
+	Winograd []Winograd
+
 	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
 	// innermost instruction, on registers alone and with enough independent
 	// sums to hide its latency: what "% of peak" is a percent of. Nil for

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"macroscope/kernels/tile"
+)
+
+// The transforms of tile.Transform. Each takes a vector of channels through
+// two passes, columns and rows, by way of Tmp, because n·n values do not fit
+// into registers. They are bound by loads and stores (4·n² of them), not by
+// arithmetic (2·n passes of about 2·n operations).
+
+// pass is one multiplication with Bᵀ or Aᵀ: in holds n registers, the result
+// is left in the registers that it returns. Registers from 8 on are free.
+type pass func(a *asm, in []string) []string
+
+func (a *asm) transformHeader() {
+	var t tile.Transform
+	for _, f := range []struct {
+		name   string
+		offset uintptr
+	}{
+		{"Src", unsafe.Offsetof(t.Src)}, {"Dst", unsafe.Offsetof(t.Dst)}, {"Row", unsafe.Offsetof(t.Row)}, {"Col", unsafe.Offsetof(t.Col)},
+		{"Step", unsafe.Offsetof(t.Step)}, {"Vectors", unsafe.Offsetof(t.Vectors)}, {"Tmp", unsafe.Offsetof(t.Tmp)},
+		{"BiasV", unsafe.Offsetof(t.Bias)}, {"LoV", unsafe.Offsetof(t.Lo)}, {"HiV", unsafe.Offsetof(t.Hi)}, {"PoolV", unsafe.Offsetof(t.Pool)},
+	} {
+		a.raw(fmt.Sprintf("#define T_%s %d(DI)\n", f.name, f.offset))
+	}
+	a.raw("\n")
+}
+
+func winograd(isa, reg string) func(*asm) {
+	return func(a *asm) {
+		a.transformHeader()
+		s := shape{reg, 1, 1}
+		smallNumbers(a)
+		a.transformIn(s, "winogradIn2"+isa, 4, s.in2)
+		a.transformOut(s, "winogradOut2"+isa, 4, 2, s.out2)
+		a.transformIn(s, "winogradIn4"+isa, 6, s.in4)
+		a.transformOut(s, "winogradOut4"+isa, 6, 4, s.out4)
+	}
+}
+
+// smallNumbers defines 64-byte vectors of one float32 each.
+func smallNumbers(a *asm) {
+	for _, c := range []struct {
+		name string
+		v    float32
+	}{{"two", 2}, {"four", 4}, {"five", 5}, {"eight", 8}} {
+		bits := math.Float32bits(c.v)
+		for i := range 8 {
+			a.raw(fmt.Sprintf("DATA %s<>+%d(SB)/8, $%#08x%08x\n", c.name, 8*i, bits, bits))
+		}
+		a.raw(fmt.Sprintf("GLOBL %s<>(SB), RODATA|NOPTR, $64\n", c.name))
+	}
+	a.raw("\n")
+}
+
+func (s shape) in2(a *asm, d []string) []string {
+	t := []string{s.r(8), s.r(9), s.r(10), s.r(11)}
+	a.op("VSUBPS %s, %s, %s", d[2], d[0], t[0])
+	a.op("VADDPS %s, %s, %s", d[2], d[1], t[1])
+	a.op("VSUBPS %s, %s, %s", d[1], d[2], t[2])
+	a.op("VSUBPS %s, %s, %s", d[3], d[1], t[3])
+	return t
+}
+
+func (s shape) out2(a *asm, m []string) []string {
+	t := []string{s.r(8), s.r(9)}
+	a.op("VADDPS %s, %s, %s", m[1], m[0], t[0])
+	a.op("VSUBPS %s, %s, %s", m[2], m[1], t[1])
+	a.op("VADDPS %s, %s, %s", m[2], t[0], t[0])
+	a.op("VSUBPS %s, %s, %s", m[3], t[1], t[1])
+	return t
+}
+
+// in4: see generic.in4. FNMADD231 x, y, z is z −= x·y.
+func (s shape) in4(a *asm, d []string) []string {
+	mv := regMove(s.reg)
+	A, B, c, e := s.r(8), s.r(9), s.r(10), s.r(11)
+	t0, t5 := s.r(6), s.r(7)
+	a.op("%s %s, %s", mv, d[4], A)
+	a.op("%s %s, %s", mv, d[3], B)
+	a.op("VFNMADD231PS four<>(SB), %s, %s", d[2], A)
+	a.op("VFNMADD231PS four<>(SB), %s, %s", d[1], B)
+	a.op("VSUBPS %s, %s, %s", d[2], d[4], c)
+	a.op("VSUBPS %s, %s, %s", d[1], d[3], e)
+	a.op("%s %s, %s", mv, d[4], t0)
+	a.op("VFNMADD231PS five<>(SB), %s, %s", d[2], t0)
+	a.op("VFMADD231PS four<>(SB), %s, %s", d[0], t0)
+	a.op("%s %s, %s", mv, d[5], t5)
+	a.op("VFNMADD231PS five<>(SB), %s, %s", d[3], t5)
+	a.op("VFMADD231PS four<>(SB), %s, %s", d[1], t5)
+	t1, t2, t3 := d[0], d[1], d[2] // the inputs are used up
+	a.op("VADDPS %s, %s, %s", B, A, t1)
+	a.op("VSUBPS %s, %s, %s", B, A, t2)
+	a.op("%s %s, %s", mv, c, t3)
+	a.op("VFMADD231PS two<>(SB), %s, %s", e, t3)
+	a.op("VFNMADD231PS two<>(SB), %s, %s", e, c)
+	return []string{t0, t1, t2, t3, c, t5}
+}
+
+// out4: see generic.out4.
+func (s shape) out4(a *asm, m []string) []string {
+	p, q, u, v := s.r(8), s.r(9), s.r(10), s.r(11)
+	a.op("VADDPS %s, %s, %s", m[2], m[1], p)
+	a.op("VSUBPS %s, %s, %s", m[2], m[1], q)
+	a.op("VADDPS %s, %s, %s", m[4], m[3], u)
+	a.op("VSUBPS %s, %s, %s", m[4], m[3], v)
+	mv := regMove(s.reg)
+	a.op("VADDPS %s, %s, %s", p, m[0], m[0])
+	a.op("VADDPS %s, %s, %s", u, m[0], m[0])
+	a.op("VADDPS %s, %s, %s", q, m[5], m[5])
+	a.op("VFMADD231PS eight<>(SB), %s, %s", v, m[5])
+	a.op("%s %s, %s", mv, q, m[1])
+	a.op("VFMADD231PS two<>(SB), %s, %s", v, m[1])
+	a.op("VFMADD231PS four<>(SB), %s, %s", u, p)
+	return []string{m[0], m[1], p, m[5]}
+}
+
+func (a *asm) transformHead(name, doc string) {
+	a.comment(name + doc)
+	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Transform)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name))
+	a.op("MOVQ t+0(FP), DI")
+	a.op("MOVQ T_Src, SI")
+	a.op("MOVQ T_Dst, DX")
+	a.op("MOVQ T_Tmp, BX")
+	a.op("MOVQ T_Vectors, CX")
+}
+
+// strided gives the addresses base + i·step for i < 6: step in R8, 3·step in
+// R12, 5·step in R13.
+func strided(base string, i int) string {
+	return base + []string{"", "(R8*1)", "(R8*2)", "(R12*1)", "(R8*4)", "(R13*1)"}[i]
+}
+
+func multiples(a *asm) {
+	a.op("LEAQ (R8)(R8*2), R12")
+	a.op("LEAQ (R8)(R8*4), R13")
+}
+
+func (s shape) inputs(n int) (d []string) {
+	for i := range n {
+		d = append(d, s.r(i))
+	}
+	return d
+}
+
+func (a *asm) transformIn(s shape, name string, n int, f pass) {
+	a.transformHead(name, fmt.Sprintf(" is V = Bᵀ·d·B of tile.Transform for %d×%d pixels.", n, n))
+	a.op("MOVQ T_Row, R8")
+	a.op("MOVQ T_Col, R9")
+	a.op("MOVQ T_Step, R10")
+	multiples(a)
+	a.label("vector")
+	a.op("MOVQ SI, R11")
+	for j := range n { // columns
+		d := s.inputs(n)
+		for i := range n {
+			a.op("VMOVUPS %s, %s", strided("(R11)", i), d[i])
+		}
+		for i, t := range f(a, d) {
+			a.op("VMOVUPS %s, %d(BX)", t, (i*n+j)*s.bytes())
+		}
+		a.op("ADDQ R9, R11")
+	}
+	a.op("MOVQ DX, R11")
+	for i := range n { // rows
+		d := s.inputs(n)
+		for j := range n {
+			a.op("VMOVUPS %d(BX), %s", (i*n+j)*s.bytes(), d[j])
+		}
+		for _, t := range f(a, d) {
+			a.op("VMOVUPS %s, (R11)", t)
+			a.op("ADDQ R10, R11")
+		}
+	}
+	a.transformEnd(s)
+}
+
+func (a *asm) transformEnd(s shape) {
+	a.op("ADDQ $%d, SI", s.bytes())
+	a.op("ADDQ $%d, DX", s.bytes())
+	a.op("DECQ CX")
+	a.op("JNE vector")
+	a.op("VZEROUPPER")
+	a.op("RET")
+	a.raw("\n")
+}
+
+func (a *asm) transformOut(s shape, name string, n, m int, f pass) {
+	a.transformHead(name, fmt.Sprintf(" is Y = Aᵀ·M·A of tile.Transform for %d×%d products, bias, clamp and pool.", n, n))
+	a.op("MOVQ T_Step, R10")
+	a.op("IMUL3Q $%d, R10, R8 // between rows", n)
+	a.op("MOVQ T_Row, R9")
+	a.op("MOVQ T_BiasV, AX")
+	multiples(a)
+	a.label("vector")
+	a.op("MOVQ SI, R11")
+	for j := range n {
+		d := s.inputs(n)
+		for i := range n {
+			a.op("VMOVUPS %s, %s", strided("(R11)", i), d[i])
+		}
+		for i, t := range f(a, d) {
+			a.op("VMOVUPS %s, %d(BX)", t, (i*n+j)*s.bytes())
+		}
+		a.op("ADDQ R10, R11")
+	}
+	bias, lo, hi := s.r(13), s.r(14), s.r(15)
+	a.op("VMOVUPS (AX), %s", bias)
+	a.op("VBROADCASTSS T_LoV, %s", lo)
+	a.op("VBROADCASTSS T_HiV, %s", hi)
+	a.op("MOVQ DX, R11")
+	row := func(i int) []string {
+		d := s.inputs(n)
+		for j := range n {
+			a.op("VMOVUPS %d(BX), %s", (i*n+j)*s.bytes(), d[j])
+		}
+		return f(a, d)
+	}
+	store := func(x, at string) {
+		a.op("VADDPS %s, %s, %s", bias, x, x)
+		a.op("VMAXPS %s, %s, %s", x, lo, x)
+		a.op("VMINPS %s, %s, %s", x, hi, x)
+		a.op("VMOVUPS %s, %s", x, at)
+	}
+	a.op("CMPQ T_PoolV, $0")
+	a.op("JNE pool")
+	for i := range m {
+		a.op("MOVQ R11, R14")
+		for _, y := range row(i) {
+			store(y, "(R14)")
+			a.op("ADDQ T_Col, R14")
+		}
+		a.op("ADDQ R9, R11")
+	}
+	a.op("JMP next")
+	a.label("pool")
+	for i := 0; i < m; i += 2 {
+		// The first row's maxima of neighbours wait in Tmp, whose row i is used up.
+		y := row(i)
+		for j := 0; j < m; j += 2 {
+			a.op("VMAXPS %s, %s, %s", y[j], y[j+1], y[j])
+			a.op("VMOVUPS %s, %d(BX)", y[j], (i*n+j)*s.bytes())
+		}
+		y = row(i + 1)
+		a.op("MOVQ R11, R14")
+		for j := 0; j < m; j += 2 {
+			a.op("VMAXPS %s, %s, %s", y[j], y[j+1], y[j])
+			a.op("VMAXPS %d(BX), %s, %s", (i*n+j)*s.bytes(), y[j], y[j])
+			store(y[j], "(R14)")
+			a.op("ADDQ T_Col, R14")
+		}
+		a.op("ADDQ R9, R11")
+	}
+	a.label("next")
+	a.op("ADDQ $%d, AX", s.bytes())
+	a.transformEnd(s)
+}

@@ -1,0 +1,107 @@
+package generic
+
+import (
+	"unsafe"
+
+	"macroscope/kernels/tile"
+)
+
+// winogradVL is the number of channels that the plain transforms take at a
+// time.
+const winogradVL = 8
+
+// Winograd lists the plain transforms of F(2×2, 3×3) and F(4×4, 3×3).
+var Winograd = []tile.Winograd{
+	{M: 2, VL: winogradVL, In: winogradIn(4, in2), Out: winogradOut(4, 2, out2)},
+	{M: 4, VL: winogradVL, In: winogradIn(6, in4), Out: winogradOut(6, 4, out4)},
+}
+
+// six is a row or column of a tile; F(2, 3) uses four.
+type six = [6]float32
+
+// in2 is Bᵀ of F(2, 3) on a row or column.
+func in2(d six) six { return six{d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]} }
+
+// out2 is Aᵀ of F(2, 3).
+func out2(m six) six { return six{m[0] + m[1] + m[2], m[1] - m[2] - m[3]} }
+
+// in4 is Bᵀ of F(4, 3).
+func in4(d six) six {
+	a, b := d[4]-4*d[2], d[3]-4*d[1]
+	c, e := d[4]-d[2], d[3]-d[1]
+	return six{4*d[0] + (d[4] - 5*d[2]), a + b, a - b, c + 2*e, c - 2*e, 4*d[1] + (d[5] - 5*d[3])}
+}
+
+// out4 is Aᵀ of F(4, 3).
+func out4(m six) six {
+	p, q := m[1]+m[2], m[1]-m[2]
+	u, v := m[3]+m[4], m[3]-m[4]
+	return six{m[0] + p + u, q + 2*v, p + 4*u, q + 8*v + m[5]}
+}
+
+func winogradIn(n int, f func(six) six) func(*tile.Transform) {
+	return func(t *tile.Transform) {
+		for v := range t.Vectors {
+			for c := range winogradVL {
+				at := 4 * (v*winogradVL + c)
+				var d [6]six
+				for i := range n {
+					for j := range n {
+						d[i][j] = *(*float32)(unsafe.Add(t.Src, i*t.Row+j*t.Col+at))
+					}
+				}
+				both(&d, n, n, f)
+				for i := range n {
+					for j := range n {
+						*(*float32)(unsafe.Add(t.Dst, (i*n+j)*t.Step+at)) = d[i][j]
+					}
+				}
+			}
+		}
+	}
+}
+
+// both applies f to the n columns and then to the first rows rows.
+func both(d *[6]six, n, rows int, f func(six) six) {
+	for j := range n {
+		var col six
+		for i := range n {
+			col[i] = d[i][j]
+		}
+		col = f(col)
+		for i := range n {
+			d[i][j] = col[i]
+		}
+	}
+	for i := range rows {
+		d[i] = f(d[i])
+	}
+}
+
+func winogradOut(n, m int, f func(six) six) func(*tile.Transform) {
+	return func(t *tile.Transform) {
+		for v := range t.Vectors {
+			for c := range winogradVL {
+				at := 4 * (v*winogradVL + c)
+				var d [6]six
+				for i := range n {
+					for j := range n {
+						d[i][j] = *(*float32)(unsafe.Add(t.Src, (i*n+j)*t.Step+at))
+					}
+				}
+				both(&d, n, m, f)
+				bias := *(*float32)(unsafe.Add(t.Bias, at))
+				size := 1 + t.Pool
+				for i := 0; i < m; i += size {
+					for j := 0; j < m; j += size {
+						y := d[i][j]
+						if t.Pool == 1 {
+							y = max(y, d[i][j+1], d[i+1][j], d[i+1][j+1])
+						}
+						*(*float32)(unsafe.Add(t.Dst, i/size*t.Row+j/size*t.Col+at)) = min(t.Hi, max(t.Lo, y+bias))
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package kernels
+
+import (
+	"fmt"
+	"unsafe"
+
+	"macroscope/kernels/tile"
+)
+
+// Winograd is a 3×3 convolution with stride 1 by the minimal filtering
+// algorithm F(m×m, 3×3): each m×m outputs cost (m+2)² products a channel
+// instead of 9·m², in exchange for transforms of the image and the sums and
+// for rounding errors that are larger than the direct kernel's (a few units in
+// the last place for m = 2, some tens for m = 4; the test states the bound).
+// It is immutable; Run may be called by many goroutines, each with its Context.
+type Winograd struct {
+	im   *Impl
+	t    *tile.Winograd
+	spec ConvSpec
+	n    int      // m+2: points of a tile, a side
+	u    []uint32 // transformed weights: [n·n] matrices of packed panels
+	per  int      // words of u a matrix
+	tilesY,
+	tilesX int
+	block int // tiles at a time
+	cols  int // OutC padded to whole panels
+	rows  []int
+	coff  []int
+	bias  []float32 // [cols]
+	zero  []float32 // [NR]
+}
+
+// winogradBlock bounds the tiles whose transforms are in flight, so that they
+// stay in the second-level cache.
+const winogradBlock = 16
+
+// NewWinograd prepares a convolution as NewConv does; m is 2 or 4 and weights
+// are [OutC][3][3][In.C]. It says why where the shape does not suit: channels
+// must be whole vectors, the sums whole tiles.
+func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, error) {
+	direct, err := NewConv(im, spec, PackFloat32(weights)) // checks all that is common
+	if err != nil {
+		return nil, err
+	}
+	w := &Winograd{im: im, spec: direct.spec, n: m + 2}
+	for i := range im.k.Winograd {
+		if im.k.Winograd[i].M == m {
+			w.t = &im.k.Winograd[i]
+		}
+	}
+	h, wd := direct.sumsHW()
+	switch {
+	case w.t == nil:
+		return nil, fmt.Errorf("%s: no transform F(%d, 3)", im.FullName("winograd"), m)
+	case spec.KH != 3 || spec.KW != 3 || spec.StrideH != 1 || spec.StrideW != 1 || spec.DilationH != 1 || spec.DilationW != 1:
+		return nil, fmt.Errorf("%s: want a 3x3 kernel with stride and dilation 1", im.FullName("winograd"))
+	case spec.In.C%w.t.VL != 0 || spec.Out.C%w.t.VL != 0:
+		return nil, fmt.Errorf("%s: %d channels in, %d out: want multiples of %d", im.FullName("winograd"), spec.In.C, spec.Out.C, w.t.VL)
+	case h%m != 0 || wd%m != 0:
+		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
+	}
+	w.tilesY, w.tilesX = h/m, wd/m
+	mr, nr := im.k.MR, im.k.NR
+	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
+	w.cols = (spec.Out.C + nr - 1) / nr * nr
+	for i := range w.block {
+		w.rows, w.coff = append(w.rows, 4*i*spec.In.C), append(w.coff, 4*i*w.cols)
+	}
+	w.bias, w.zero = alignedSlice[float32](w.cols), alignedSlice[float32](nr)
+	copy(w.bias, spec.BiasF)
+	w.transformWeights(weights)
+	return w, nil
+}
+
+// winogradG is G of F(m, 3) by m, for the points 0, ±1, ±2 and infinity.
+var winogradG = map[int][][3]float64{
+	2: {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}},
+	4: {
+		{1. / 4, 0, 0}, {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6},
+		{1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1},
+	},
+}
+
+// transformWeights sets u to G·g·Gᵀ of every filter, in float64, rounded once.
+func (w *Winograd) transformWeights(weights []float32) {
+	g, inC, outC := winogradG[w.t.M], w.spec.In.C, w.spec.Out.C
+	w.per = w.cols * inC
+	w.u = alignedSlice[uint32](w.n * w.n * w.per)
+	one := make([]float32, outC*inC)
+	for i := range w.n {
+		for j := range w.n {
+			for o := range outC {
+				for c := range inC {
+					var sum float64
+					for y := range 3 {
+						for x := range 3 {
+							sum += g[i][y] * g[j][x] * float64(weights[((o*3+y)*3+x)*inC+c])
+						}
+					}
+					one[o*inC+c] = float32(sum)
+				}
+			}
+			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, inC, w.im.k.NR))
+		}
+	}
+}
+
+// Impl is the implementation that the convolution was prepared for.
+func (w *Winograd) Impl() *Impl { return w.im }
+
+// MACs is the number of multiply-accumulates of the convolution that Run
+// stands for, as if computed directly.
+func (w *Winograd) MACs() int {
+	return w.tilesY * w.tilesX * w.t.M * w.t.M * 9 * w.spec.In.C * w.spec.Out.C
+}
+
+// WeightBytes is what Run reads of weights: (m+2)²/9 times the filters.
+func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.spec.In.C * w.spec.Out.C }
+
+// Run is as Conv's.
+func (w *Winograd) Run(ctx *Context, out, in []byte) {
+	s := &w.spec
+	if len(in) < s.In.Bytes() || len(out) < s.Out.Bytes() {
+		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), s.In.Bytes(), s.Out.Bytes()))
+	}
+	points := w.n * w.n
+	stepV, stepM := 4*w.block*s.In.C, 4*w.block*w.cols
+	const vector = 64
+	memory := ctx.bytes(points * (stepV + stepM + vector))
+	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
+
+	t, a := &ctx.transform, &ctx.args
+	for first := 0; first < w.tilesY*w.tilesX; first += w.block {
+		count := min(w.block, w.tilesY*w.tilesX-first)
+		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
+		for i := range count {
+			y, x := (first+i)/w.tilesX*w.t.M, (first+i)%w.tilesX*w.t.M
+			t.Src, t.Dst = unsafe.Pointer(&in[s.In.Offset(y-s.PadTop, x-s.PadLeft)]), unsafe.Pointer(&v[4*i*s.In.C])
+			w.t.In(t)
+		}
+		*a = tile.Args{
+			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: s.In.C, Pool: 1,
+			Tiles: (count + w.im.k.MR - 1) / w.im.k.MR, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
+		}
+		for p := range points {
+			a.A = unsafe.Pointer(&v[p*stepV])
+			for col := 0; col < w.cols; col += w.im.k.NR {
+				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*s.In.C]), unsafe.Pointer(&m[p*stepM+4*col])
+				w.im.k.Tile(a)
+			}
+		}
+		size := w.t.M
+		pool := 0
+		if s.Pool {
+			size, pool = size/2, 1
+		}
+		*t = tile.Transform{
+			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0]),
+			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool,
+		}
+		for i := range count {
+			y, x := (first+i)/w.tilesX*size, (first+i)%w.tilesX*size
+			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[s.Out.Offset(y, x)])
+			w.t.Out(t)
+		}
+	}
+	*t, *a = tile.Transform{}, tile.Args{} // keep no memory alive
+}
