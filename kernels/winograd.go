@@ -22,12 +22,14 @@ type Winograd struct {
 	per  int      // words of u a matrix
 	tilesY,
 	tilesX int
-	block int // tiles at a time
-	cols  int // OutC padded to whole panels
-	rows  []int
-	coff  []int
-	bias  []float32 // [cols]
-	zero  []float32 // [NR]
+	block  int // tiles at a time
+	mr, nr int // the micro-kernel's tile
+	gemm   tile.Func
+	cols   int // OutC padded to whole panels
+	rows   []int
+	coff   []int
+	bias   []float32 // [cols]
+	zero   []float32 // [NR]
 }
 
 // winogradBlock bounds the tiles whose transforms are in flight, so that they
@@ -60,7 +62,11 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
 	}
 	w.tilesY, w.tilesX = h/m, wd/m
-	mr, nr := im.k.MR, im.k.NR
+	w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile
+	if im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0 {
+		w.mr, w.nr, w.gemm = im.k.FlatMR, im.k.FlatNR, im.k.FlatTile
+	}
+	mr, nr := w.mr, w.nr
 	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
 	w.cols = (spec.Out.C + nr - 1) / nr * nr
 	for i := range w.block {
@@ -100,7 +106,7 @@ func (w *Winograd) transformWeights(weights []float32) {
 					one[o*inC+c] = float32(sum)
 				}
 			}
-			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, inC, w.im.k.NR))
+			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, inC, w.nr))
 		}
 	}
 }
@@ -140,13 +146,13 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 		}
 		*a = tile.Args{
 			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: s.In.C, Pool: 1,
-			Tiles: (count + w.im.k.MR - 1) / w.im.k.MR, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
+			Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
 		}
 		for p := range points {
 			a.A = unsafe.Pointer(&v[p*stepV])
-			for col := 0; col < w.cols; col += w.im.k.NR {
+			for col := 0; col < w.cols; col += w.nr {
 				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*s.In.C]), unsafe.Pointer(&m[p*stepM+4*col])
-				w.im.k.Tile(a)
+				w.gemm(a)
 			}
 		}
 		size := w.t.M

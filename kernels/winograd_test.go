@@ -40,8 +40,15 @@ func TestWinograd(t *testing.T) {
 func winogradCase(r *rand.Rand, m int) convCase {
 	s := ConvSpec{KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: r.IntN(2), PadLeft: r.IntN(2), Pool: r.IntN(2) == 0}
 	h, w := m*(1+r.IntN(5)), m*(1+r.IntN(5))
+	flat := r.IntN(4) == 0 // few tiles, many columns: the other micro-kernel's case
+	if flat {
+		h, w = m*(1+r.IntN(2)), m*(1+r.IntN(2))
+	}
 	s.In = Image{DType: dtype.Float32, H: h, W: w, C: 16 * (1 + r.IntN(4)), Top: s.PadTop, Left: s.PadLeft, Bottom: 2 - s.PadTop, Right: 2 - s.PadLeft}
-	s.Out = Image{DType: dtype.Float32, H: h, W: w, C: 16 * (1 + r.IntN(4)), Top: 1, Right: 1}
+	s.Out = Image{DType: dtype.Float32, H: h, W: w, C: 16 * (1 + r.IntN(8)), Top: 1, Right: 1}
+	if flat {
+		s.Out.C = 64 * (1 + r.IntN(2))
+	}
 	if s.Pool {
 		s.Out.H, s.Out.W = h/2, w/2
 	}

@@ -39,6 +39,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
 		MR: 8, NR: 32, Tile: tileFloat32AVX512,
+		FlatMR: 4, FlatNR: 64, FlatTile: tileFloat32AVX512Flat,
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512},

@@ -18,6 +18,9 @@ func tileFloat32AVX2(t *tile.Args)
 func tileFloat32AVX512(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX512Flat(t *tile.Args)
+
+//go:noescape
 func tileInt8AVX2(t *tile.Args)
 
 //go:noescape

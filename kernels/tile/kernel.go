@@ -18,6 +18,11 @@ type Kernel struct {
 
 	MR, NR int
 	Tile   Func
+	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
+	// products of few rows (float32, Store and Accumulate only); 0 where there is
+	// none.
+	FlatMR, FlatNR int
+	FlatTile       Func
 	// AXor is what the bytes of A are stored xored with: 0x80 where the
 	// instruction takes them unsigned as x+128 (int8; else 0). The driver takes
 	// 128·Σw off again through Args.Init.

@@ -4,6 +4,7 @@ import "fmt"
 
 var (
 	zTile  = shape{"Z", 8, 2}
+	zFlat  = shape{"Z", 4, 4}
 	yTile  = shape{"Y", 4, 2}
 	yTile8 = shape{"Y", 4, 1}
 )
@@ -17,6 +18,13 @@ tileFloat32AVX512 is the loop of tile.Args, 8×32. A step of K is 16 VFMADD231PS
 	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
 	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
 	a.tile(m)
+	flat := micro{shape: zFlat, name: "tileFloat32AVX512Flat", bStep: 256, tail: floatTail}
+	flat.doc = `
+tileFloat32AVX512Flat is the loop of tile.Args, 4×64, for products of few rows:
+16 VFMADD231PS, 4 loads of B, 4 broadcast loads of A a step.`
+	flat.zero = func(a *asm) { flat.initSums(a, "VMOVUPS") }
+	flat.step = func(a *asm) { outer(a, flat.shape, "VMOVUPS", "VBROADCASTSS", fma) }
+	a.tile(flat)
 	dotFloat32(a, "AVX512", "Z")
 	peak(a, "peakFloat32AVX512", "VFMADD231PS", "Z", func(i int) { a.op("VFMADD231PS Z14, Z15, Z%d", i) })
 }
