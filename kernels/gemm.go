@@ -34,8 +34,8 @@ type kBlock struct {
 }
 
 const (
-	gemmKC = 192 // words of K a block: a panel of 32 columns is 24 KiB
-	gemmMC = 64  // rows of A a block: 48 KiB of the second-level cache
+	gemmKC = 256 // words of K a block: a panel of 32 columns is 32 KiB
+	gemmMC = 128 // rows of A a block: 128 KiB of the second-level cache
 )
 
 // NewGemmFloat32 packs b, n rows of k values.
