@@ -260,19 +260,32 @@ func NetworkCases(model string) ([]Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			plan, err := nn.Compile(g, nn.Options{Kernels: choice})
-			if err != nil {
-				return nil, err
-			}
-			for _, batch := range batches {
-				if im.Name() == "generic" && batch > 1 {
-					continue
+			for _, algo := range algorithms(d) {
+				plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: algo != ""})
+				if err != nil {
+					return nil, err
 				}
-				cases = append(cases, networkCase(plan, im, batch, set))
+				for _, batch := range batches {
+					if im.Name() == "generic" && batch > 1 {
+						continue
+					}
+					c := networkCase(plan, im, batch, set)
+					c.Name += algo
+					cases = append(cases, c)
+				}
 			}
 		}
 	}
 	return cases, nil
+}
+
+// algorithms lists what a network's convolutions are measured with, as the end
+// of the case's name: the direct kernels, and for float32 Winograd's.
+func algorithms(d dtype.DType) []string {
+	if d == dtype.Float32 {
+		return []string{"", "/algo=winograd"}
+	}
+	return []string{""}
 }
 
 func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) Case {

@@ -27,14 +27,15 @@ type bufferKey struct {
 }
 
 type compiler struct {
-	g       *graph.Graph
-	choice  *kernels.Choice
-	plan    *Plan
-	readers map[*graph.Value][]*graph.Node
-	giver   map[*graph.Value]*graph.Node
-	groups  []*group
-	wanted  map[bufferKey]*buffer
-	forms   map[*graph.Value][]*buffer // of each value, in the order asked for
+	g        *graph.Graph
+	choice   *kernels.Choice
+	winograd bool
+	plan     *Plan
+	readers  map[*graph.Value][]*graph.Node
+	giver    map[*graph.Value]*graph.Node
+	groups   []*group
+	wanted   map[bufferKey]*buffer
+	forms    map[*graph.Value][]*buffer // of each value, in the order asked for
 }
 
 func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {

@@ -37,8 +37,14 @@ func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, b
 	c.plan.layers = append(c.plan.layers, l)
 }
 
+// convolver is a prepared convolution: kernels.Conv or kernels.Winograd.
+type convolver interface {
+	Run(ctx *kernels.Context, out, in []byte)
+	WeightBytes() int
+}
+
 type convStep struct {
-	conv    *kernels.Conv
+	conv    convolver
 	in, out *buffer
 }
 
@@ -98,13 +104,26 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		to.written = to.out
 	}
 	spec.In, spec.Out = in.img, to.written.img
-	conv, err := kernels.NewConv(im, spec, weights)
+	conv, name, err := c.prepare(im, spec, weights, op)
 	if err != nil {
 		return nil, err
 	}
 	c.plan.steps = append(append(c.plan.steps, &convStep{conv, in, to.written}), to.after...)
-	c.layer(g, d, im, "conv2d", conv.WeightBytes()+constants)
+	c.layer(g, d, im, name, conv.WeightBytes()+constants)
 	return to.out, nil
+}
+
+// prepare chooses the algorithm of a convolution and names it.
+func (c *compiler) prepare(im *kernels.Impl, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, string, error) {
+	if c.winograd && im.DType() == dtype.Float32 {
+		for _, m := range []int{4, 2} {
+			if w, err := kernels.NewWinograd(im, spec, channelsLast(op.Float, op), m); err == nil {
+				return w, fmt.Sprintf("winograd%d", m), nil
+			} // the shape does not suit: the next one
+		}
+	}
+	conv, err := kernels.NewConv(im, spec, weights)
+	return conv, "conv2d", err
 }
 
 // landing is where a layer's result goes: the buffer that its kernel writes

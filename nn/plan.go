@@ -12,6 +12,10 @@ import (
 type Options struct {
 	// Kernels is the choice of implementations; nil is kernels.Default().
 	Kernels *kernels.Choice
+	// Winograd lets float32 convolutions of 3×3 with stride 1 be computed by
+	// minimal filtering where their shape suits (kernels.Winograd): faster, with
+	// larger rounding errors.
+	Winograd bool
 	// Observe, if not nil, is called for every image with each float32 value
 	// that a step has written, in the value's own order ([C H W] or [F]); the
 	// slice is reused. It is for calibration: a Runner with it uses one thread.
@@ -95,6 +99,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 		}
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
+	c.winograd = o.Winograd
 	if err := c.compile(o.Observe); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}

@@ -27,6 +27,7 @@ type evalCmd struct {
 	Threads   int    `default:"1" help:"Threads."`
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
+	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
 	Output    string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
 
@@ -80,7 +81,7 @@ func (c *evalCmd) Run(e *env) error {
 		if err != nil {
 			return usageError{err}
 		}
-		plan, err := nn.Compile(g, nn.Options{Kernels: choice})
+		plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: c.Winograd})
 		if err != nil {
 			return err
 		}
