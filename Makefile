@@ -33,7 +33,7 @@ build: setup-go ## Build the command as bin/macroscope.
 	$(GO) build -buildvcs=auto -o $(BIN) ./cmd/macroscope
 
 .PHONY: report
-report: build ## Measure this CPU, simulate the designs: out/report/index.html and report.md.
+report: build ## Measure this CPU, simulate the designs: out/report/report.html and report.md.
 	$(BIN) report -o out/report
 
 .PHONY: data
