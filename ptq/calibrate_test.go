@@ -115,7 +115,7 @@ func TestPercentiles(t *testing.T) {
 func TestLeastError(t *testing.T) {
 	r := newRand()
 	for _, outlier := range []float32{0, 40} {
-		data := make([]float32, 100000)
+		data := make([]float32, 60000)
 		for i := range data {
 			data[i] = float32(r.NormFloat64())
 		}
