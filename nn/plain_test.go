@@ -25,6 +25,7 @@ type plain struct {
 type plainValue struct {
 	ints  []int
 	scale float32
+	signs bool // ±1
 	real  []float32
 }
 
@@ -108,7 +109,7 @@ func (p *plain) putInts(v *graph.Value, ints []int, s float32) {
 	for i, q := range ints {
 		real[i] = float32(float32(q) * s)
 	}
-	p.values[v] = &plainValue{ints, s, real}
+	p.values[v] = &plainValue{ints: ints, scale: s, real: real}
 }
 
 // sums are a layer's integer sums on their way to a value.
@@ -204,6 +205,7 @@ func (p *plain) signs(s *sums, norms []*graph.Node, sign *graph.Node) {
 	}
 	p.done[sign] = true
 	p.putInts(sign.Out, ints, 1)
+	p.values[sign.Out].signs = true
 }
 
 // next is the one reader of a value that nothing else sees; nil otherwise.
@@ -338,8 +340,9 @@ func (p *plain) floatOp(n *graph.Node) {
 		}
 	}
 	p.put(n.Out, real)
-	if v := p.values[n.Out]; n.Op.Kind() == "sign" && v.ints == nil {
-		v.scale = 1
+	// A maximum of ±1 is ±1.
+	if v := p.values[n.Out]; v.ints == nil && (n.Op.Kind() == "sign" || n.Op.Kind() == "maxpool" && x.signs) {
+		v.scale, v.signs = 1, true
 		for _, x := range real {
 			v.ints = append(v.ints, int(x))
 		}

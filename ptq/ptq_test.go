@@ -173,6 +173,13 @@ func TestQuantizeKeepsItsInput(t *testing.T) {
 	if !reflect.DeepEqual(g, same) {
 		t.Error("the small network is another after quantization")
 	}
+	// Layers that nothing was folded into, whose ops the folded graph shares.
+	fold := func() *graph.Graph { return graph.FoldBatchNorm(small(t)) }
+	g, same = fold(), fold()
+	quantize(t, g, smallCalibration(), Options{})
+	if !reflect.DeepEqual(g, same) {
+		t.Error("the folded network is another after quantization")
+	}
 }
 
 // What is int8 already stays as it is.
