@@ -9,6 +9,7 @@ import (
 	"macroscope/graph"
 	"macroscope/graph/reference"
 	"macroscope/kernels"
+	"macroscope/nn"
 )
 
 // binaryConv is a random convolution of ±1 weights padded with −1 or +1.
@@ -76,6 +77,9 @@ func randomBinary(t testing.TB, r *rand.Rand) *graph.Graph {
 			return m.graph(t, x)
 		}
 		x = m.add(&graph.Sign{}, x)
+		if m.one(3) && x.Shape[1] > 2 && x.Shape[2] > 2 {
+			x = m.add([]*graph.MaxPool{pool2, {KH: 3, KW: 2, StrideH: 1, StrideW: 2, PadTop: 1, PadLeft: 1}}[r.IntN(2)], x)
+		}
 	}
 	if m.one(2) {
 		d := m.dense(x.Shape.Size(), 1+r.IntN(12))
@@ -217,4 +221,23 @@ func TestScaledSigns(t *testing.T) {
 			sameBits(t, "signs", g, run(t, compile(t, g, c), []float32{1, -1, 5, -5, 0, -0.25}), []float32{3, -3, 3, -3, 3, -3})
 		}
 	})
+}
+
+// A max-pool of signs stays in bits, and so does the layer that reads it.
+func TestPoolOfSignsStaysBinary(t *testing.T) {
+	m := newMaker(rand.New(rand.NewPCG(1, 1)), graph.Shape{40, 8, 8})
+	x := m.add(&graph.Sign{}, m.b.Input())
+	x = m.add(&graph.Sign{}, m.add(m.sameBinary(x.Shape, 33), x))
+	x = m.add(pool2, x)
+	x = m.add(m.sameBinary(x.Shape, 5), x)
+	g := m.graph(t, x)
+	plan, err := nn.Compile(g, nn.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range plan.Layers() {
+		if l.DType != dtype.Binary {
+			t.Errorf("layer %s runs as %v by %s: want binary", l.Name, l.DType, l.Impl)
+		}
+	}
 }

@@ -150,14 +150,19 @@ func (c *compiler) scaleOf(v *graph.Value) float32 {
 	return 0
 }
 
-// signed says whether v is ±1: the output of a Sign.
+// signed says whether v is ±1: the output of a Sign, or the maximum of such.
 func (c *compiler) signed(v *graph.Value) bool {
 	n := c.giver[v]
 	if n == nil {
 		return false
 	}
-	_, ok := n.Op.(*graph.Sign)
-	return ok
+	switch n.Op.(type) {
+	case *graph.Sign:
+		return true
+	case *graph.MaxPool:
+		return v.Scale == 0 && c.signed(n.In[0])
+	}
+	return false
 }
 
 // carried is the dtype in which a value is given.

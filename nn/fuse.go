@@ -116,6 +116,12 @@ func plainPool(p *graph.MaxPool) bool {
 	return p.KH == 2 && p.KW == 2 && p.StrideH == 2 && p.StrideW == 2 && p.PadTop == 0 && p.PadLeft == 0 && p.PadBottom == 0 && p.PadRight == 0
 }
 
+// poolsBits says whether a node is a max-pool of ±1, which is an or of bits.
+func (c *compiler) poolsBits(n *graph.Node) bool {
+	_, ok := n.Op.(*graph.MaxPool)
+	return ok && c.carried(n.Out) == dtype.Binary
+}
+
 // ask registers the forms that a group reads.
 func (c *compiler) ask(g *group) error {
 	switch op := g.node.Op.(type) {
@@ -131,8 +137,12 @@ func (c *compiler) ask(g *group) error {
 	case *graph.Dense:
 		g.inputs = []*buffer{c.want(c.root(g.node.In[0]), form{dtype: c.layerType(g.node), flat: true})}
 	default:
+		f := form{dtype: dtype.Float32}
+		if c.poolsBits(g.node) {
+			f.dtype = dtype.Binary
+		}
 		for _, v := range g.node.In {
-			g.inputs = append(g.inputs, c.want(v, form{dtype: dtype.Float32}))
+			g.inputs = append(g.inputs, c.want(v, f))
 		}
 	}
 	return nil

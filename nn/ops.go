@@ -19,8 +19,14 @@ type opStep struct {
 
 func (st *opStep) run(s *state) { st.f(s, st.ins, st.out) }
 
-// emitOp adds a single op, reading and writing float32.
+// emitOp adds a single op, reading and writing float32; only a max-pool of ±1
+// stays in bits.
 func (c *compiler) emitOp(g *group) (*buffer, error) {
+	if c.poolsBits(g.node) {
+		out := c.native(g.out, dtype.Binary)
+		c.plan.steps = append(c.plan.steps, &opStep{g.inputs, out, maxPoolBits(g.node.Op.(*graph.MaxPool))})
+		return out, nil
+	}
 	f, err := opFunc(g.node)
 	if err != nil {
 		return nil, err
@@ -112,6 +118,32 @@ func maxPool(op *graph.MaxPool) func(*state, []*buffer, *buffer) {
 						}
 						for ch, v := range floats(from[in.img.Offset(iy, ix):][:n]) {
 							best[ch] = max(best[ch], v)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// maxPoolBits is maxPool of ±1: a window holds a +1 if any of its bits is set.
+func maxPoolBits(op *graph.MaxPool) func(*state, []*buffer, *buffer) {
+	return func(s *state, ins []*buffer, out *buffer) {
+		in := ins[0]
+		from, to := in.bytes(s), out.bytes(s)
+		n := out.img.PixelBytes()
+		for y := range out.img.H {
+			for x := range out.img.W {
+				px := to[out.img.Offset(y, x):][:n]
+				clear(px)
+				for ky := range op.KH {
+					for kx := range op.KW {
+						iy, ix := y*op.StrideH+ky-op.PadTop, x*op.StrideW+kx-op.PadLeft
+						if iy < 0 || ix < 0 || iy >= in.img.H || ix >= in.img.W {
+							continue // padding never wins
+						}
+						for i, b := range from[in.img.Offset(iy, ix):][:n] {
+							px[i] |= b
 						}
 					}
 				}

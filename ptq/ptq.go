@@ -115,13 +115,26 @@ func source(g *graph.Graph, v *graph.Value) (*graph.Value, *graph.Node) {
 	return v, nil
 }
 
+// signs says whether a node gives ±1: a Sign, or the maximum of such.
+func signs(g *graph.Graph, n *graph.Node) bool {
+	if n == nil {
+		return false
+	}
+	switch n.Op.(type) {
+	case *graph.Sign:
+		return true
+	case *graph.MaxPool:
+		_, giver := source(g, n.In[0])
+		return signs(g, giver)
+	}
+	return false
+}
+
 // scaleInput gives a layer's input its scale; what is ±1 needs none.
 func scaleInput(g *graph.Graph, n *graph.Node, cal *Calibration, method string) error {
 	v, giver := source(g, n.In[0])
-	if giver != nil {
-		if _, ok := giver.Op.(*graph.Sign); ok {
-			return nil
-		}
+	if signs(g, giver) {
+		return nil
 	}
 	r, ok := cal.Values[v.Name]
 	if !ok {
