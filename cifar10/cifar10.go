@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"macroscope/internal/regular"
 )
 
 const (
@@ -83,7 +85,7 @@ func ReadFile(path string) (*Set, error) {
 
 // readFile appends the file's records.
 func (s *Set) readFile(path string) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"google.golang.org/protobuf/proto"
 
 	"macroscope/graph"
+	"macroscope/internal/regular"
 	"macroscope/onnx/internal/onnxpb"
 )
 
@@ -43,7 +43,7 @@ func ReadFile(path string) (*graph.Graph, error) {
 }
 
 func readAll(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +51,6 @@ func readAll(path string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	if info.Size() > MaxFileSize {
 		return nil, fmt.Errorf("%s: %d bytes: want at most %d", path, info.Size(), MaxFileSize)

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"macroscope/internal/regular"
 )
 
 // SCALE-Sim's columns, in order, as errors name them.
@@ -92,7 +93,7 @@ func ReadSCALESim(name string, r io.Reader) (Workload, error) {
 
 // LoadSCALESim reads a topology file.
 func LoadSCALESim(path string) (Workload, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return Workload{}, err
 	}

@@ -3,10 +3,11 @@ package design
 import (
 	"embed"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"macroscope/internal/regular"
 )
 
 //go:embed shipped/*.yaml
@@ -41,7 +42,7 @@ func Load(nameOrPath string) (Design, error) {
 	ext := strings.ToLower(filepath.Ext(nameOrPath))
 	switch ext {
 	case ".yaml", ".yml", ".cfg":
-		f, err := os.Open(nameOrPath)
+		f, err := regular.Open(nameOrPath)
 		if err != nil {
 			return Design{}, err
 		}
