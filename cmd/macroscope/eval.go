@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -55,6 +57,9 @@ func (c *evalCmd) Run(e *env) error {
 	if c.Limit < 0 || c.Threads < 1 {
 		return usageError{fmt.Errorf("--limit %d, --threads %d: want a limit of at least 0 and at least one thread", c.Limit, c.Threads)}
 	}
+	if d == dtype.Float32 && (c.PerTensor || c.Range != "max") {
+		return usageError{errors.New("--per-tensor and --range are about int8 scales: float32 has none")}
+	}
 	bar := e.progress()
 	defer bar.done()
 	g, err := c.network(e, d, bar)
@@ -85,6 +90,9 @@ func (c *evalCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		if err := c.checkFormat(d, plan); err != nil {
+			return usageError{err}
+		}
 		impl := choice.For(d).Name()
 		acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, impl) })
 		if err != nil {
@@ -114,6 +122,24 @@ func (c *evalCmd) Run(e *env) error {
 	}
 	if len(names) > 1 && d != dtype.Float32 {
 		e.note("all %d logits are bit-equal on %s", len(first.Logits), strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// checkFormat refuses to call a network what it is not: a binary one has at
+// least one binary layer, the others none, and a float32 one no int8 layer.
+func (c *evalCmd) checkFormat(d dtype.DType, p *nn.Plan) error {
+	layers := map[dtype.DType]int{}
+	for _, l := range p.Layers() {
+		layers[l.DType]++
+	}
+	binary := layers[dtype.Binary] > 0
+	if d == dtype.Binary && !binary || d != dtype.Binary && binary {
+		have, want := "no binary layer", "float32 or int8"
+		if binary {
+			have, want = "binary layers", "binary"
+		}
+		return fmt.Errorf("--dtype %v: %s has %s: want %s", d, c.Model, have, want)
 	}
 	return nil
 }
@@ -159,7 +185,7 @@ func (c *evalCmd) images() (*cifar10.Set, string, error) {
 // network loads a built-in network, or reads a file and quantizes it.
 func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, error) {
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
-	if !strings.HasSuffix(c.Model, ".onnx") {
+	if !strings.EqualFold(filepath.Ext(c.Model), ".onnx") {
 		g, err := bench.LoadNetwork(c.Model, d, o)
 		if err != nil {
 			return nil, usageError{err}
