@@ -59,7 +59,7 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	start := time.Now()
 	kernels, choice, err := bench.DescribeKernels()
 	if err != nil {
-		return nil, err
+		return nil, &OptionError{err.Error()} // MACROSCOPE_KERNELS is an option by another way
 	}
 	if err := checkImpls(kernels, o.Impls); err != nil {
 		return nil, err
@@ -148,7 +148,8 @@ func (o *Options) fill() {
 	}
 }
 
-// checkImpls tells of a name that no format has.
+// checkImpls tells of a name that no format has, and of one that cannot run
+// here in any format that has it.
 func checkImpls(kernels []bench.KernelInfo, impls []string) error {
 	var known []string
 	for _, k := range kernels {
@@ -159,6 +160,20 @@ func checkImpls(kernels []bench.KernelInfo, impls []string) error {
 	for _, name := range impls {
 		if !slices.Contains(known, name) {
 			return &OptionError{fmt.Sprintf("implementation %q: want %s", name, strings.Join(known, ", "))}
+		}
+		reason := ""
+		for _, k := range kernels {
+			if k.Impl != name {
+				continue
+			}
+			if k.Available {
+				reason = ""
+				break
+			}
+			reason = k.Reason
+		}
+		if reason != "" {
+			return &OptionError{fmt.Sprintf("implementation %q is not available here: %s", name, reason)}
 		}
 	}
 	return nil
