@@ -73,6 +73,7 @@ const evaluateBatch = 64
 
 // Evaluate runs the plan over a labelled set with the very kernels that the
 // benchmarks time, and counts right answers (the first of equal maxima counts).
+// More threads than evaluateBatch would have nothing to do and are not started.
 // progress may be nil. It stops when ctx ends.
 func Evaluate(ctx context.Context, p *nn.Plan, set *cifar10.Set, threads int, progress func(done, of int)) (Accuracy, error) {
 	if p.InputSize() != cifar10.PixelBytes {
@@ -81,11 +82,11 @@ func Evaluate(ctx context.Context, p *nn.Plan, set *cifar10.Set, threads int, pr
 	if p.OutputSize() != cifar10.Classes {
 		return Accuracy{}, fmt.Errorf("the network gives %d values an image: CIFAR-10 has %d classes", p.OutputSize(), cifar10.Classes)
 	}
-	r := p.NewRunner(threads)
+	r := p.NewRunner(min(threads, evaluateBatch, set.Len()))
 	defer r.Close()
 	a := Accuracy{Images: set.Len(), Logits: make([]float32, set.Len()*cifar10.Classes)}
 	for i := 0; i < set.Len(); i += evaluateBatch {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return Accuracy{}, err
 		}
 		if progress != nil {

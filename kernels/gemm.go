@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"unsafe"
 
@@ -64,6 +65,9 @@ func (im *Impl) NewGemmBinary(b []uint64, n, k int) (*Gemm, error) {
 	row := (k + 63) / 64
 	if err := im.checkGemm(dtype.Binary, len(b), n, k, row); err != nil {
 		return nil, err
+	}
+	if k > math.MaxInt32 {
+		return nil, fmt.Errorf("%s: %d products a sum: int32 is exact up to %d", im.FullName("gemm"), k, math.MaxInt32)
 	}
 	if err := checkPadding(b, row, k); err != nil {
 		return nil, fmt.Errorf("%s: b: %w", im.FullName("gemm"), err)

@@ -31,6 +31,7 @@ func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 // lacks is skipped with its reason, or fails if MACROSCOPE_REQUIRE names it or
 // says all.
 func eachImpl(t *testing.T, d dtype.DType, f func(t *testing.T, im *Impl)) {
+	checkRequired(t)
 	required := strings.Split(os.Getenv("MACROSCOPE_REQUIRE"), ",")
 	excluded := strings.Split(os.Getenv(EnvVar), ",")
 	for _, im := range Table() {
@@ -49,6 +50,17 @@ func eachImpl(t *testing.T, d dtype.DType, f func(t *testing.T, im *Impl)) {
 				t.Skipf("%v: %s", im, im.Reason())
 			}
 		})
+	}
+}
+
+// checkRequired fails on a name in MACROSCOPE_REQUIRE that no row has: a typing
+// error must not let a test pass.
+func checkRequired(t *testing.T) {
+	t.Helper()
+	for _, name := range strings.Split(os.Getenv("MACROSCOPE_REQUIRE"), ",") {
+		if name != "" && name != "all" && !slices.Contains(names(dtype.All), name) {
+			t.Fatalf("MACROSCOPE_REQUIRE: %q: want all, or some of %s", name, strings.Join(names(dtype.All), ", "))
+		}
 	}
 }
 

@@ -88,7 +88,7 @@ func Calibrate(ctx context.Context, g *graph.Graph, pixels []uint8, source strin
 	defer r.Close()
 	out := make([]float32, plan.OutputSize())
 	for i := range n {
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
 		if err := r.RunPixels(out, pixels[i*size:(i+1)*size]); err != nil {

@@ -38,7 +38,9 @@ func (c *benchCmd) Run(e *env) error {
 	}
 	if c.List {
 		for _, k := range cases {
-			fmt.Fprintln(e.stdout, k.Name)
+			if _, err := fmt.Fprintln(e.stdout, k.Name); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

@@ -19,6 +19,6 @@ func (c *dataCmd) Run(e *env) error {
 	if err := cifar10.Fetch(e.ctx, c.Dir, cifar10.Official, words); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "CIFAR-10 is in %s: give --data %s\n", c.Dir, c.Dir)
-	return nil
+	_, err := fmt.Fprintf(e.stdout, "CIFAR-10 is in %s: give --data %s\n", c.Dir, c.Dir)
+	return err
 }

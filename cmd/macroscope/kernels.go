@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -10,7 +11,7 @@ import (
 )
 
 type kernelsCmd struct {
-	Output string `short:"o" enum:"text,json,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+	Output string `short:"o" enum:"text,json,csv,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
 
 // Help is the longer text of macroscope kernels --help.
@@ -54,6 +55,15 @@ func (c *kernelsCmd) Run(e *env) error {
 		enc := json.NewEncoder(e.stdout)
 		enc.SetIndent("", "  ")
 		return enc.Encode(rows)
+	}
+	if c.Output == "csv" {
+		w := csv.NewWriter(e.stdout)
+		_ = w.Write([]string{"op", "dtype", "impl", "available", "chosen", "reason", "needs", "tile_rows", "tile_columns"}) // Error tells
+		for _, r := range rows {
+			_ = w.Write([]string{r.Op, r.DType, r.Impl, yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strconv.Itoa(r.TileRows), strconv.Itoa(r.TileCols)})
+		}
+		w.Flush()
+		return w.Error()
 	}
 	// The three operations of a row share everything, so people see them once.
 	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs"}}

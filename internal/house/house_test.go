@@ -176,6 +176,9 @@ func TestImports(t *testing.T) {
 			continue // tests may look at both towers: that is how they are held equal
 		}
 		for _, im := range f.imports {
+			if im == "C" {
+				t.Errorf("%s: imports C: the program is plain Go and assembly, no cgo", f.path)
+			}
 			to, ours := strings.CutPrefix(im, module)
 			if !ours {
 				continue
@@ -260,6 +263,9 @@ func TestOnlyDispatchKnowsTheArchitecture(t *testing.T) {
 	dispatch := regexp.MustCompile(`^kernels/dispatch_(amd64|arm64|other)\.go$`)
 	for _, f := range goFiles(t) {
 		for _, im := range f.imports {
+			if im == "C" {
+				t.Errorf("%s: imports C: the program is plain Go and assembly, no cgo", f.path)
+			}
 			to, ours := strings.CutPrefix(im, module)
 			if ours && slices.Contains(archRooms, to) && f.room() != to && !dispatch.MatchString(f.path) {
 				t.Errorf("%s: imports %s, which only kernels/dispatch_{amd64,arm64,other}.go may", f.path, to)
