@@ -1,0 +1,146 @@
+package nn_test
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/nn"
+)
+
+func compileWinograd(t testing.TB, g *graph.Graph, c *kernels.Choice) *nn.Plan {
+	t.Helper()
+	p, err := nn.Compile(g, nn.Options{Kernels: c, Winograd: true})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, describe(g))
+	}
+	return p
+}
+
+// With the option, float32 convolutions whose shape suits run by minimal
+// filtering and say so; the others run as ever. What the transforms add to
+// rounding errors stays within the direct convolution's worst case on these
+// shapes, of which a fifteenth was measured (the kernels' own tests hold each
+// output to its exact bound).
+func TestWinograd(t *testing.T) {
+	eachImpl(t, dtype.Float32, func(t *testing.T, c *kernels.Choice) {
+		r := newRand(t)
+		worst := 0.0
+		for _, tc := range []struct {
+			in         graph.Shape
+			outC       int
+			relu, pool bool
+			edit       func(c *graph.Conv2D)
+			want       string
+		}{
+			{graph.Shape{32, 8, 12}, 64, false, false, nil, "winograd4"},
+			{graph.Shape{32, 8, 12}, 32, true, false, nil, "winograd4"},
+			{graph.Shape{64, 16, 8}, 32, true, true, nil, "winograd4"},
+			{graph.Shape{32, 6, 10}, 32, true, true, nil, "winograd2"},
+			{graph.Shape{32, 7, 10}, 32, true, false, nil, "conv2d"},
+			{graph.Shape{3, 8, 8}, 32, true, true, nil, "conv2d"},
+			{graph.Shape{32, 8, 8}, 31, true, true, nil, "conv2d"},
+			{graph.Shape{32, 9, 9}, 32, true, false, func(c *graph.Conv2D) { c.StrideH, c.StrideW = 2, 2 }, "conv2d"},
+			{graph.Shape{32, 10, 10}, 32, true, false, func(c *graph.Conv2D) { c.DilationH, c.PadTop, c.PadBottom = 2, 1, 1 }, "conv2d"},
+			{graph.Shape{32, 10, 10}, 32, true, false, func(c *graph.Conv2D) { c.PadTop, c.PadLeft, c.PadBottom, c.PadRight = 0, 0, 0, 0 }, "winograd4"},
+			{graph.Shape{32, 7, 9}, 32, false, false, func(c *graph.Conv2D) { c.PadTop, c.PadLeft, c.PadBottom, c.PadRight = 2, 0, 1, 1 }, "winograd4"},
+			{graph.Shape{32, 8, 8}, 32, false, false, func(c *graph.Conv2D) { c.PadValue = -1.5 }, "winograd4"},
+		} {
+			m := newMaker(r, tc.in)
+			conv := same(tc.in, tc.outC)
+			if tc.edit != nil {
+				tc.edit(conv)
+			}
+			x := m.add(m.fill(conv), m.add(&graph.Affine{Scale: []float32{1.0 / 64}, Shift: []float32{-2}}, m.b.Input()))
+			if tc.relu {
+				x = m.add(&graph.ReLU{}, x)
+			}
+			if tc.pool {
+				x = m.add(pool2, x)
+			}
+			g := m.graph(t, x)
+			p := compileWinograd(t, g, c)
+			if want := c.For(dtype.Float32).FullName(tc.want); p.Layers()[0].Impl != want {
+				t.Errorf("%v to %d channels runs as %s: want %s", tc.in, tc.outC, p.Layers()[0].Impl, want)
+			}
+			_, in := pixels(r, p.InputSize())
+			want, tol, _ := evaluate(t, g, in)
+			got := run(t, p, in)
+			for i := range want {
+				worst = max(worst, math.Abs(float64(got[i])-want[i])/tol[i])
+			}
+			near(t, fmt.Sprintf("%v to %d channels", tc.in, tc.outC), g, got, want, tol)
+
+			runner := p.NewRunner(1)
+			out := make([]float32, p.OutputSize())
+			if n := mallocs(func() { runner.Run(out, in) }); n != 0 {
+				t.Errorf("an inference allocates %d times", n)
+			}
+			runner.Close()
+		}
+		t.Logf("at most %.2g of the direct convolution's bound away", worst)
+	})
+}
+
+// The whole network by minimal filtering: its logits differ from the known ones
+// by at most some ten times what was measured, 8.5e-6.
+func TestWinogradLogits(t *testing.T) {
+	const tolerance = 1e-4
+	n := someImages()
+	in := sample(t, n)
+	g := load(t, dtype.Float32)
+	rows := readRows(t, filepath.Join("..", "models", "testdata", "cifar10cnn-float32-logits.csv"))
+	eachImpl(t, dtype.Float32, func(t *testing.T, c *kernels.Choice) {
+		p := compileWinograd(t, g, c)
+		filtered := 0
+		for _, l := range p.Layers() {
+			if strings.HasPrefix(l.Impl, "winograd") {
+				filtered++
+			}
+		}
+		if filtered != 5 {
+			t.Errorf("%d layers by minimal filtering: want 5 of the six convolutions, all but the first", filtered)
+		}
+		r := p.NewRunner(1)
+		defer r.Close()
+		out := make([]float32, n*p.OutputSize())
+		if err := r.RunPixels(out, in); err != nil {
+			t.Fatal(err)
+		}
+		worst := 0.0
+		for i, got := range out {
+			want, err := strconv.ParseFloat(rows[i/10][i%10], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			diff := math.Abs(float64(got) - want)
+			worst = max(worst, diff)
+			if !(diff <= tolerance) {
+				t.Fatalf("image %d, logit %d: %v: want %v within %v", i/10, i%10, got, want, tolerance)
+			}
+		}
+		t.Logf("largest difference on %d images: %.2g", n, worst)
+	})
+}
+
+// The option is nothing to int8 and binary layers: the same bits.
+func TestWinogradLeavesIntegers(t *testing.T) {
+	for _, d := range []dtype.DType{dtype.Int8, dtype.Binary} {
+		g := quantized(t, d)
+		in := sample(t, 2)
+		p := compileWinograd(t, g, defaults(t))
+		r := p.NewRunner(1)
+		out := make([]float32, 2*p.OutputSize())
+		if err := r.RunPixels(out, in); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		sameBits(t, d.String(), g, out, logits(t, g, defaults(t), in))
+	}
+}
