@@ -48,6 +48,7 @@ type Conv struct {
 	panels   []panel
 	segLen   int
 	segs     []int
+	take     []int // the words of a row of weights in the order of the segments; -1: 0
 	rows     []int // byte offset in In of every sum's first tap, in the order of tiles
 	coff     []int // byte offset in Out of every row of tiles
 	dense    []int // coff of a scratch tile
@@ -199,24 +200,40 @@ func (c *Conv) addresses() {
 		c.coff = append(c.coff, c.coff[len(c.coff)-1])
 	}
 
-	pixel := Words(s.In.DType, s.In.C)
-	if s.DilationW == 1 { // a kernel row lies together
-		c.segLen = s.KW * pixel
-		for ky := range s.KH {
-			c.segs = append(c.segs, ky*s.DilationH*s.In.RowBytes())
-		}
-	} else {
-		c.segLen = pixel
-		for ky := range s.KH {
-			for kx := range s.KW {
-				c.segs = append(c.segs, ky*s.DilationH*s.In.RowBytes()+kx*s.DilationW*s.In.PixelBytes())
-			}
-		}
-	}
+	c.segments()
 	c.colBits = s.Out.DType.Bits()
 	c.perCall = max(1, maxWordsPerCall/(mr*c.im.k.NR*c.segLen*len(c.segs)))
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
+	}
+}
+
+// segments lists the parts of a row's taps that lie together, cut to the
+// kernel's chunks, and which weights belong to them.
+func (c *Conv) segments() {
+	s := &c.spec
+	pixel := Words(s.In.DType, s.In.C)
+	words, taps := s.KW*pixel, 1
+	if s.DilationW > 1 { // else a kernel row lies together
+		words, taps = pixel, s.KW
+	}
+	starts, length := split(words, c.im.k.Chunk)
+	c.segLen = length
+	for ky := range s.KH {
+		for kx := range taps {
+			done := 0
+			for _, start := range starts {
+				c.segs = append(c.segs, ky*s.DilationH*s.In.RowBytes()+kx*s.DilationW*s.In.PixelBytes()+4*start)
+				for i := range length {
+					if start+i < done {
+						c.take = append(c.take, -1) // an earlier piece has it
+					} else {
+						c.take = append(c.take, (ky*taps+kx)*words+start+i)
+					}
+				}
+				done = start + length
+			}
+		}
 	}
 }
 
@@ -226,12 +243,12 @@ func (c *Conv) tapOffset(y, x int) int {
 
 func (c *Conv) pack(weights []uint32) {
 	s, nr := &c.spec, c.im.k.NR
-	k := c.segLen * len(c.segs)
-	b := packPanels(weights, s.Out.C, k, nr)
+	k := len(c.take)
+	b := packPanels(weights, s.Out.C, nr, c.take)
 	c.weightsB = 4 * len(weights)
 	var sums []int32
 	if c.im.k.AXor != 0 {
-		sums = rowSums(weights, k)
+		sums = rowSums(weights, len(weights)/s.Out.C)
 	}
 	for first := 0; first < s.Out.C; first += nr {
 		cols := min(nr, s.Out.C-first)

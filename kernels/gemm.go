@@ -32,6 +32,8 @@ type Gemm struct {
 type kBlock struct {
 	first, words int
 	init         []int32 // [columns padded to NR]; float32 zeros are the same bits
+	segs         []int   // where the tile's segments start
+	segLen       int
 }
 
 const (
@@ -112,17 +114,27 @@ func checkPadding(w []uint64, row, k int) error {
 }
 
 func newGemm(im *Impl, rows []uint32, n, k int) *Gemm {
-	words := len(rows) / n
-	nr := im.k.NR
-	g := &Gemm{im: im, n: n, k: k, words: words, b: packPanels(rows, n, words, nr)}
+	have, nr := len(rows)/n, im.k.NR
+	take := all(have)
+	for im.k.Chunk > 0 && len(take)%im.k.Chunk != 0 { // whole chunks
+		take = append(take, -1)
+	}
+	words := len(take)
+	g := &Gemm{im: im, n: n, k: k, words: words, b: packPanels(rows, n, nr, take)}
 	padded := (n + nr - 1) / nr * nr
 	for first := 0; first < words; first += gemmKC {
-		g.blocks = append(g.blocks, kBlock{first: first, words: min(gemmKC, words-first), init: alignedSlice[int32](padded)})
+		b := kBlock{first: first, words: min(gemmKC, words-first), init: alignedSlice[int32](padded)}
+		var starts []int
+		starts, b.segLen = split(b.words, im.k.Chunk)
+		for _, start := range starts {
+			b.segs = append(b.segs, 4*start)
+		}
+		g.blocks = append(g.blocks, b)
 	}
 	init := g.blocks[0].init // what is paid once is paid by the first block
 	switch im.k.DType {
 	case dtype.Int8:
-		for j, s := range rowSums(rows, words) {
+		for j, s := range rowSums(rows, have) {
 			init[j] = -int32(im.k.AXor) * s
 		}
 	case dtype.Binary:
@@ -187,10 +199,10 @@ func (g *Gemm) run(ctx *Context, c, a unsafe.Pointer, rowBytes, m int) {
 	dst := unsafe.Slice((*byte)(c), 4*m*g.n)
 
 	t := &ctx.args
-	*t = tile.Args{A: unsafe.Pointer(&packed[0]), Rows: &ctx.rows[0], Segs: &zeroSegment, NSeg: 1, Pool: 1, Lo: unclampedLo, Hi: unclampedHi}
+	*t = tile.Args{A: unsafe.Pointer(&packed[0]), Rows: &ctx.rows[0], Pool: 1, Lo: unclampedLo, Hi: unclampedHi}
 	for kb := range g.blocks {
 		k := &g.blocks[kb]
-		t.SegLen = k.words
+		t.Segs, t.NSeg, t.SegLen = &k.segs[0], len(k.segs), k.segLen
 		from, to := 4*k.first, min(4*(k.first+k.words), rowBytes)
 		for i := 0; i < m; i += gemmMC {
 			rows := min(gemmMC, m-i)
@@ -220,8 +232,6 @@ func (g *Gemm) run(ctx *Context, c, a unsafe.Pointer, rowBytes, m int) {
 	}
 	ctx.args = tile.Args{} // keep no memory alive
 }
-
-var zeroSegment int
 
 // packRow copies part of a row of A, xors it, and fills up with what stands
 // for 0.

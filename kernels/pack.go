@@ -41,18 +41,45 @@ func PackBinary(w []float32, c int) []uint32 {
 	return words
 }
 
-// packPanels turns n rows of k words into what a tile reads: panels of nr
-// columns, in each k rows of nr words; missing columns are 0.
-func packPanels(words []uint32, n, k, nr int) []uint32 {
-	panels := (n + nr - 1) / nr
+// packPanels turns n rows of words into what a tile reads: panels of nr
+// columns, in each len(take) rows of nr words, which are the words take of a
+// row; missing columns and words (−1) are 0.
+func packPanels(words []uint32, n, nr int, take []int) []uint32 {
+	panels, k, from := (n+nr-1)/nr, len(take), len(words)/n
 	p := alignedSlice[uint32](panels * k * nr)
 	for c := range n {
-		row, to := words[c*k:(c+1)*k], p[c/nr*k*nr+c%nr:]
-		for i, w := range row {
-			to[i*nr] = w
+		row, to := words[c*from:(c+1)*from], p[c/nr*k*nr+c%nr:]
+		for i, t := range take {
+			if t >= 0 {
+				to[i*nr] = row[t]
+			}
 		}
 	}
 	return p
+}
+
+// all takes every word of a row.
+func all(n int) []int {
+	take := make([]int, n)
+	for i := range take {
+		take[i] = i
+	}
+	return take
+}
+
+// split cuts a segment of words into equal pieces of at most chunk words
+// (0: any): where they start, and how long they are. The last one starts early
+// if it would not fit, so that no piece reaches past the segment.
+func split(words, chunk int) (starts []int, length int) {
+	if chunk == 0 {
+		chunk = words
+	}
+	pieces := (words + chunk - 1) / chunk
+	length = (words + pieces - 1) / pieces
+	for i := range pieces {
+		starts = append(starts, min(i*length, words-length))
+	}
+	return starts, length
 }
 
 // rowSums adds the int8 values of each row of k words.

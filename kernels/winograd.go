@@ -32,6 +32,9 @@ type Winograd struct {
 	zero   []float32 // [NR]
 }
 
+// zeroSegment is the one segment of a matrix product's rows.
+var zeroSegment int
+
 // winogradBlock bounds the tiles whose transforms are in flight, so that they
 // stay in the second-level cache.
 const winogradBlock = 16
@@ -106,7 +109,7 @@ func (w *Winograd) transformWeights(weights []float32) {
 					one[o*inC+c] = float32(sum)
 				}
 			}
-			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, inC, w.nr))
+			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, w.nr, all(inC)))
 		}
 	}
 }

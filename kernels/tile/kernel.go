@@ -18,6 +18,11 @@ type Kernel struct {
 
 	MR, NR int
 	Tile   Func
+	// Chunk, if not 0, is the most words that a segment may have: the driver cuts
+	// longer ones into equal pieces, which may overlap where the weights of one are
+	// 0. With 1 every word has its own offset in Args.Segs; binary, where no weight
+	// makes a word count nothing, knows no other.
+	Chunk int
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.
