@@ -36,6 +36,9 @@ func tileBinaryAVX2(t *tile.Args)
 func tileBinaryAVX512(t *tile.Args)
 
 //go:noescape
+func tileBinaryCarrySave(t *tile.Args)
+
+//go:noescape
 func dotFloat32AVX2(a, b []float32) float32
 
 //go:noescape

@@ -34,6 +34,7 @@ func main() {
 		"int8_avx512vnni":        int8AVX512VNNI,
 		"binary_avx2":            binaryAVX2,
 		"binary_avx512vpopcntdq": binaryAVX512,
+		"binary_avx512carrysave": binaryCarrySave,
 		"winograd_avx2":          winograd("AVX2", "Y"),
 		"winograd_avx512":        winograd("AVX512", "Z"),
 	}
