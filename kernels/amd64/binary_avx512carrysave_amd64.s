@@ -24,6 +24,16 @@
 #define ARG_Hi 132(DI)
 #define ARG_OutXor 136(DI)
 
+DATA byteOrder<>+0(SB)/8, $0x0000000400000000
+DATA byteOrder<>+8(SB)/8, $0x0000000c00000008
+DATA byteOrder<>+16(SB)/8, $0x0000000500000001
+DATA byteOrder<>+24(SB)/8, $0x0000000d00000009
+DATA byteOrder<>+32(SB)/8, $0x0000000600000002
+DATA byteOrder<>+40(SB)/8, $0x0000000e0000000a
+DATA byteOrder<>+48(SB)/8, $0x0000000700000003
+DATA byteOrder<>+56(SB)/8, $0x0000000f0000000b
+GLOBL byteOrder<>(SB), RODATA|NOPTR, $64
+
 // tileBinaryCarrySave is the loop of tile.Args, 4×32, with SegLen 1: every word has
 // its offset in Segs. It counts by carry-save addition of pairs of words:
 //
@@ -449,119 +459,107 @@ requant:
 	VPMAXSD Z3, Z1, Z1
 	VPMAXSD Z7, Z5, Z5
 	VPMAXSD Z5, Z1, Z1
-	VBROADCASTSS ARG_Lo, Z8
-	VBROADCASTSS ARG_Hi, Z9
-	VPBROADCASTB ARG_OutXor, X10
+	VBROADCASTSS ARG_Hi, Z8
+	VCVTTSS2SI ARG_Lo, AX
+	VMOVD AX, X9
+	VPBROADCASTB X9, Z9
+	VPBROADCASTB ARG_OutXor, Z10
+	VMOVDQU32 byteOrder<>(SB), Z11
 	MOVQ ARG_Scale, R9
 	MOVQ ARG_Bias, R10
-	MOVQ 0(DX), R8
-	ADDQ ARG_C, R8
 	VCVTDQ2PS Z0, Z0
 	VMULPS 0(R9), Z0, Z0
 	VADDPS 0(R10), Z0, Z0
-	VMAXPS Z8, Z0, Z0 // NaN becomes lo
-	VMINPS Z9, Z0, Z0
+	VMINPS Z0, Z8, Z0 // NaN stays: it is the second source
 	VCVTPS2DQ Z0, Z0 // halves to even
 	VCVTDQ2PS Z1, Z1
 	VMULPS 64(R9), Z1, Z1
 	VADDPS 64(R10), Z1, Z1
-	VMAXPS Z8, Z1, Z1 // NaN becomes lo
-	VMINPS Z9, Z1, Z1
+	VMINPS Z1, Z8, Z1 // NaN stays: it is the second source
 	VCVTPS2DQ Z1, Z1 // halves to even
-	VPMOVDB Z0, X0
-	VPXORD X10, X0, X0
-	VMOVDQU32 X0, 0(R8)
-	VPMOVDB Z1, X1
-	VPXORD X10, X1, X1
-	VMOVDQU32 X1, 16(R8)
+	VPACKSSDW Z1, Z0, Z0 // 0-3 16-19 | 4-7 20-23 | ...
+	VPACKSSWB Z0, Z0, Z0
+	VPERMD Z0, Z11, Z0 // the first row, the second row
+	VPMAXSB Z9, Z0, Z0
+	VPXORD Z10, Z0, Z0
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMOVDQU32 Y0, (R8)
 	ADDQ $8, DX
 	JMP done
 requant2:
-	VBROADCASTSS ARG_Lo, Z8
-	VBROADCASTSS ARG_Hi, Z9
-	VPBROADCASTB ARG_OutXor, X10
+	VBROADCASTSS ARG_Hi, Z8
+	VCVTTSS2SI ARG_Lo, AX
+	VMOVD AX, X9
+	VPBROADCASTB X9, Z9
+	VPBROADCASTB ARG_OutXor, Z10
+	VMOVDQU32 byteOrder<>(SB), Z11
 	MOVQ ARG_Scale, R9
 	MOVQ ARG_Bias, R10
-	MOVQ 0(DX), R8
-	ADDQ ARG_C, R8
 	VCVTDQ2PS Z0, Z0
 	VMULPS 0(R9), Z0, Z0
 	VADDPS 0(R10), Z0, Z0
-	VMAXPS Z8, Z0, Z0 // NaN becomes lo
-	VMINPS Z9, Z0, Z0
+	VMINPS Z0, Z8, Z0 // NaN stays: it is the second source
 	VCVTPS2DQ Z0, Z0 // halves to even
 	VCVTDQ2PS Z1, Z1
 	VMULPS 64(R9), Z1, Z1
 	VADDPS 64(R10), Z1, Z1
-	VMAXPS Z8, Z1, Z1 // NaN becomes lo
-	VMINPS Z9, Z1, Z1
+	VMINPS Z1, Z8, Z1 // NaN stays: it is the second source
 	VCVTPS2DQ Z1, Z1 // halves to even
-	VPMOVDB Z0, X0
-	VPXORD X10, X0, X0
-	VMOVDQU32 X0, 0(R8)
-	VPMOVDB Z1, X1
-	VPXORD X10, X1, X1
-	VMOVDQU32 X1, 16(R8)
-	MOVQ 8(DX), R8
-	ADDQ ARG_C, R8
 	VCVTDQ2PS Z2, Z2
 	VMULPS 0(R9), Z2, Z2
 	VADDPS 0(R10), Z2, Z2
-	VMAXPS Z8, Z2, Z2 // NaN becomes lo
-	VMINPS Z9, Z2, Z2
+	VMINPS Z2, Z8, Z2 // NaN stays: it is the second source
 	VCVTPS2DQ Z2, Z2 // halves to even
 	VCVTDQ2PS Z3, Z3
 	VMULPS 64(R9), Z3, Z3
 	VADDPS 64(R10), Z3, Z3
-	VMAXPS Z8, Z3, Z3 // NaN becomes lo
-	VMINPS Z9, Z3, Z3
+	VMINPS Z3, Z8, Z3 // NaN stays: it is the second source
 	VCVTPS2DQ Z3, Z3 // halves to even
-	VPMOVDB Z2, X2
-	VPXORD X10, X2, X2
-	VMOVDQU32 X2, 0(R8)
-	VPMOVDB Z3, X3
-	VPXORD X10, X3, X3
-	VMOVDQU32 X3, 16(R8)
-	MOVQ 16(DX), R8
-	ADDQ ARG_C, R8
 	VCVTDQ2PS Z4, Z4
 	VMULPS 0(R9), Z4, Z4
 	VADDPS 0(R10), Z4, Z4
-	VMAXPS Z8, Z4, Z4 // NaN becomes lo
-	VMINPS Z9, Z4, Z4
+	VMINPS Z4, Z8, Z4 // NaN stays: it is the second source
 	VCVTPS2DQ Z4, Z4 // halves to even
 	VCVTDQ2PS Z5, Z5
 	VMULPS 64(R9), Z5, Z5
 	VADDPS 64(R10), Z5, Z5
-	VMAXPS Z8, Z5, Z5 // NaN becomes lo
-	VMINPS Z9, Z5, Z5
+	VMINPS Z5, Z8, Z5 // NaN stays: it is the second source
 	VCVTPS2DQ Z5, Z5 // halves to even
-	VPMOVDB Z4, X4
-	VPXORD X10, X4, X4
-	VMOVDQU32 X4, 0(R8)
-	VPMOVDB Z5, X5
-	VPXORD X10, X5, X5
-	VMOVDQU32 X5, 16(R8)
-	MOVQ 24(DX), R8
-	ADDQ ARG_C, R8
 	VCVTDQ2PS Z6, Z6
 	VMULPS 0(R9), Z6, Z6
 	VADDPS 0(R10), Z6, Z6
-	VMAXPS Z8, Z6, Z6 // NaN becomes lo
-	VMINPS Z9, Z6, Z6
+	VMINPS Z6, Z8, Z6 // NaN stays: it is the second source
 	VCVTPS2DQ Z6, Z6 // halves to even
 	VCVTDQ2PS Z7, Z7
 	VMULPS 64(R9), Z7, Z7
 	VADDPS 64(R10), Z7, Z7
-	VMAXPS Z8, Z7, Z7 // NaN becomes lo
-	VMINPS Z9, Z7, Z7
+	VMINPS Z7, Z8, Z7 // NaN stays: it is the second source
 	VCVTPS2DQ Z7, Z7 // halves to even
-	VPMOVDB Z6, X6
-	VPXORD X10, X6, X6
-	VMOVDQU32 X6, 0(R8)
-	VPMOVDB Z7, X7
-	VPXORD X10, X7, X7
-	VMOVDQU32 X7, 16(R8)
+	VPACKSSDW Z1, Z0, Z0 // 0-3 16-19 | 4-7 20-23 | ...
+	VPACKSSDW Z3, Z2, Z2
+	VPACKSSWB Z2, Z0, Z0
+	VPERMD Z0, Z11, Z0 // the first row, the second row
+	VPMAXSB Z9, Z0, Z0
+	VPXORD Z10, Z0, Z0
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMOVDQU32 Y0, (R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VEXTRACTI64X4 $1, Z0, (R8)
+	VPACKSSDW Z5, Z4, Z4 // 0-3 16-19 | 4-7 20-23 | ...
+	VPACKSSDW Z7, Z6, Z6
+	VPACKSSWB Z6, Z4, Z4
+	VPERMD Z4, Z11, Z4 // the first row, the second row
+	VPMAXSB Z9, Z4, Z4
+	VPXORD Z10, Z4, Z4
+	MOVQ 16(DX), R8
+	ADDQ ARG_C, R8
+	VMOVDQU32 Y4, (R8)
+	MOVQ 24(DX), R8
+	ADDQ ARG_C, R8
+	VEXTRACTI64X4 $1, Z4, (R8)
 	ADDQ $32, DX
 	JMP done
 bits:

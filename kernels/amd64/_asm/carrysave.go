@@ -19,6 +19,7 @@ import "fmt"
 // nothing: a carry-save adder costs two instructions and saves two.
 func binaryCarrySave(a *asm) {
 	m := micro{shape: shape{"Z", 4, 2}, name: "tileBinaryCarrySave"}
+	a.raw(byteOrder)
 	a.comment(`
 tileBinaryCarrySave is the loop of tile.Args, 4×32, with SegLen 1: every word has
 its offset in Segs. It counts by carry-save addition of pairs of words:

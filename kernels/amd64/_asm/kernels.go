@@ -43,6 +43,7 @@ cycles at two FMA a cycle; a wider tile would not leave pools whole rows of 4.`
 }
 
 func int8AVX512VNNI(a *asm) {
+	a.raw(byteOrder)
 	m := micro{shape: zTile, name: "tileInt8AVX512VNNI", bStep: 128, tail: intTail}
 	m.doc = `
 tileInt8AVX512VNNI is the loop of tile.Args, 8×32, with the bytes of A taken as
@@ -150,6 +151,7 @@ VPMADDWD and 2 VPADDD; each column has two partial sums, joined after K.`
 }
 
 func binaryAVX512(a *asm) {
+	a.raw(byteOrder)
 	m := micro{shape: zTile, name: "tileBinaryAVX512", bStep: 128, tail: intTail}
 	m.doc = `
 tileBinaryAVX512 is the loop of tile.Args, 8×32. A step of K (32 bits) is 16

@@ -122,9 +122,10 @@ func (a *asm) advance(rows int) {
 	a.op("JMP done")
 }
 
-// pooled emits body for each kept row, once for Pool 1 and once for Pool 4,
-// after taking the maximum of four rows with the given instruction.
-func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(row, out int)) {
+// pooled emits body for the kept rows, once for Pool 1 and once for Pool 4, after
+// taking the maximum of four rows with the given instruction. The out-th of rows
+// goes to output row out.
+func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(rows []int)) {
 	one := a.fresh(prefix)
 	a.op("CMPQ ARG_Pool, $1")
 	a.op("JEQ %s", one)
@@ -136,15 +137,17 @@ func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(ro
 		}
 	}
 	constants()
-	for r := 0; r < m.mr; r += 4 {
-		body(r, r/4)
+	var kept, all []int
+	for r := range m.mr {
+		if all = append(all, r); r%4 == 0 {
+			kept = append(kept, r)
+		}
 	}
+	body(kept)
 	a.advance(m.mr / 4)
 	a.label(one)
 	constants()
-	for r := range m.mr {
-		body(r, r)
-	}
+	body(all)
 	a.advance(m.mr)
 }
 
@@ -186,13 +189,15 @@ func floatTail(a *asm, m micro) {
 	a.pooled(m, "rows", "VMAXPS", func() {
 		a.op("VBROADCASTSS ARG_Lo, %s", lo)
 		a.op("VBROADCASTSS ARG_Hi, %s", hi)
-	}, func(row, out int) {
-		a.outRow(out)
-		for v := range m.nv {
-			x := m.acc(row, v)
-			a.op("VMAXPS %s, %s, %s // NaN stays: it is the second source", x, lo, x)
-			a.op("VMINPS %s, %s, %s", x, hi, x)
-			a.op("VMOVUPS %s, %d(R8)", x, v*m.bytes())
+	}, func(rows []int) {
+		for out, row := range rows {
+			a.outRow(out)
+			for v := range m.nv {
+				x := m.acc(row, v)
+				a.op("VMAXPS %s, %s, %s // NaN stays: it is the second source", x, lo, x)
+				a.op("VMINPS %s, %s, %s", x, hi, x)
+				a.op("VMOVUPS %s, %d(R8)", x, v*m.bytes())
+			}
 		}
 	})
 	a.label("accumulate")
@@ -219,10 +224,12 @@ func intTail(a *asm, m micro) {
 	a.op("JEQ requant")
 	a.op("CMPQ AX, $3")
 	a.op("JEQ bits")
-	a.pooled(m, "store", "VPMAXSD", func() {}, func(row, out int) {
-		a.outRow(out)
-		for v := range m.nv {
-			a.op("%s %s, %d(R8)", move, m.acc(row, v), v*m.bytes())
+	a.pooled(m, "store", "VPMAXSD", func() {}, func(rows []int) {
+		for out, row := range rows {
+			a.outRow(out)
+			for v := range m.nv {
+				a.op("%s %s, %d(R8)", move, m.acc(row, v), v*m.bytes())
+			}
 		}
 	})
 
@@ -237,69 +244,105 @@ func intTail(a *asm, m micro) {
 	}
 	a.advance(m.mr)
 
+	// The packs saturate, so the float32 are clamped from above alone, before they
+	// become int32: what is too low, or NaN, becomes the lowest int32 and with it
+	// the lowest byte, and the bytes are clamped from below.
 	a.label("requant")
-	lo, hi, xor := m.r(n), m.r(n+1), m.r(n+2)
+	hi, lo, xor := m.r(n), m.r(n+1), m.r(n+2)
 	a.pooled(m, "requant", "VPMAXSD", func() {
-		a.op("VBROADCASTSS ARG_Lo, %s", lo)
 		a.op("VBROADCASTSS ARG_Hi, %s", hi)
-		a.op("VPBROADCASTB ARG_OutXor, %s", "X"+xor[1:])
+		a.op("VCVTTSS2SI ARG_Lo, AX")
+		a.op("VMOVD AX, X%s", lo[1:])
+		a.op("VPBROADCASTB X%s, %s", lo[1:], lo)
+		a.op("VPBROADCASTB ARG_OutXor, %s", xor)
+		if m.reg == "Z" {
+			a.op("VMOVDQU32 byteOrder<>(SB), %s", m.r(n+3))
+		}
 		a.op("MOVQ ARG_Scale, R9")
 		a.op("MOVQ ARG_Bias, R10")
-	}, func(row, out int) {
-		a.outRow(out)
-		for v := range m.nv {
-			x := m.acc(row, v)
-			a.op("VCVTDQ2PS %s, %s", x, x)
-			a.op("VMULPS %d(R9), %s, %s", v*m.bytes(), x, x)
-			a.op("VADDPS %d(R10), %s, %s", v*m.bytes(), x, x)
-			a.op("VMAXPS %s, %s, %s // NaN becomes lo", lo, x, x)
-			a.op("VMINPS %s, %s, %s", hi, x, x)
-			a.op("VCVTPS2DQ %s, %s // halves to even", x, x)
+	}, func(rows []int) {
+		for _, row := range rows {
+			for v := range m.nv {
+				x := m.acc(row, v)
+				a.op("VCVTDQ2PS %s, %s", x, x)
+				a.op("VMULPS %d(R9), %s, %s", v*m.bytes(), x, x)
+				a.op("VADDPS %d(R10), %s, %s", v*m.bytes(), x, x)
+				a.op("VMINPS %s, %s, %s // NaN stays: it is the second source", x, hi, x)
+				a.op("VCVTPS2DQ %s, %s // halves to even", x, x)
+			}
 		}
-		m.storeBytes(a, row, xor)
+		if m.reg == "Z" {
+			m.storeBytesZ(a, rows, lo, xor)
+		} else {
+			m.storeBytesY(a, rows, lo, xor)
+		}
 	})
 
 	a.label("bits")
 	a.pooled(m, "bits", "VPMAXSD", func() {
 		a.op("MOVQ ARG_Threshold, R9")
-	}, func(row, out int) {
-		a.outRow(out)
-		m.storeBits(a, row)
+	}, func(rows []int) {
+		for out, row := range rows {
+			a.outRow(out)
+			m.storeBits(a, row)
+		}
 	})
 }
 
-// storeBytes narrows the int32 of a row (within int8) to bytes at R8, xored.
-func (m micro) storeBytes(a *asm, row int, xor string) {
-	xor = "X" + xor[1:]
-	if m.reg == "Z" {
-		for v := range m.nv {
-			x := m.acc(row, v)
-			a.op("VPMOVDB %s, X%s", x, x[1:])
-			a.op("VPXORD %s, X%s, X%s", xor, x[1:], x[1:])
-			a.op("VMOVDQU32 X%s, %d(R8)", x[1:], 16*v)
+// storeBytesZ narrows the int32 of rows of 2 vectors to bytes, clamps and xors
+// them and stores them, two rows at a time.
+func (m micro) storeBytesZ(a *asm, rows []int, lo, xor string) {
+	order := m.r(m.mr*m.nv + 3)
+	for out := 0; out < len(rows); out += 2 {
+		x := m.acc(rows[out], 0)
+		a.op("VPACKSSDW %s, %s, %s // 0-3 16-19 | 4-7 20-23 | ...", m.acc(rows[out], 1), x, x)
+		y := x
+		if out+1 < len(rows) {
+			y = m.acc(rows[out+1], 0)
+			a.op("VPACKSSDW %s, %s, %s", m.acc(rows[out+1], 1), y, y)
 		}
-		return
+		a.op("VPACKSSWB %s, %s, %s", y, x, x)
+		a.op("VPERMD %s, %s, %s // the first row, the second row", x, order, x)
+		a.op("VPMAXSB %s, %s, %s", lo, x, x)
+		a.op("VPXORD %s, %s, %s", xor, x, x)
+		a.outRow(out)
+		a.op("VMOVDQU32 Y%s, (R8)", x[1:])
+		if y != x {
+			a.outRow(out + 1)
+			a.op("VEXTRACTI64X4 $1, %s, (R8)", x)
+		}
 	}
-	// Two vectors of eight: pack to int16 (lanes interleave: 0 4 | 4 4), put the
-	// quadwords in order, pack to bytes.
-	for v := 0; v < m.nv; v += 2 {
-		x := m.acc(row, v)
-		if v+1 < m.nv {
-			a.op("VPACKSSDW %s, %s, %s", m.acc(row, v+1), x, x)
-			a.op("VPERMQ $0xd8, %s, %s", x, x)
-			lo, hi := "X"+x[1:], "X"+m.acc(row, v+1)[1:]
-			a.op("VEXTRACTI128 $1, %s, %s", x, hi)
-			a.op("VPACKSSWB %s, %s, %s", hi, lo, lo)
-			a.op("VPXOR %s, %s, %s", xor, lo, lo)
-			a.op("VMOVDQU %s, %d(R8)", lo, 8*v)
-		} else {
-			lo, hi := "X"+x[1:], "X"+m.r(m.mr*m.nv + 3)[1:]
-			a.op("VEXTRACTI128 $1, %s, %s", x, hi)
-			a.op("VPACKSSDW %s, %s, %s", hi, lo, lo)
-			a.op("VPACKSSWB %s, %s, %s", lo, lo, lo)
-			a.op("VPXOR %s, %s, %s", xor, lo, lo)
-			a.op("VMOVQ %s, %d(R8)", lo, 8*v)
-		}
+}
+
+// byteOrder brings dwords from the lanes of two packed rows into columns' order.
+const byteOrder = `DATA byteOrder<>+0(SB)/8, $0x0000000400000000
+DATA byteOrder<>+8(SB)/8, $0x0000000c00000008
+DATA byteOrder<>+16(SB)/8, $0x0000000500000001
+DATA byteOrder<>+24(SB)/8, $0x0000000d00000009
+DATA byteOrder<>+32(SB)/8, $0x0000000600000002
+DATA byteOrder<>+40(SB)/8, $0x0000000e0000000a
+DATA byteOrder<>+48(SB)/8, $0x0000000700000003
+DATA byteOrder<>+56(SB)/8, $0x0000000f0000000b
+GLOBL byteOrder<>(SB), RODATA|NOPTR, $64
+
+`
+
+// storeBytesY is the same for rows of one or two vectors of eight.
+func (m micro) storeBytesY(a *asm, rows []int, lo, xor string) {
+	high := "X" + m.r(m.mr*m.nv + 3)[1:]
+	for out, row := range rows {
+		x := m.acc(row, 0)
+		// Pack to int16 (lanes interleave: 0-3 8-11 | 4-7 12-15), put the quadwords
+		// in order, pack to bytes.
+		a.op("VPACKSSDW %s, %s, %s", m.acc(row, m.nv-1), x, x)
+		a.op("VPERMQ $0xd8, %s, %s", x, x)
+		a.op("VEXTRACTI128 $1, %s, %s", x, high)
+		x = "X" + x[1:]
+		a.op("VPACKSSWB %s, %s, %s", high, x, x)
+		a.op("VPMAXSB X%s, %s, %s", lo[1:], x, x)
+		a.op("VPXOR X%s, %s, %s", xor[1:], x, x)
+		a.outRow(out)
+		a.op("%s %s, (R8)", []string{"VMOVQ", "VMOVDQU"}[m.nv-1], x)
 	}
 }
 
