@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"unsafe"
 
 	"macroscope/cifar10"
 	"macroscope/dtype"
@@ -61,42 +62,53 @@ func PeakCases() (cases []Case) {
 	return cases
 }
 
-// DotCases measure dot products of operands in the first-level cache.
+// DotCases measure dot products of operands in the first-level cache. Both lie
+// in one piece of memory: two allocations may fall on addresses that the
+// cache's way prediction confuses, for as long as the process lives.
 func DotCases() (cases []Case) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for _, im := range Available() {
 		for _, n := range dotLengths {
-			c := Case{
-				Name: fmt.Sprintf("BenchmarkDot/dtype=%v/impl=%s/n=%d", im.DType(), im.Name(), n),
-				MACs: float64(n), Bytes: int64(2 * n * im.DType().Bits() / 8), Peak: peakOf(im),
+			bytes := n * im.DType().Bits() / 8
+			mem := kernels.Aligned(2 * bytes)
+			add := func(suffix string, dot func()) {
+				cases = append(cases, Case{
+					Name: fmt.Sprintf("BenchmarkDot/dtype=%v/impl=%s/n=%d%s", im.DType(), im.Name(), n, suffix),
+					MACs: float64(n), Bytes: int64(2 * bytes), Peak: peakOf(im),
+					Run: func(rounds int) {
+						for range rounds {
+							dot()
+						}
+					},
+				})
 			}
 			switch im.DType() {
 			case dtype.Float32:
-				a, b := randomFloats(rnd, n), randomFloats(rnd, n)
-				c.Run = func(rounds int) {
-					for range rounds {
-						im.DotFloat32(a, b)
-					}
-				}
+				a, b := elements[float32](mem[:bytes]), elements[float32](mem[bytes:])
+				copy(a, randomFloats(rnd, n))
+				copy(b, randomFloats(rnd, n))
+				add("", func() { im.DotFloat32(a, b) })
 			case dtype.Int8:
-				a, b := randomBytes(rnd, n), randomBytes(rnd, n)
-				c.Run = func(rounds int) {
-					for range rounds {
-						im.DotInt8(a, b)
-					}
-				}
+				a, b := elements[int8](mem[:bytes]), elements[int8](mem[bytes:])
+				copy(a, randomBytes(rnd, n))
+				copy(b, randomBytes(rnd, n))
+				add("", func() { im.DotInt8(a, b) })
+				add("/left=uint8", func() { im.DotUint8(mem[:bytes], b) })
 			default:
-				a, b := randomWords(rnd, n/64), randomWords(rnd, n/64)
-				c.Run = func(rounds int) {
-					for range rounds {
-						im.DotBinary(a, b, n)
-					}
-				}
+				a, b := elements[uint64](mem[:bytes]), elements[uint64](mem[bytes:])
+				copy(a, randomWords(rnd, n/64))
+				copy(b, randomWords(rnd, n/64))
+				add("", func() { im.DotBinary(a, b, n) })
 			}
-			cases = append(cases, c)
 		}
 	}
 	return cases
+}
+
+// elements gives memory that starts on a cache line as elements of T.
+func elements[T any](mem []byte) []T {
+	var t T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), len(mem)/int(unsafe.Sizeof(t)))
 }
 
 // GemmCases measure square matrix products.

@@ -15,7 +15,7 @@ import (
 // It panics if the lengths differ or the row is of another dtype.
 func (im *Impl) DotFloat32(a, b []float32) float32 {
 	im.checkDot(dtype.Float32, len(a), len(b))
-	n := len(a) / im.k.DotBlock * im.k.DotBlock
+	n := len(a) &^ (im.k.DotBlock - 1)
 	var sum float32
 	if n > 0 {
 		sum = im.k.DotFloat32(a[:n], b[:n])
@@ -27,7 +27,7 @@ func (im *Impl) DotFloat32(a, b []float32) float32 {
 }
 
 // dotInt8Chunk is how many products are summed in int32 before the sum moves
-// to int64: a multiple of every DotBlock, and 65536·128·128 is 2³⁰.
+// to int64: a multiple of every DotBlock, and 65536·255·128 is below 2³¹.
 const dotInt8Chunk = 1 << 16
 
 // DotInt8 is
@@ -38,17 +38,32 @@ const dotInt8Chunk = 1 << 16
 // or the row is of another dtype.
 func (im *Impl) DotInt8(a, b []int8) int64 {
 	im.checkDot(dtype.Int8, len(a), len(b))
+	return dotBytes(im.k.DotBlock, im.k.DotInt8, generic.DotInt8, a, b)
+}
+
+// DotUint8 is DotInt8 with values 0…255 on the left side, as activations after
+// a ReLU may be stored: the form that VPDPBUSD multiplies without a correction.
+func (im *Impl) DotUint8(a []uint8, b []int8) int64 {
+	im.checkDot(dtype.Int8, len(a), len(b))
+	kernel := im.k.DotUint8
+	if kernel == nil {
+		kernel = generic.DotUint8
+	}
+	return dotBytes(im.k.DotBlock, kernel, generic.DotUint8, a, b)
+}
+
+func dotBytes[A int8 | uint8](block int, kernel, rest func(a []A, b []int8) int32, a []A, b []int8) int64 {
 	var sum int64
 	for len(a) > dotInt8Chunk {
-		sum += int64(im.k.DotInt8(a[:dotInt8Chunk], b[:dotInt8Chunk]))
+		sum += int64(kernel(a[:dotInt8Chunk], b[:dotInt8Chunk]))
 		a, b = a[dotInt8Chunk:], b[dotInt8Chunk:]
 	}
-	n := len(a) / im.k.DotBlock * im.k.DotBlock
+	n := len(a) &^ (block - 1)
 	if n > 0 {
-		sum += int64(im.k.DotInt8(a[:n], b[:n]))
+		sum += int64(kernel(a[:n], b[:n]))
 	}
 	if n < len(a) {
-		sum += int64(generic.DotInt8(a[n:], b[n:]))
+		sum += int64(rest(a[n:], b[n:]))
 	}
 	return sum
 }
@@ -66,8 +81,7 @@ func (im *Impl) DotBinary(a, b []uint64, n int) int {
 	if n < 0 || len(a) < words || len(b) < words {
 		panic(fmt.Sprintf("kernels: %s: %d values need %d words, have %d and %d", im.FullName("dot"), n, words, len(a), len(b)))
 	}
-	block := im.k.DotBlock / 64
-	full := n / 64 / block * block
+	full := (n &^ (im.k.DotBlock - 1)) / 64
 	sum := 0
 	if n > 64*full {
 		sum = generic.DotBinary(a[full:], b[full:], n-64*full)

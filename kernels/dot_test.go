@@ -99,6 +99,48 @@ func TestDotInt8(t *testing.T) {
 	})
 }
 
+func TestDotUint8(t *testing.T) {
+	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
+		r := newRand(t)
+		unsigned := func(n int) []uint8 {
+			v := make([]uint8, n)
+			for i, x := range someInt8(r, n) {
+				v[i] = uint8(x)
+			}
+			return v
+		}
+		check := func(a []uint8, b []int8) {
+			t.Helper()
+			var want int64
+			for i := range a {
+				want += int64(a[i]) * int64(b[i])
+			}
+			if got := im.DotUint8(a, b); got != want {
+				t.Fatalf("n=%d: got %d, want %d", len(a), got, want)
+			}
+		}
+		for _, n := range lengths() {
+			for i, a := range guarded[uint8](t, n) {
+				b := guarded[int8](t, n)[1-i]
+				copy(a, unsigned(n))
+				copy(b, someInt8(r, n))
+				check(a, b)
+			}
+		}
+		for _, x := range []uint8{0, 1, 127, 128, 255} {
+			for _, y := range []int8{-128, -1, 127} {
+				for _, n := range []int{dotInt8Chunk, dotInt8Chunk - 1, 3*dotInt8Chunk + 77} {
+					a, b := make([]uint8, n), make([]int8, n)
+					for i := range a {
+						a[i], b[i] = x, y
+					}
+					check(a, b)
+				}
+			}
+		}
+	})
+}
+
 func TestDotBinary(t *testing.T) {
 	eachImpl(t, dtype.Binary, func(t *testing.T, im *Impl) {
 		r := newRand(t)

@@ -306,9 +306,9 @@ done:
 	RET
 
 // dotInt8AVX2 is for i, x := range a { sum += int32(x) * int32(b[i]) } on
-// sign-extended int16: two VPMOVSXBW, a VPMADDWD and a VPADDD for 16 values.
+// int16: two widening loads, a VPMADDWD and a VPADDD for 16 values.
 //
-// func dotInt8AVX2(a, b []int8) int32
+// func dotInt8AVX2(a []int8, b []int8) int32
 TEXT ·dotInt8AVX2(SB), NOSPLIT, $0-52
 	MOVQ a_base+0(FP), SI
 	MOVQ a_len+8(FP), CX
@@ -347,6 +347,70 @@ rest:
 	JEQ end
 vector:
 	VPMOVSXBW 0(SI), Y8
+	VPMOVSXBW 0(DI), Y9
+	VPMADDWD Y8, Y9, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $16, SI
+	ADDQ $16, DI
+	DECQ CX
+	JNE vector
+end:
+	VPADDD Y2, Y0, Y0
+	VPADDD Y3, Y1, Y1
+	VPADDD Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPADDD X8, X0, X0
+	VPSHUFD $0x4e, X0, X8
+	VPADDD X8, X0, X0
+	VPSHUFD $0xb1, X0, X8
+	VPADDD X8, X0, X0
+	VMOVD X0, AX
+	MOVL AX, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// dotUint8AVX2 is for i, x := range a { sum += int32(x) * int32(b[i]) } on
+// int16: two widening loads, a VPMADDWD and a VPADDD for 16 values.
+//
+// func dotUint8AVX2(a []uint8, b []int8) int32
+TEXT ·dotUint8AVX2(SB), NOSPLIT, $0-52
+	MOVQ a_base+0(FP), SI
+	MOVQ a_len+8(FP), CX
+	MOVQ b_base+24(FP), DI
+	SHRQ $4, CX // vectors
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	SUBQ $4, CX
+	JLT rest
+	PCALIGN $32
+block:
+	VPMOVZXBW 0(SI), Y8
+	VPMOVSXBW 0(DI), Y9
+	VPMADDWD Y8, Y9, Y8
+	VPADDD Y8, Y0, Y0
+	VPMOVZXBW 16(SI), Y10
+	VPMOVSXBW 16(DI), Y11
+	VPMADDWD Y10, Y11, Y10
+	VPADDD Y10, Y1, Y1
+	VPMOVZXBW 32(SI), Y8
+	VPMOVSXBW 32(DI), Y9
+	VPMADDWD Y8, Y9, Y8
+	VPADDD Y8, Y2, Y2
+	VPMOVZXBW 48(SI), Y10
+	VPMOVSXBW 48(DI), Y11
+	VPMADDWD Y10, Y11, Y10
+	VPADDD Y10, Y3, Y3
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $4, CX
+	JGE block
+rest:
+	ADDQ $4, CX
+	JEQ end
+vector:
+	VPMOVZXBW 0(SI), Y8
 	VPMOVSXBW 0(DI), Y9
 	VPMADDWD Y8, Y9, Y8
 	VPADDD Y8, Y0, Y0

@@ -426,6 +426,85 @@ end:
 	VZEROUPPER
 	RET
 
+// dotUint8AVXVNNI is for i, x := range a { sum += int32(x) * int32(b[i]) }: a
+// VPDPBUSD and two loads a vector, the loads being the bound.
+//
+// func dotUint8AVXVNNI(a []uint8, b []int8) int32
+TEXT ·dotUint8AVXVNNI(SB), NOSPLIT, $0-52
+	MOVQ a_base+0(FP), SI
+	MOVQ a_len+8(FP), CX
+	MOVQ b_base+24(FP), DI
+	SHRQ $5, CX // vectors
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	SUBQ $8, CX
+	JLT rest
+	PCALIGN $32
+block:
+	VMOVDQU 0(SI), Y8
+	VMOVDQU 0(DI), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x3d; BYTE $0x50; BYTE $0xc1 // VPDPBUSD Y9, Y8, Y0
+	VMOVDQU 32(SI), Y10
+	VMOVDQU 32(DI), Y11
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xcb // VPDPBUSD Y11, Y10, Y1
+	VMOVDQU 64(SI), Y12
+	VMOVDQU 64(DI), Y13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xd5 // VPDPBUSD Y13, Y12, Y2
+	VMOVDQU 96(SI), Y14
+	VMOVDQU 96(DI), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xdf // VPDPBUSD Y15, Y14, Y3
+	VMOVDQU 128(SI), Y8
+	VMOVDQU 128(DI), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x3d; BYTE $0x50; BYTE $0xe1 // VPDPBUSD Y9, Y8, Y4
+	VMOVDQU 160(SI), Y10
+	VMOVDQU 160(DI), Y11
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xeb // VPDPBUSD Y11, Y10, Y5
+	VMOVDQU 192(SI), Y12
+	VMOVDQU 192(DI), Y13
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x1d; BYTE $0x50; BYTE $0xf5 // VPDPBUSD Y13, Y12, Y6
+	VMOVDQU 224(SI), Y14
+	VMOVDQU 224(DI), Y15
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xff // VPDPBUSD Y15, Y14, Y7
+	ADDQ $256, SI
+	ADDQ $256, DI
+	SUBQ $8, CX
+	JGE block
+rest:
+	ADDQ $8, CX
+	JEQ end
+vector:
+	VMOVDQU 0(SI), Y8
+	VMOVDQU 0(DI), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x3d; BYTE $0x50; BYTE $0xc1 // VPDPBUSD Y9, Y8, Y0
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNE vector
+end:
+	VPADDD Y4, Y0, Y0
+	VPADDD Y5, Y1, Y1
+	VPADDD Y6, Y2, Y2
+	VPADDD Y7, Y3, Y3
+	VPADDD Y2, Y0, Y0
+	VPADDD Y3, Y1, Y1
+	VPADDD Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPADDD X8, X0, X0
+	VPSHUFD $0x4e, X0, X8
+	VPADDD X8, X0, X0
+	VPSHUFD $0xb1, X0, X8
+	VPADDD X8, X0, X0
+	VMOVD X0, AX
+	MOVL AX, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // peakInt8AVXVNNI runs VPDPBUSD on registers, 12 independent sums a round, n rounds.
 //
 // func peakInt8AVXVNNI(n int)

@@ -50,19 +50,19 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2,
-		DotBlock: 16, DotInt8: dotInt8AVX2,
+		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
 		Peak: peakInt8AVX2, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
-		DotBlock: 32, DotInt8: dotInt8AVXVNNI,
+		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, AXor: 0x80,
-		DotBlock: 64, DotInt8: dotInt8AVX512VNNI,
+		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
 	{

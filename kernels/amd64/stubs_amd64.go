@@ -48,10 +48,19 @@ func dotFloat32AVX512(a, b []float32) float32
 func dotInt8AVX2(a, b []int8) int32
 
 //go:noescape
+func dotUint8AVX2(a []uint8, b []int8) int32
+
+//go:noescape
 func dotInt8AVXVNNI(a, b []int8) int32
 
 //go:noescape
+func dotUint8AVXVNNI(a []uint8, b []int8) int32
+
+//go:noescape
 func dotInt8AVX512VNNI(a, b []int8) int32
+
+//go:noescape
+func dotUint8AVX512VNNI(a []uint8, b []int8) int32
 
 //go:noescape
 func dotBinaryAVX2(a, b []uint64) int

@@ -25,6 +25,25 @@ func DotInt8(a, b []int8) int32 {
 	return s0 + s1 + s2 + s3
 }
 
+// DotUint8 is DotInt8 with a of 0…255: exact while len(a) ≤ 65793 (65794·255·128
+// is beyond 2³¹).
+func DotUint8(a []uint8, b []int8) int32 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 int32
+	for len(a) >= 8 {
+		x, y := (*[8]uint8)(a), (*[8]int8)(b)
+		s0 += int32(x[0])*int32(y[0]) + int32(x[4])*int32(y[4])
+		s1 += int32(x[1])*int32(y[1]) + int32(x[5])*int32(y[5])
+		s2 += int32(x[2])*int32(y[2]) + int32(x[6])*int32(y[6])
+		s3 += int32(x[3])*int32(y[3]) + int32(x[7])*int32(y[7])
+		a, b = a[8:], b[8:]
+	}
+	for i, x := range a {
+		s0 += int32(x) * int32(b[i])
+	}
+	return s0 + s1 + s2 + s3
+}
+
 // TileInt8 is the loop of tile.Args for int8, both sides signed.
 func TileInt8(t *tile.Args) {
 	v := viewOf[[4]int8](t)

@@ -33,11 +33,12 @@ type Kernel struct {
 	// 128·Σw off again through Args.Init.
 	AXor uint8
 
-	// A dot product over whole blocks: lengths are multiples of DotBlock
-	// elements (bits for binary), at least one block.
+	// A dot product over whole blocks: lengths are multiples of DotBlock, a power
+	// of two, elements (bits for binary), at least one block.
 	DotBlock   int
 	DotFloat32 func(a, b []float32) float32
-	DotInt8    func(a, b []int8) int32       // modulo 2³²
+	DotInt8    func(a, b []int8) int32 // modulo 2³²
+	DotUint8   func(a []uint8, b []int8) int32
 	DotBinary  func(a, b []uint64) (sum int) // number of differing bits
 
 	// Winograd lists the transforms of 3×3 convolutions that the implementation

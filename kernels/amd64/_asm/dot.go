@@ -131,13 +131,36 @@ and two loads a vector.`, "(a, b []int8) int32", 52, shift)
 	ret(a, "VMOVD X0, AX\n\tMOVL AX", 48)
 }
 
-func dotInt8AVX2(a *asm) {
-	dotHead(a, "dotInt8AVX2", ` is for i, x := range a { sum += int32(x) * int32(b[i]) } on
-sign-extended int16: two VPMOVSXBW, a VPMADDWD and a VPADDD for 16 values.`, "(a, b []int8) int32", 52, 4)
+// dotUint8VNNI is dotInt8VNNI without the correction.
+func dotUint8VNNI(a *asm, isa, reg string) {
+	s := shape{reg, 1, 1}
+	shift := map[string]int{"Y": 5, "Z": 6}[reg]
+	dotHead(a, "dotUint8"+isa, ` is for i, x := range a { sum += int32(x) * int32(b[i]) }: a
+VPDPBUSD and two loads a vector, the loads being the bound.`, "(a []uint8, b []int8) int32", 52, shift)
+	load, dp := "VMOVDQU32", func(signed, unsigned, acc int) { a.op("VPDPBUSD %s, %s, %s", s.r(signed), s.r(unsigned), s.r(acc)) }
+	if reg == "Y" {
+		load, dp = "VMOVDQU", func(signed, unsigned, acc int) { vpdpbusdY(a, s.r(signed), s.r(unsigned), s.r(acc)) }
+	}
+	zeroRegs(a, 8)
+	many, one := each(8, func(i int) {
+		u, w := 8+i%4*2, 9+i%4*2
+		a.op("%s %d(SI), %s", load, i*s.bytes(), s.r(u))
+		a.op("%s %d(DI), %s", load, i*s.bytes(), s.r(w))
+		dp(w, u, i)
+	})
+	dotLoop(a, s.bytes(), 8, many, one)
+	sum(a, "VPADDD", reg, 8)
+	ret(a, "VMOVD X0, AX\n\tMOVL AX", 48)
+}
+
+// dotBytesAVX2 widens a by the given instruction.
+func dotBytesAVX2(a *asm, name, left, widen string) {
+	dotHead(a, name, ` is for i, x := range a { sum += int32(x) * int32(b[i]) } on
+int16: two widening loads, a VPMADDWD and a VPADDD for 16 values.`, "(a []"+left+", b []int8) int32", 52, 4)
 	zeroRegs(a, 4)
 	many, one := each(4, func(i int) {
 		u, w := 8+i%2*2, 9+i%2*2
-		a.op("VPMOVSXBW %d(SI), Y%d", 16*i, u)
+		a.op("%s %d(SI), Y%d", widen, 16*i, u)
 		a.op("VPMOVSXBW %d(DI), Y%d", 16*i, w)
 		a.op("VPMADDWD Y%d, Y%d, Y%d", u, w, u)
 		a.op("VPADDD Y%d, Y%d, Y%d", u, i, i)

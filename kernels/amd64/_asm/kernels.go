@@ -59,6 +59,7 @@ A is stored as a+128, which is a xor 0x80, and Init brings −128·Σw.`
 	}
 	a.tile(m)
 	dotInt8VNNI(a, "AVX512VNNI", "Z")
+	dotUint8VNNI(a, "AVX512VNNI", "Z")
 	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })
 }
 
@@ -103,6 +104,7 @@ broadcast loads of A.`
 	m.step = func(a *asm) { outer(a, m.shape, "VMOVDQU", "VPBROADCASTD", vpdpbusdY) }
 	a.tile(m)
 	dotInt8VNNI(a, "AVXVNNI", "Y")
+	dotUint8VNNI(a, "AVXVNNI", "Y")
 	peak(a, "peakInt8AVXVNNI", "VPDPBUSD", "Y", func(i int) { vpdpbusdY(a, "Y14", "Y15", fmt.Sprint("Y", i)) })
 }
 
@@ -143,7 +145,8 @@ VPMADDWD and 2 VPADDD; each column has two partial sums, joined after K.`
 	}
 	m.tail = intTail
 	a.tile(m)
-	dotInt8AVX2(a)
+	dotBytesAVX2(a, "dotInt8AVX2", "int8", "VPMOVSXBW")
+	dotBytesAVX2(a, "dotUint8AVX2", "uint8", "VPMOVZXBW")
 	peak(a, "peakInt8AVX2", "VPMADDWD and VPADDD", "Y", func(i int) {
 		a.op("VPMADDWD Y14, Y15, Y13")
 		a.op("VPADDD Y13, Y%d, Y%d", i, i)
