@@ -24,17 +24,398 @@
 #define ARG_Hi 132(DI)
 #define ARG_OutXor 136(DI)
 
-// tileFloat32AVX2 is the loop of tile.Args, 4×16. A step of K is 8 VFMADD231PS, 2
-// loads of B, 4 broadcast loads of A: eight sums just cover the latency of 4
-// cycles at two FMA a cycle; a wider tile would not leave pools whole rows of 4.
+// tileFloat32AVX2 is the loop of tile.Args, 4×16, three tiles at a time as twice
+// 6×16. A step of K of 6 rows is 12 VFMADD231PS in 6 cycles, 2 loads of B, 6
+// broadcast loads of A: 12 independent sums where the latency of 4 or 5 cycles at
+// two FMA a cycle needs 8 or 10, and 8 loads where two ports have 12.
 //
 // func tileFloat32AVX2(t *tile.Args)
-TEXT ·tileFloat32AVX2(SB), NOSPLIT, $16-8
+TEXT ·tileFloat32AVX2(SB), NOSPLIT, $80-8
 	MOVQ t+0(FP), DI
 	MOVQ ARG_Rows, SI
 	MOVQ ARG_COff, DX
 	MOVQ ARG_Tiles, AX
 	MOVQ AX, 0(SP)
+	SUBQ $3, 0(SP)
+	JLT rest
+three:
+	MOVQ ARG_Init, AX
+	VMOVUPS 0(AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVDQA Y0, Y2
+	VMOVDQA Y1, Y3
+	VMOVDQA Y0, Y4
+	VMOVDQA Y1, Y5
+	VMOVDQA Y0, Y6
+	VMOVDQA Y1, Y7
+	VMOVDQA Y0, Y8
+	VMOVDQA Y1, Y9
+	VMOVDQA Y0, Y10
+	VMOVDQA Y1, Y11
+	MOVQ ARG_B, BX
+	XORL AX, AX
+firstsegment:
+	MOVQ ARG_Segs, R8
+	MOVQ (R8)(AX*8), R9
+	ADDQ ARG_A, R9
+	MOVQ ARG_SegLen, CX
+	LEAQ (R9)(CX*4), R9
+	NEGQ CX
+	SHLQ $2, CX
+	MOVQ 40(SI), R13
+	ADDQ R9, R13
+	MOVQ 32(SI), R12
+	ADDQ R9, R12
+	MOVQ 24(SI), R11
+	ADDQ R9, R11
+	MOVQ 16(SI), R10
+	ADDQ R9, R10
+	MOVQ 0(SI), R8
+	ADDQ R9, R8
+	ADDQ 8(SI), R9
+	PCALIGN $32
+firstword:
+	VMOVUPS 0(BX), Y12
+	VMOVUPS 32(BX), Y13
+	VBROADCASTSS (R8)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y0
+	VFMADD231PS Y13, Y14, Y1
+	VBROADCASTSS (R9)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y2
+	VFMADD231PS Y13, Y15, Y3
+	VBROADCASTSS (R10)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y13, Y14, Y5
+	VBROADCASTSS (R11)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y6
+	VFMADD231PS Y13, Y15, Y7
+	VBROADCASTSS (R12)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y8
+	VFMADD231PS Y13, Y14, Y9
+	VBROADCASTSS (R13)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y10
+	VFMADD231PS Y13, Y15, Y11
+	ADDQ $64, BX
+	ADDQ $4, CX
+	JNE firstword
+	INCQ AX
+	CMPQ AX, ARG_NSeg
+	JLT firstsegment
+	CMPQ ARG_Mode, $1
+	JEQ firstaccumulate
+	CMPQ ARG_Pool, $1
+	JEQ firstrows1
+	VMAXPS Y2, Y0, Y0
+	VMAXPS Y6, Y4, Y4
+	VMAXPS Y4, Y0, Y0
+	VMAXPS Y3, Y1, Y1
+	VMAXPS Y7, Y5, Y5
+	VMAXPS Y5, Y1, Y1
+	VMAXPS Y10, Y8, Y8
+	VMOVUPS Y8, 16(SP)
+	VMAXPS Y11, Y9, Y9
+	VMOVUPS Y9, 48(SP)
+	VBROADCASTSS ARG_Lo, Y12
+	VBROADCASTSS ARG_Hi, Y13
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y0, Y12, Y0 // NaN stays: it is the second source
+	VMINPS Y0, Y13, Y0
+	VMOVUPS Y0, 0(R8)
+	VMAXPS Y1, Y12, Y1 // NaN stays: it is the second source
+	VMINPS Y1, Y13, Y1
+	VMOVUPS Y1, 32(R8)
+	ADDQ $8, DX
+	JMP firstdone
+firstrows1:
+	VBROADCASTSS ARG_Lo, Y12
+	VBROADCASTSS ARG_Hi, Y13
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y0, Y12, Y0 // NaN stays: it is the second source
+	VMINPS Y0, Y13, Y0
+	VMOVUPS Y0, 0(R8)
+	VMAXPS Y1, Y12, Y1 // NaN stays: it is the second source
+	VMINPS Y1, Y13, Y1
+	VMOVUPS Y1, 32(R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y2, Y12, Y2 // NaN stays: it is the second source
+	VMINPS Y2, Y13, Y2
+	VMOVUPS Y2, 0(R8)
+	VMAXPS Y3, Y12, Y3 // NaN stays: it is the second source
+	VMINPS Y3, Y13, Y3
+	VMOVUPS Y3, 32(R8)
+	MOVQ 16(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y4, Y12, Y4 // NaN stays: it is the second source
+	VMINPS Y4, Y13, Y4
+	VMOVUPS Y4, 0(R8)
+	VMAXPS Y5, Y12, Y5 // NaN stays: it is the second source
+	VMINPS Y5, Y13, Y5
+	VMOVUPS Y5, 32(R8)
+	MOVQ 24(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y6, Y12, Y6 // NaN stays: it is the second source
+	VMINPS Y6, Y13, Y6
+	VMOVUPS Y6, 0(R8)
+	VMAXPS Y7, Y12, Y7 // NaN stays: it is the second source
+	VMINPS Y7, Y13, Y7
+	VMOVUPS Y7, 32(R8)
+	MOVQ 32(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y8, Y12, Y8 // NaN stays: it is the second source
+	VMINPS Y8, Y13, Y8
+	VMOVUPS Y8, 0(R8)
+	VMAXPS Y9, Y12, Y9 // NaN stays: it is the second source
+	VMINPS Y9, Y13, Y9
+	VMOVUPS Y9, 32(R8)
+	MOVQ 40(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y10, Y12, Y10 // NaN stays: it is the second source
+	VMINPS Y10, Y13, Y10
+	VMOVUPS Y10, 0(R8)
+	VMAXPS Y11, Y12, Y11 // NaN stays: it is the second source
+	VMINPS Y11, Y13, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ $48, DX
+	JMP firstdone
+firstaccumulate:
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y0, Y0
+	VMOVUPS Y0, 0(R8)
+	VADDPS 32(R8), Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y2, Y2
+	VMOVUPS Y2, 0(R8)
+	VADDPS 32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	MOVQ 16(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y4, Y4
+	VMOVUPS Y4, 0(R8)
+	VADDPS 32(R8), Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	MOVQ 24(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y6, Y6
+	VMOVUPS Y6, 0(R8)
+	VADDPS 32(R8), Y7, Y7
+	VMOVUPS Y7, 32(R8)
+	MOVQ 32(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y8, Y8
+	VMOVUPS Y8, 0(R8)
+	VADDPS 32(R8), Y9, Y9
+	VMOVUPS Y9, 32(R8)
+	MOVQ 40(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y10, Y10
+	VMOVUPS Y10, 0(R8)
+	VADDPS 32(R8), Y11, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ $48, DX
+	JMP firstdone
+firstdone:
+	ADDQ $48, SI
+	MOVQ ARG_Init, AX
+	VMOVUPS 0(AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVDQA Y0, Y2
+	VMOVDQA Y1, Y3
+	VMOVDQA Y0, Y4
+	VMOVDQA Y1, Y5
+	VMOVDQA Y0, Y6
+	VMOVDQA Y1, Y7
+	VMOVDQA Y0, Y8
+	VMOVDQA Y1, Y9
+	VMOVDQA Y0, Y10
+	VMOVDQA Y1, Y11
+	MOVQ ARG_B, BX
+	XORL AX, AX
+secondsegment:
+	MOVQ ARG_Segs, R8
+	MOVQ (R8)(AX*8), R9
+	ADDQ ARG_A, R9
+	MOVQ ARG_SegLen, CX
+	LEAQ (R9)(CX*4), R9
+	NEGQ CX
+	SHLQ $2, CX
+	MOVQ 40(SI), R13
+	ADDQ R9, R13
+	MOVQ 32(SI), R12
+	ADDQ R9, R12
+	MOVQ 24(SI), R11
+	ADDQ R9, R11
+	MOVQ 16(SI), R10
+	ADDQ R9, R10
+	MOVQ 0(SI), R8
+	ADDQ R9, R8
+	ADDQ 8(SI), R9
+	PCALIGN $32
+secondword:
+	VMOVUPS 0(BX), Y12
+	VMOVUPS 32(BX), Y13
+	VBROADCASTSS (R8)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y0
+	VFMADD231PS Y13, Y14, Y1
+	VBROADCASTSS (R9)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y2
+	VFMADD231PS Y13, Y15, Y3
+	VBROADCASTSS (R10)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y13, Y14, Y5
+	VBROADCASTSS (R11)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y6
+	VFMADD231PS Y13, Y15, Y7
+	VBROADCASTSS (R12)(CX*1), Y14
+	VFMADD231PS Y12, Y14, Y8
+	VFMADD231PS Y13, Y14, Y9
+	VBROADCASTSS (R13)(CX*1), Y15
+	VFMADD231PS Y12, Y15, Y10
+	VFMADD231PS Y13, Y15, Y11
+	ADDQ $64, BX
+	ADDQ $4, CX
+	JNE secondword
+	INCQ AX
+	CMPQ AX, ARG_NSeg
+	JLT secondsegment
+	CMPQ ARG_Mode, $1
+	JEQ secondaccumulate
+	CMPQ ARG_Pool, $1
+	JEQ secondrows2
+	VMAXPS Y2, Y0, Y0
+	VMAXPS 16(SP), Y0, Y0
+	VMAXPS Y3, Y1, Y1
+	VMAXPS 48(SP), Y1, Y1
+	VMAXPS Y6, Y4, Y4
+	VMAXPS Y10, Y8, Y8
+	VMAXPS Y8, Y4, Y4
+	VMAXPS Y7, Y5, Y5
+	VMAXPS Y11, Y9, Y9
+	VMAXPS Y9, Y5, Y5
+	VBROADCASTSS ARG_Lo, Y12
+	VBROADCASTSS ARG_Hi, Y13
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y0, Y12, Y0 // NaN stays: it is the second source
+	VMINPS Y0, Y13, Y0
+	VMOVUPS Y0, 0(R8)
+	VMAXPS Y1, Y12, Y1 // NaN stays: it is the second source
+	VMINPS Y1, Y13, Y1
+	VMOVUPS Y1, 32(R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y4, Y12, Y4 // NaN stays: it is the second source
+	VMINPS Y4, Y13, Y4
+	VMOVUPS Y4, 0(R8)
+	VMAXPS Y5, Y12, Y5 // NaN stays: it is the second source
+	VMINPS Y5, Y13, Y5
+	VMOVUPS Y5, 32(R8)
+	ADDQ $16, DX
+	JMP seconddone
+secondrows2:
+	VBROADCASTSS ARG_Lo, Y12
+	VBROADCASTSS ARG_Hi, Y13
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y0, Y12, Y0 // NaN stays: it is the second source
+	VMINPS Y0, Y13, Y0
+	VMOVUPS Y0, 0(R8)
+	VMAXPS Y1, Y12, Y1 // NaN stays: it is the second source
+	VMINPS Y1, Y13, Y1
+	VMOVUPS Y1, 32(R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y2, Y12, Y2 // NaN stays: it is the second source
+	VMINPS Y2, Y13, Y2
+	VMOVUPS Y2, 0(R8)
+	VMAXPS Y3, Y12, Y3 // NaN stays: it is the second source
+	VMINPS Y3, Y13, Y3
+	VMOVUPS Y3, 32(R8)
+	MOVQ 16(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y4, Y12, Y4 // NaN stays: it is the second source
+	VMINPS Y4, Y13, Y4
+	VMOVUPS Y4, 0(R8)
+	VMAXPS Y5, Y12, Y5 // NaN stays: it is the second source
+	VMINPS Y5, Y13, Y5
+	VMOVUPS Y5, 32(R8)
+	MOVQ 24(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y6, Y12, Y6 // NaN stays: it is the second source
+	VMINPS Y6, Y13, Y6
+	VMOVUPS Y6, 0(R8)
+	VMAXPS Y7, Y12, Y7 // NaN stays: it is the second source
+	VMINPS Y7, Y13, Y7
+	VMOVUPS Y7, 32(R8)
+	MOVQ 32(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y8, Y12, Y8 // NaN stays: it is the second source
+	VMINPS Y8, Y13, Y8
+	VMOVUPS Y8, 0(R8)
+	VMAXPS Y9, Y12, Y9 // NaN stays: it is the second source
+	VMINPS Y9, Y13, Y9
+	VMOVUPS Y9, 32(R8)
+	MOVQ 40(DX), R8
+	ADDQ ARG_C, R8
+	VMAXPS Y10, Y12, Y10 // NaN stays: it is the second source
+	VMINPS Y10, Y13, Y10
+	VMOVUPS Y10, 0(R8)
+	VMAXPS Y11, Y12, Y11 // NaN stays: it is the second source
+	VMINPS Y11, Y13, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ $48, DX
+	JMP seconddone
+secondaccumulate:
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y0, Y0
+	VMOVUPS Y0, 0(R8)
+	VADDPS 32(R8), Y1, Y1
+	VMOVUPS Y1, 32(R8)
+	MOVQ 8(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y2, Y2
+	VMOVUPS Y2, 0(R8)
+	VADDPS 32(R8), Y3, Y3
+	VMOVUPS Y3, 32(R8)
+	MOVQ 16(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y4, Y4
+	VMOVUPS Y4, 0(R8)
+	VADDPS 32(R8), Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	MOVQ 24(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y6, Y6
+	VMOVUPS Y6, 0(R8)
+	VADDPS 32(R8), Y7, Y7
+	VMOVUPS Y7, 32(R8)
+	MOVQ 32(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y8, Y8
+	VMOVUPS Y8, 0(R8)
+	VADDPS 32(R8), Y9, Y9
+	VMOVUPS Y9, 32(R8)
+	MOVQ 40(DX), R8
+	ADDQ ARG_C, R8
+	VADDPS 0(R8), Y10, Y10
+	VMOVUPS Y10, 0(R8)
+	VADDPS 32(R8), Y11, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ $48, DX
+	JMP seconddone
+seconddone:
+	ADDQ $48, SI
+	SUBQ $3, 0(SP)
+	JGE three
+rest:
+	ADDQ $3, 0(SP)
+	JEQ end
 tile:
 	MOVQ ARG_Init, AX
 	VMOVUPS 0(AX), Y0
@@ -87,7 +468,7 @@ word:
 	CMPQ ARG_Mode, $1
 	JEQ accumulate
 	CMPQ ARG_Pool, $1
-	JEQ rows1
+	JEQ rows3
 	VMAXPS Y2, Y0, Y0
 	VMAXPS Y6, Y4, Y4
 	VMAXPS Y4, Y0, Y0
@@ -106,7 +487,7 @@ word:
 	VMOVUPS Y1, 32(R8)
 	ADDQ $8, DX
 	JMP done
-rows1:
+rows3:
 	VBROADCASTSS ARG_Lo, Y8
 	VBROADCASTSS ARG_Hi, Y9
 	MOVQ 0(DX), R8
@@ -174,6 +555,7 @@ done:
 	ADDQ $32, SI
 	DECQ 0(SP)
 	JNE tile
+end:
 	VZEROUPPER
 	RET
 

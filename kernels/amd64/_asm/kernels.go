@@ -30,14 +30,13 @@ tileFloat32AVX512Flat is the loop of tile.Args, 4×64, for products of few rows:
 }
 
 func float32AVX2(a *asm) {
-	m := micro{shape: yTile, name: "tileFloat32AVX2", bStep: 64, tail: floatTail}
+	m := micro{shape: yTile, name: "tileFloat32AVX2", bStep: 64, tail: floatTail, broadcast: "VBROADCASTSS", mac: fma}
 	m.doc = `
-tileFloat32AVX2 is the loop of tile.Args, 4×16. A step of K is 8 VFMADD231PS, 2
-loads of B, 4 broadcast loads of A: eight sums just cover the latency of 4
-cycles at two FMA a cycle; a wider tile would not leave pools whole rows of 4.`
-	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
-	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
-	a.tile(m)
+tileFloat32AVX2 is the loop of tile.Args, 4×16, three tiles at a time as twice
+6×16. A step of K of 6 rows is 12 VFMADD231PS in 6 cycles, 2 loads of B, 6
+broadcast loads of A: 12 independent sums where the latency of 4 or 5 cycles at
+two FMA a cycle needs 8 or 10, and 8 loads where two ports have 12.`
+	a.tall(m)
 	dotFloat32(a, "AVX2", "Y")
 	peak(a, "peakFloat32AVX2", "VFMADD231PS", "Y", func(i int) { a.op("VFMADD231PS Y14, Y15, Y%d", i) })
 }
@@ -95,14 +94,13 @@ func encodeVPDPBUSD(signed, unsigned, acc int) []byte {
 }
 
 func int8AVXVNNI(a *asm) {
-	m := micro{shape: yTile, name: "tileInt8AVXVNNI", bStep: 64, tail: intTail}
+	m := micro{shape: yTile, name: "tileInt8AVXVNNI", bStep: 64, tail: intTail, broadcast: "VPBROADCASTD", mac: vpdpbusdY}
 	m.doc = `
-tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, VEX-coded for CPUs
-that have AVX-VNNI without AVX-512. A step of K is 8 VPDPBUSD, 2 loads of B, 4
-broadcast loads of A.`
-	m.zero = func(a *asm) { m.initSums(a, "VMOVDQU") }
-	m.step = func(a *asm) { outer(a, m.shape, "VMOVDQU", "VPBROADCASTD", vpdpbusdY) }
-	a.tile(m)
+tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, three tiles at a time as
+twice 6×16, VEX-coded for CPUs that have AVX-VNNI without AVX-512. A step of K
+of 6 rows is 12 VPDPBUSD in 6 cycles, 2 loads of B, 6 broadcast loads of A. Its
+latency of 5 cycles at two a cycle needs 10 independent sums: there are 12.`
+	a.tall(m)
 	dotInt8VNNI(a, "AVXVNNI", "Y")
 	dotUint8VNNI(a, "AVXVNNI", "Y")
 	peak(a, "peakInt8AVXVNNI", "VPDPBUSD", "Y", func(i int) { vpdpbusdY(a, "Y14", "Y15", fmt.Sprint("Y", i)) })
@@ -251,14 +249,14 @@ hold 31 steps (31·8 ≤ 255) before they are widened.`
 func fma(a *asm, b, x, acc string) { a.op("VFMADD231PS %s, %s, %s", b, x, acc) }
 
 // outer is a step of K as an outer product: every row's word with every vector
-// of B. Scratch registers follow the sums: nv of B, then four of A in turn.
+// of B. Scratch registers follow the sums: nv of B, then up to four of A in turn.
 func outer(a *asm, s shape, load, broadcast string, mac func(a *asm, b, x, acc string)) {
 	b0 := s.mr * s.nv
 	for v := range s.nv {
 		a.op("%s %d(BX), %s", load, v*s.bytes(), s.r(b0+v))
 	}
 	for r := range s.mr {
-		x := s.r(b0 + s.nv + r%4)
+		x := s.r(b0 + s.nv + r%min(4, s.regs()-b0-s.nv))
 		a.op("%s (%s)(CX*1), %s", broadcast, rowPtr[r], x)
 		for v := range s.nv {
 			mac(a, s.r(b0+v), x, s.acc(r, v))

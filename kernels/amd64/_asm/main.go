@@ -56,6 +56,7 @@ func check(err error) {
 type asm struct {
 	bytes.Buffer
 	labels int
+	prefix string // of labels, where a function has a part twice
 }
 
 func (a *asm) header() {
@@ -90,7 +91,10 @@ func (a *asm) comment(s string) {
 // op writes an instruction; a trailing "// ..." argument becomes its comment.
 func (a *asm) op(format string, args ...any) { a.raw("\t" + fmt.Sprintf(format, args...) + "\n") }
 
-func (a *asm) label(l string) { a.raw(l + ":\n") }
+func (a *asm) label(l string) { a.raw(a.prefix + l + ":\n") }
+
+// jump writes a jump to a label.
+func (a *asm) jump(op, label string) { a.op("%s %s%s", op, a.prefix, label) }
 
 func (a *asm) fresh(prefix string) string {
 	a.labels++

@@ -11,6 +11,7 @@ type shape struct {
 
 func (s shape) lanes() int { return map[string]int{"Y": 8, "Z": 16}[s.reg] }
 func (s shape) bytes() int { return 4 * s.lanes() }
+func (s shape) regs() int  { return map[string]int{"Y": 16, "Z": 32}[s.reg] }
 func (s shape) nr() int    { return s.nv * s.lanes() }
 func (s shape) r(i int) string {
 	return fmt.Sprintf("%s%d", s.reg, i)
@@ -29,16 +30,21 @@ var rowPtr = []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"}
 // micro is what differs between kernels.
 type micro struct {
 	shape
-	name  string
-	doc   string
-	zero  func(a *asm)          // the sums before the first segment
-	once  func(a *asm)          // constants, before the first tile
-	step  func(a *asm)          // one word of K: reads B at BX and A at (row)(CX*1), adds to the sums
-	chunk int                   // words after which flush must be called; 0: never
-	flush func(a *asm)          // after every chunk and every segment
-	sums  func(a *asm)          // after the last segment: turns the registers into the sums S
-	tail  func(a *asm, m micro) // epilogue
-	bStep int                   // bytes of B a word of K
+	name      string
+	doc       string
+	zero      func(a *asm)                   // the sums before the first segment
+	once      func(a *asm)                   // constants, before the first tile
+	step      func(a *asm)                   // one word of K: reads B at BX and A at (row)(CX*1), adds to the sums
+	chunk     int                            // words after which flush must be called; 0: never
+	flush     func(a *asm)                   // after every chunk and every segment
+	sums      func(a *asm)                   // after the last segment: turns the registers into the sums S
+	tail      func(a *asm, m micro)          // epilogue
+	bStep     int                            // bytes of B a word of K
+	broadcast string                         // of a word of A, for the outer product of tall
+	mac       func(a *asm, b, x, acc string) // of tall
+	// pool takes the maxima of windows of four rows and gives the rows that hold
+	// them; nil: of rows 0-3, 4-7, ...
+	pool func(a *asm, max string) (kept []int)
 }
 
 func (a *asm) tile(m micro) {
@@ -53,6 +59,19 @@ func (a *asm) tile(m micro) {
 		m.once(a)
 	}
 	a.label("tile")
+	a.walk(m)
+	m.tail(a, m)
+	a.label("done")
+	a.op("ADDQ $%d, SI", 8*m.mr)
+	a.op("DECQ 0(SP)")
+	a.op("JNE tile")
+	a.op("VZEROUPPER")
+	a.op("RET")
+	a.raw("\n")
+}
+
+// walk makes the sums of the rows at SI.
+func (a *asm) walk(m micro) {
 	m.zero(a)
 	a.op("MOVQ ARG_B, BX")
 	a.op("XORL AX, AX")
@@ -84,30 +103,22 @@ func (a *asm) tile(m micro) {
 	a.op("ADDQ $%d, BX", m.bStep)
 	if m.chunk > 0 {
 		a.op("DECQ 8(SP)")
-		a.op("JNE next")
+		a.jump("JNE", "next")
 		m.flush(a)
 		a.op("MOVQ $%d, 8(SP)", m.chunk)
 		a.label("next")
 	}
 	a.op("ADDQ $4, CX")
-	a.op("JNE word")
+	a.jump("JNE", "word")
 	if m.chunk > 0 {
 		m.flush(a)
 	}
 	a.op("INCQ AX")
 	a.op("CMPQ AX, ARG_NSeg")
-	a.op("JLT segment")
+	a.jump("JLT", "segment")
 	if m.sums != nil {
 		m.sums(a)
 	}
-	m.tail(a, m)
-	a.label("done")
-	a.op("ADDQ $%d, SI", 8*m.mr)
-	a.op("DECQ 0(SP)")
-	a.op("JNE tile")
-	a.op("VZEROUPPER")
-	a.op("RET")
-	a.raw("\n")
 }
 
 // outRow points R8 at the place of output row i.
@@ -119,7 +130,7 @@ func (a *asm) outRow(i int) {
 // advance ends an epilogue that wrote rows output rows.
 func (a *asm) advance(rows int) {
 	a.op("ADDQ $%d, DX", 8*rows)
-	a.op("JMP done")
+	a.jump("JMP", "done")
 }
 
 // pooled emits body for the kept rows, once for Pool 1 and once for Pool 4, after
@@ -128,27 +139,35 @@ func (a *asm) advance(rows int) {
 func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(rows []int)) {
 	one := a.fresh(prefix)
 	a.op("CMPQ ARG_Pool, $1")
-	a.op("JEQ %s", one)
-	for r := 0; r < m.mr; r += 4 {
-		for v := range m.nv {
-			a.op("%s %s, %s, %s", max, m.acc(r+1, v), m.acc(r, v), m.acc(r, v))
-			a.op("%s %s, %s, %s", max, m.acc(r+3, v), m.acc(r+2, v), m.acc(r+2, v))
-			a.op("%s %s, %s, %s", max, m.acc(r+2, v), m.acc(r, v), m.acc(r, v))
-		}
-	}
-	constants()
+	a.jump("JEQ", one)
 	var kept, all []int
-	for r := range m.mr {
-		if all = append(all, r); r%4 == 0 {
+	if m.pool != nil {
+		kept = m.pool(a, max)
+	} else {
+		for r := 0; r < m.mr; r += 4 {
+			m.max4(a, max, r)
 			kept = append(kept, r)
 		}
 	}
+	constants()
 	body(kept)
-	a.advance(m.mr / 4)
+	a.advance(len(kept))
 	a.label(one)
 	constants()
+	for r := range m.mr {
+		all = append(all, r)
+	}
 	body(all)
 	a.advance(m.mr)
+}
+
+// max4 leaves the maximum of rows r…r+3 in row r.
+func (m micro) max4(a *asm, max string, r int) {
+	for v := range m.nv {
+		a.op("%s %s, %s, %s", max, m.acc(r+1, v), m.acc(r, v), m.acc(r, v))
+		a.op("%s %s, %s, %s", max, m.acc(r+3, v), m.acc(r+2, v), m.acc(r+2, v))
+		a.op("%s %s, %s, %s", max, m.acc(r+2, v), m.acc(r, v), m.acc(r, v))
+	}
 }
 
 // initSums loads Init into every row's sums.
@@ -162,6 +181,17 @@ func (m micro) initSums(a *asm, move string) {
 			a.op("%s %s, %s", regMove(m.reg), m.acc(0, v), m.acc(r, v))
 		}
 	}
+}
+
+// move loads and stores a vector.
+func (m micro) move() string {
+	switch {
+	case m.broadcast == "VBROADCASTSS":
+		return "VMOVUPS"
+	case m.reg == "Z":
+		return "VMOVDQU32"
+	}
+	return "VMOVDQU"
 }
 
 func regMove(reg string) string {
@@ -185,7 +215,7 @@ func (m micro) clearSums(a *asm) {
 func floatTail(a *asm, m micro) {
 	lo, hi := m.r(m.mr*m.nv), m.r(m.mr*m.nv+1)
 	a.op("CMPQ ARG_Mode, $1")
-	a.op("JEQ accumulate")
+	a.jump("JEQ", "accumulate")
 	a.pooled(m, "rows", "VMAXPS", func() {
 		a.op("VBROADCASTSS ARG_Lo, %s", lo)
 		a.op("VBROADCASTSS ARG_Hi, %s", hi)
@@ -219,11 +249,11 @@ func intTail(a *asm, m micro) {
 	move := map[string]string{"Z": "VMOVDQU32", "Y": "VMOVDQU"}[m.reg]
 	a.op("MOVQ ARG_Mode, AX")
 	a.op("CMPQ AX, $1")
-	a.op("JEQ accumulate")
+	a.jump("JEQ", "accumulate")
 	a.op("CMPQ AX, $2")
-	a.op("JEQ requant")
+	a.jump("JEQ", "requant")
 	a.op("CMPQ AX, $3")
-	a.op("JEQ bits")
+	a.jump("JEQ", "bits")
 	a.pooled(m, "store", "VPMAXSD", func() {}, func(rows []int) {
 		for out, row := range rows {
 			a.outRow(out)
