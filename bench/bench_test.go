@@ -13,6 +13,7 @@ import (
 
 func BenchmarkPeak(b *testing.B) { runCases(b, PeakCases(), nil) }
 func BenchmarkDot(b *testing.B)  { runCases(b, DotCases(), nil) }
+func BenchmarkTile(b *testing.B) { c, err := TileCases(); runCases(b, c, err) }
 func BenchmarkGemm(b *testing.B) { c, err := GemmCases(); runCases(b, c, err) }
 func BenchmarkConv(b *testing.B) { c, err := ConvCases(models.Names()[0]); runCases(b, c, err) }
 func BenchmarkNetwork(b *testing.B) {

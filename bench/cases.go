@@ -62,6 +62,54 @@ func PeakCases() (cases []Case) {
 	return cases
 }
 
+// tileWords is the K of TileCases: a panel of 32 columns, the rows and the sums
+// then fill 24 KiB, within every first-level cache of today.
+const tileWords = 96
+
+// TileCases measure the micro-kernels on operands in the first-level cache:
+// whole tiles over one panel, which is a 1×1 convolution of a row of pixels.
+// Sums are stored as they are.
+func TileCases() ([]Case, error) {
+	rnd := rand.New(rand.NewPCG(1, 4))
+	var cases []Case
+	for _, im := range Available() {
+		d, k := im.DType(), tileWords*32/im.DType().Bits()
+		mr, nr := im.Tile()
+		rows := (max(24, mr) + mr - 1) / mr * mr // 24 is a multiple of most tiles' rows
+		s := kernels.ConvSpec{
+			In: kernels.Image{DType: d, H: 1, W: rows, C: k}, Out: kernels.Image{DType: dtype.Float32, H: 1, W: rows, C: nr},
+			KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,
+		}
+		conv, err := kernels.NewConv(im, s, packedWeights(rnd, d, nr*k, k))
+		if err != nil {
+			return nil, err
+		}
+		src, dst, ctx := kernels.Aligned(s.In.Bytes()), kernels.Aligned(s.Out.Bytes()), &kernels.Context{}
+		cases = append(cases, Case{
+			Name: fmt.Sprintf("BenchmarkTile/dtype=%v/impl=%s/m=%d/n=%d/k=%d", d, im.Name(), rows, nr, k),
+			MACs: float64(conv.MACs()), Bytes: int64(s.In.Bytes() + conv.WeightBytes()), Peak: peakOf(im),
+			Run: func(rounds int) {
+				for range rounds {
+					conv.Run(ctx, dst, src)
+				}
+			},
+		})
+	}
+	return cases, nil
+}
+
+// packedWeights are n random values in the words of a dtype, in rows of k.
+func packedWeights(rnd *rand.Rand, d dtype.DType, n, k int) []uint32 {
+	switch d {
+	case dtype.Float32:
+		return kernels.PackFloat32(randomFloats(rnd, n))
+	case dtype.Int8:
+		return kernels.PackInt8(randomBytes(rnd, n), k)
+	default:
+		return kernels.PackBinary(randomFloats(rnd, n), k)
+	}
+}
+
 // DotCases measure dot products of operands in the first-level cache. Both lie
 // in one piece of memory: two allocations may fall on addresses that the
 // cache's way prediction confuses, for as long as the process lives.
@@ -220,19 +268,17 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 	}
 	rnd := rand.New(rand.NewPCG(1, 3))
 	values := op.OutC * op.KH * op.KW * op.InC
-	var weights []uint32
+	weights := packedWeights(rnd, d, values, op.InC)
 	switch d {
 	case dtype.Float32:
-		s.BiasF, weights = make([]float32, op.OutC), kernels.PackFloat32(randomFloats(rnd, values))
+		s.BiasF = make([]float32, op.OutC)
 	case dtype.Int8:
 		s.Mode, s.Scale, s.Offset = tile.Requant, make([]float32, op.OutC), make([]float32, op.OutC)
 		for i := range s.Scale {
 			s.Scale[i] = 0x1p-10
 		}
-		weights = kernels.PackInt8(randomBytes(rnd, values), op.InC)
 	default:
 		s.Mode, s.Threshold = tile.Bits, make([]int32, op.OutC)
-		weights = kernels.PackBinary(randomFloats(rnd, values), op.InC)
 	}
 	conv, err := kernels.NewConv(im, s, weights)
 	if err != nil {
@@ -322,6 +368,7 @@ func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) C
 func AllCases(model string) ([]Case, error) {
 	cases := append(PeakCases(), DotCases()...)
 	for _, more := range []func() ([]Case, error){
+		TileCases,
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },
