@@ -57,6 +57,8 @@ type Conv struct {
 	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
 	colBits  int // bits of a column of Out
 	weightsB int
+
+	inBytes, outBytes int
 }
 
 // panel is NR columns: packed weights and the constants of the epilogue.
@@ -194,6 +196,7 @@ func (c *Conv) addresses() {
 		}
 	}
 	c.outRows = len(c.coff)
+	c.inBytes, c.outBytes = s.In.Bytes(), s.Out.Bytes()
 	mr := c.im.k.MR
 	for len(c.rows)%mr != 0 { // a ragged end repeats the last window
 		c.rows = append(c.rows, c.rows[len(c.rows)-c.pool:]...)
@@ -311,8 +314,8 @@ func (c *Conv) WeightBytes() int { return c.weightsB }
 // must not overlap. Only Out's pixels are written, not its halo. It panics if
 // a slice is too short, and allocates nothing once ctx has served it.
 func (c *Conv) Run(ctx *Context, out, in []byte) {
-	if len(in) < c.spec.In.Bytes() || len(out) < c.spec.Out.Bytes() {
-		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.spec.In.Bytes(), c.spec.Out.Bytes()))
+	if len(in) < c.inBytes || len(out) < c.outBytes {
+		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.inBytes, c.outBytes))
 	}
 	mr := c.im.k.MR
 	a := &ctx.args

@@ -38,6 +38,10 @@ func ints(b []byte) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
 }
 
+func words(b []byte) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
 // imageOf lays out a value without a halo: [C H W] as H×W pixels, [F] as one.
 func imageOf(v *graph.Value, d dtype.DType) kernels.Image {
 	if len(v.Shape) == 3 {

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"encoding/binary"
+
 	"macroscope/dtype"
 	"macroscope/graph"
 )
@@ -14,6 +16,7 @@ type inputStep struct {
 
 	floats [][256]float32 // a table a channel, or one for all that are alike
 	bytes  [][256]uint8
+	words  *[3][256]uint32 // bytes of three channels, each at its place in a pixel's word
 }
 
 // alike says whether all channels are normalized by the same constants. Then
@@ -53,6 +56,16 @@ func (st *inputStep) prepare() {
 		}
 		st.floats, st.bytes = append(st.floats, f), append(st.bytes, b)
 	}
+	if st.out.form.dtype == dtype.Int8 && st.out.img.C == 3 {
+		st.words = new([3][256]uint32)
+		for ch := range st.words {
+			for v, b := range st.bytes[ch%tables] {
+				var px [4]byte
+				px[ch] = b
+				st.words[ch][v] = binary.NativeEndian.Uint32(px[:])
+			}
+		}
+	}
 }
 
 func (st *inputStep) run(s *state) {
@@ -60,7 +73,7 @@ func (st *inputStep) run(s *state) {
 	switch {
 	case s.pixels == nil:
 		st.fromFloats(mem, s.floats)
-	case st.out.form.dtype == dtype.Int8 && st.out.img.PixelBytes() == 4 && st.out.img.C == 3:
+	case st.words != nil:
 		st.colours(mem, s.pixels)
 	default:
 		st.fromBytes(mem, s.pixels)
@@ -107,14 +120,14 @@ func (st *inputStep) fromBytes(mem []byte, in []uint8) {
 func (st *inputStep) colours(mem []byte, in []uint8) {
 	m := st.out.img
 	plane := m.H * m.W
-	n := len(st.bytes)
-	r, g, b := &st.bytes[0], &st.bytes[1%n], &st.bytes[2%n]
+	r, g, b := &st.words[0], &st.words[1], &st.words[2]
+	at, row := m.Offset(0, 0), m.RowBytes()
 	for y := range m.H {
-		red, green, blue := in[y*m.W:][:m.W], in[plane+y*m.W:][:m.W], in[2*plane+y*m.W:][:m.W]
-		to := mem[m.Offset(y, 0):][:4*m.W]
+		red := in[y*m.W:][:m.W]
+		green, blue := in[plane+y*m.W:][:len(red)], in[2*plane+y*m.W:][:len(red)]
+		to := words(mem[at+y*row:][:4*m.W])[:len(red)]
 		for x, v := range red {
-			px := to[4*x : 4*x+4]
-			px[0], px[1], px[2] = r[v], g[green[x]], b[blue[x]]
+			to[x] = r[v] | g[green[x]] | b[blue[x]]
 		}
 	}
 }
