@@ -79,7 +79,7 @@ func TestNoAllocations(t *testing.T) {
 
 // mallocs is how many allocations f makes.
 func mallocs(f func()) uint64 {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // nothing else runs meanwhile,
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))  // nothing else runs meanwhile,
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector's workers included
 	runtime.GC()
 	var before, after runtime.MemStats

@@ -28,6 +28,7 @@
 // twice 6×16, VEX-coded for CPUs that have AVX-VNNI without AVX-512. A step of K
 // of 6 rows is 12 VPDPBUSD in 6 cycles, 2 loads of B, 6 broadcast loads of A. Its
 // latency of 5 cycles at two a cycle needs 10 independent sums: there are 12.
+// Not measured yet: no CPU with AVX-VNNI was at hand.
 //
 // func tileInt8AVXVNNI(t *tile.Args)
 TEXT ·tileInt8AVXVNNI(SB), NOSPLIT, $80-8
