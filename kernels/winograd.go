@@ -30,6 +30,9 @@ type Winograd struct {
 	coff   []int
 	bias   []float32 // [cols]
 	zero   []float32 // [NR]
+	in,
+	out []int // byte offset of every tile's first tap in In, first pixel in Out
+	inBytes, outBytes int
 }
 
 // zeroSegment is the one segment of a matrix product's rows.
@@ -78,6 +81,17 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 	w.bias, w.zero = alignedSlice[float32](w.cols), alignedSlice[float32](nr)
 	copy(w.bias, spec.BiasF)
 	w.transformWeights(weights)
+	size := m
+	if spec.Pool {
+		size /= 2
+	}
+	for y := range w.tilesY {
+		for x := range w.tilesX {
+			w.in = append(w.in, spec.In.Offset(m*y-spec.PadTop, m*x-spec.PadLeft))
+			w.out = append(w.out, spec.Out.Offset(size*y, size*x))
+		}
+	}
+	w.inBytes, w.outBytes = spec.In.Bytes(), spec.Out.Bytes()
 	return w, nil
 }
 
@@ -129,8 +143,8 @@ func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.spec.In.C * w.sp
 // Run is as Conv's.
 func (w *Winograd) Run(ctx *Context, out, in []byte) {
 	s := &w.spec
-	if len(in) < s.In.Bytes() || len(out) < s.Out.Bytes() {
-		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), s.In.Bytes(), s.Out.Bytes()))
+	if len(in) < w.inBytes || len(out) < w.outBytes {
+		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), w.inBytes, w.outBytes))
 	}
 	points := w.n * w.n
 	stepV, stepM := 4*w.block*s.In.C, 4*w.block*w.cols
@@ -139,12 +153,11 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
 
 	t, a := &ctx.transform, &ctx.args
-	for first := 0; first < w.tilesY*w.tilesX; first += w.block {
-		count := min(w.block, w.tilesY*w.tilesX-first)
+	for first := 0; first < len(w.in); first += w.block {
+		count := min(w.block, len(w.in)-first)
 		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
 		for i := range count {
-			y, x := (first+i)/w.tilesX*w.t.M, (first+i)%w.tilesX*w.t.M
-			t.Src, t.Dst = unsafe.Pointer(&in[s.In.Offset(y-s.PadTop, x-s.PadLeft)]), unsafe.Pointer(&v[4*i*s.In.C])
+			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*s.In.C])
 			w.t.In(t)
 		}
 		*a = tile.Args{
@@ -158,18 +171,16 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 				w.gemm(a)
 			}
 		}
-		size := w.t.M
 		pool := 0
 		if s.Pool {
-			size, pool = size/2, 1
+			pool = 1
 		}
 		*t = tile.Transform{
 			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0]),
 			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool,
 		}
 		for i := range count {
-			y, x := (first+i)/w.tilesX*size, (first+i)%w.tilesX*size
-			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[s.Out.Offset(y, x)])
+			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])
 			w.t.Out(t)
 		}
 	}
