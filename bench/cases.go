@@ -260,7 +260,7 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 	s := kernels.ConvSpec{
 		In: kernels.Image{DType: d, H: in[1], W: in[2], C: op.InC, Top: op.PadTop, Left: op.PadLeft, Bottom: op.PadBottom, Right: op.PadRight},
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
-		PadTop: op.PadTop, PadLeft: op.PadLeft, Pool: pool, Lo: 0, Hi: 127,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: kernels.HaloZero, Pool: pool, Lo: 0, Hi: 127,
 		Out: kernels.Image{DType: d, H: in[1] / op.StrideH, W: in[2] / op.StrideW, C: op.OutC, Top: 1, Left: 1, Bottom: 1, Right: 1},
 	}
 	if pool {
@@ -278,7 +278,7 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 			s.Scale[i] = 0x1p-10
 		}
 	default:
-		s.Mode, s.Threshold = tile.Bits, make([]int32, op.OutC)
+		s.Halo, s.Mode, s.Threshold = kernels.HaloMinusOne, tile.Bits, make([]int32, op.OutC)
 	}
 	conv, err := kernels.NewConv(im, s, weights)
 	if err != nil {

@@ -19,13 +19,15 @@ import (
 //	}
 //
 // Taps outside the image read In's halo, so In must have one that is wide
-// enough, holding whatever stands for the padding.
+// enough, holding whatever stands for the padding. Where Halo says what that is,
+// Run leaves out such taps as far as whole tiles can do without them.
 type ConvSpec struct {
 	In, Out              Image // Out.C is OutC; Out.H×Out.W are after the pool
 	KH, KW               int
 	StrideH, StrideW     int
 	DilationH, DilationW int
 	PadTop, PadLeft      int
+	Halo                 Halo // what the halo holds, where Run may count on it
 	Pool                 bool // maximum of 2×2 windows with stride 2, taken on the sums
 
 	Mode      tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
@@ -52,7 +54,8 @@ type Conv struct {
 	rows     []int // byte offset in In of every sum's first tap, in the order of tiles
 	coff     []int // byte offset in Out of every row of tiles
 	dense    []int // coff of a scratch tile
-	outRows  int   // real rows of Out: len(coff) without the ragged end's copies
+	edges    []edge
+	outRows  int // real rows of Out: len(coff) without the ragged end's copies
 	pool     int
 	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
 	colBits  int // bits of a column of Out
@@ -121,6 +124,9 @@ func (c *Conv) check(weights int) error {
 	if s.PadTop < 0 || s.PadLeft < 0 || s.PadTop > s.In.Top || s.PadLeft > s.In.Left {
 		return fmt.Errorf("padding %d,%d: want ≥ 0 and within the input's halo %d,%d", s.PadTop, s.PadLeft, s.In.Top, s.In.Left)
 	}
+	if binary := s.In.DType == dtype.Binary; s.Halo == HaloZero && binary || s.Halo > HaloZero && !binary || s.Halo < HaloAny || s.Halo > HaloPlusOne {
+		return fmt.Errorf("halo %d: want HaloZero of float32 or int8, HaloMinusOne or HaloPlusOne of binary", s.Halo)
+	}
 	h, w := c.sumsHW()
 	if last := (h-1)*s.StrideH + (s.KH-1)*s.DilationH - s.PadTop; last >= s.In.H+s.In.Bottom {
 		return fmt.Errorf("the last row of taps is %d: the input with its halo ends at %d", last, s.In.H+s.In.Bottom-1)
@@ -183,16 +189,20 @@ func (c *Conv) sumsHW() (h, w int) {
 // that the tile takes their maximum in registers.
 func (c *Conv) addresses() {
 	s := &c.spec
+	var units []unit
 	for y := range s.Out.H {
 		for x := range s.Out.W {
-			c.coff = append(c.coff, s.Out.Offset(y, x))
-			if !s.Pool {
-				c.rows = append(c.rows, c.tapOffset(y, x))
-				continue
-			}
-			for i := range 4 {
-				c.rows = append(c.rows, c.tapOffset(2*y+i/2, 2*x+i%2))
-			}
+			units = append(units, unit{y, x})
+		}
+	}
+	for _, u := range c.splitEdges(units) {
+		c.coff = append(c.coff, s.Out.Offset(u.y, u.x))
+		if !s.Pool {
+			c.rows = append(c.rows, c.tapOffset(u.y, u.x))
+			continue
+		}
+		for i := range 4 {
+			c.rows = append(c.rows, c.tapOffset(2*u.y+i/2, 2*u.x+i%2))
 		}
 	}
 	c.outRows = len(c.coff)
@@ -294,6 +304,7 @@ func (c *Conv) pack(weights []uint32) {
 				}
 			}
 		}
+		c.initEdges(&p)
 		c.panels = append(c.panels, p)
 	}
 }
@@ -301,7 +312,8 @@ func (c *Conv) pack(weights []uint32) {
 // Impl is the implementation that the convolution was prepared for.
 func (c *Conv) Impl() *Impl { return c.im }
 
-// MACs is the number of multiply-accumulates of one Run; padding counts.
+// MACs is the number of multiply-accumulates of one Run; padding counts, even
+// where it is left out.
 func (c *Conv) MACs() int {
 	h, w := c.sumsHW()
 	return h * w * c.spec.Out.C * c.spec.KH * c.spec.KW * c.spec.In.C
@@ -339,6 +351,11 @@ func (c *Conv) Run(ctx *Context, out, in []byte) {
 				continue
 			}
 			c.ragged(ctx, p, out, first)
+		}
+		if len(c.edges) > 0 { // then columns fill whole panels
+			a.C = unsafe.Pointer(&out[p.firstColumn*c.colBits/8])
+			c.runEdges(ctx, i)
+			a.NSeg = len(c.segs)
 		}
 	}
 	ctx.args = tile.Args{} // keep no memory alive

@@ -90,10 +90,14 @@ func (im *Impl) newConv2D(d dtype.DType, s Conv2DShape, have int, pack func() []
 	if k := float64(s.KH) * float64(s.KW) * float64(s.C); k < 1 || float64(have) != float64(s.OutC)*k {
 		return nil, fmt.Errorf("%s: %d weights: want OutC %d · KH %d · KW %d · C %d", im.FullName("conv2d"), have, s.OutC, s.KH, s.KW, s.C)
 	}
+	halo := HaloZero
+	if d == dtype.Binary {
+		halo = HaloMinusOne
+	}
 	var err error
 	c.conv, err = NewConv(im, ConvSpec{
 		In: c.in, Out: c.out, KH: s.KH, KW: s.KW, StrideH: s.StrideH, StrideW: s.StrideW, DilationH: s.DilationH, DilationW: s.DilationW,
-		PadTop: s.PadTop, PadLeft: s.PadLeft, Mode: tile.Store, BiasF: bias,
+		PadTop: s.PadTop, PadLeft: s.PadLeft, Halo: halo, Mode: tile.Store, BiasF: bias,
 	}, pack())
 	return c, err
 }

@@ -83,6 +83,19 @@ func (b *buffer) checkPad() error {
 	return nil
 }
 
+// halo is what a convolution may know of the halo.
+func (b *buffer) halo() kernels.Halo {
+	switch {
+	case b.form.dtype == dtype.Binary && b.pad == -1:
+		return kernels.HaloMinusOne
+	case b.form.dtype == dtype.Binary && b.pad == 1:
+		return kernels.HaloPlusOne
+	case b.form.dtype != dtype.Binary && b.pad == 0:
+		return kernels.HaloZero
+	}
+	return kernels.HaloAny
+}
+
 // fill sets the whole buffer to its padding: the halo stays so for ever, since
 // steps write pixels only.
 func (b *buffer) fill(s *state) {

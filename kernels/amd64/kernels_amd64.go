@@ -38,7 +38,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
-		MR: 8, NR: 32, Tile: tileFloat32AVX512,
+		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces,
 		FlatMR: 4, FlatNR: 64, FlatTile: tileFloat32AVX512Flat,
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
@@ -61,7 +61,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
-		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, AXor: 0x80,
+		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
@@ -79,7 +79,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
-		MR: 8, NR: 32, Tile: tileBinaryAVX512,
+		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},

@@ -18,6 +18,9 @@ func tileFloat32AVX2(t *tile.Args)
 func tileFloat32AVX512(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX512Pieces(t *tile.Args)
+
+//go:noescape
 func tileFloat32AVX512Flat(t *tile.Args)
 
 //go:noescape
@@ -30,10 +33,16 @@ func tileInt8AVXVNNI(t *tile.Args)
 func tileInt8AVX512VNNI(t *tile.Args)
 
 //go:noescape
+func tileInt8AVX512VNNIPieces(t *tile.Args)
+
+//go:noescape
 func tileBinaryAVX2(t *tile.Args)
 
 //go:noescape
 func tileBinaryAVX512(t *tile.Args)
+
+//go:noescape
+func tileBinaryAVX512Pieces(t *tile.Args)
 
 //go:noescape
 func tileBinaryCarrySave(t *tile.Args)

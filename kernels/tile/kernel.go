@@ -23,6 +23,8 @@ type Kernel struct {
 	// 0. With 1 every word has its own offset in Args.Segs; binary, where no weight
 	// makes a word count nothing, knows no other.
 	Chunk int
+	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.
+	PieceTile Func
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.

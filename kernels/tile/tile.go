@@ -73,7 +73,7 @@ type Args struct {
 	C    unsafe.Pointer
 	COff *int // [Tiles·MR/Pool]
 
-	NSeg   int // ≥ 1
+	NSeg   int // ≥ 1; of a PieceTile: of Pieces
 	SegLen int // words, ≥ 1
 	Tiles  int // ≥ 1
 	Mode   Mode
@@ -86,7 +86,27 @@ type Args struct {
 	Flip      uint64         // bit c: column c; Bits
 	Lo, Hi    float32        // Store of float32; Requant (integers in −128…127)
 	OutXor    uint64         // 0, or 0x80 for a reader that takes bytes as x+128; Requant
+
+	Pieces *Piece // [NSeg], instead of Segs and SegLen; PieceTile only
 }
 
-// Func is a micro-kernel.
+// Piece is a segment that only some rows of a tile have, since for the others
+// it lies in the image's padding:
+//
+//	for r := range MR { // of the half that Rows names
+//		for k := range Words {
+//			sum[r][c] += A[Rows[r]+Off+4*k] * B[BOff/4/NR+k][c]
+//		}
+//	}
+type Piece struct {
+	Off   int // bytes, as an element of Segs
+	Words int // ≥ 1
+	BOff  int // bytes from B
+	Rows  int // 0: all rows, 1: the first half of the tile, 2: the second
+}
+
+// Func is a micro-kernel. One that takes Pieces differs in three points: Init is
+// [2][NR], for the rows of the first and the second half; Pieces take the place
+// of Segs; and with Pool 4 the windows are rows 0, 1, h, h+1, then 2, 3, h+2,
+// h+3, where h is half of MR.
 type Func func(*Args)

@@ -19,6 +19,8 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
 	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
 	a.tile(m)
+	m.name, m.broadcast, m.mac = "tileFloat32AVX512Pieces", "VBROADCASTSS", fma
+	a.pieces(m)
 	flat := micro{shape: zFlat, name: "tileFloat32AVX512Flat", bStep: 256, tail: floatTail}
 	flat.doc = `
 tileFloat32AVX512Flat is the loop of tile.Args, 4×64, for products of few rows:
@@ -60,6 +62,9 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 		outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) })
 	}
 	a.tile(m)
+	m.name, m.broadcast = "tileInt8AVX512VNNIPieces", "VPBROADCASTD"
+	m.mac = func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) }
+	a.pieces(m)
 	dotInt8VNNI(a, "AVX512VNNI", "Z")
 	dotUint8VNNI(a, "AVX512VNNI", "Z")
 	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })
@@ -166,29 +171,21 @@ times VPXORD, VPOPCNTD, VPADDD: 48 instructions on two ports are 24 cycles, and
 10 loads hide behind them.
 Measured on Zen 4 (best run of macroscope bench --filter Tile): 99 % of peak.`
 	m.zero = m.clearSums
-	m.step = func(a *asm) {
-		i := 0
-		outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) {
-			t := fmt.Sprintf("Z%d", 22+i%8)
-			i++
-			a.op("VPXORD %s, %s, %s", b, x, t)
-			a.op("VPOPCNTD %s, %s", t, t)
-			a.op("VPADDD %s, %s, %s", t, acc, acc)
-		})
+	i := 0
+	m.broadcast = "VPBROADCASTD"
+	m.mac = func(a *asm, b, x, acc string) {
+		t := fmt.Sprintf("Z%d", 22+i%8)
+		i++
+		a.op("VPXORD %s, %s, %s", b, x, t)
+		a.op("VPOPCNTD %s, %s", t, t)
+		a.op("VPADDD %s, %s, %s", t, acc, acc)
 	}
-	m.sums = func(a *asm) {
-		a.op("MOVQ ARG_Init, AX")
-		a.op("VMOVDQU32 (AX), Z16")
-		a.op("VMOVDQU32 64(AX), Z17")
-		for r := range m.mr {
-			for v := range m.nv {
-				x := m.acc(r, v)
-				a.op("VPADDD %s, %s, %s", x, x, x)
-				a.op("VPSUBD %s, Z%d, %s", x, 16+v, x)
-			}
-		}
-	}
+	m.step = func(a *asm) { outer(a, m.shape, "VMOVDQU32", m.broadcast, m.mac) }
+	m.sums = func(a *asm) { m.binarySums(a, 0) }
 	a.tile(m)
+	m.name = "tileBinaryAVX512Pieces"
+	m.sums = func(a *asm) { m.binarySums(a, m.nr()*4) }
+	a.pieces(m)
 	dotBinaryAVX512(a)
 	peak(a, "peakBinaryAVX512", "VPXORD, VPOPCNTD and VPADDD", "Z", func(i int) {
 		t := 16 + i
@@ -196,6 +193,24 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 99 % of peak.`
 		a.op("VPOPCNTD Z%d, Z%d", t, t)
 		a.op("VPADDD Z%d, Z%d, Z%d", t, i, i)
 	})
+}
+
+// binarySums turns counts into Init − 2·count; the Init of the second half of the
+// rows stands a number of bytes behind the first's.
+func (m micro) binarySums(a *asm, second int) {
+	a.op("MOVQ ARG_Init, AX")
+	for r := range m.mr {
+		for v := range m.nv {
+			if half := r / (m.mr / 2); r%(m.mr/2) == 0 && (half == 0 || second > 0) {
+				a.op("VMOVDQU32 %d(AX), Z%d", half*second+v*m.bytes(), 16+v)
+			}
+		}
+		for v := range m.nv {
+			x := m.acc(r, v)
+			a.op("VPADDD %s, %s, %s", x, x, x)
+			a.op("VPSUBD %s, Z%d, %s", x, 16+v, x)
+		}
+	}
 }
 
 func binaryAVX2(a *asm) {
@@ -259,11 +274,16 @@ func fma(a *asm, b, x, acc string) { a.op("VFMADD231PS %s, %s, %s", b, x, acc) }
 // outer is a step of K as an outer product: every row's word with every vector
 // of B. Scratch registers follow the sums: nv of B, then up to four of A in turn.
 func outer(a *asm, s shape, load, broadcast string, mac func(a *asm, b, x, acc string)) {
+	outerRows(a, s, 0, s.mr, load, broadcast, mac)
+}
+
+// outerRows is outer for rows from … to−1.
+func outerRows(a *asm, s shape, from, to int, load, broadcast string, mac func(a *asm, b, x, acc string)) {
 	b0 := s.mr * s.nv
 	for v := range s.nv {
 		a.op("%s %d(BX), %s", load, v*s.bytes(), s.r(b0+v))
 	}
-	for r := range s.mr {
+	for r := from; r < to; r++ {
 		x := s.r(b0 + s.nv + r%min(4, s.regs()-b0-s.nv))
 		a.op("%s (%s)(CX*1), %s", broadcast, rowPtr[r], x)
 		for v := range s.nv {

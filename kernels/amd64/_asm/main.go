@@ -72,7 +72,7 @@ func (a *asm) header() {
 		{"Mode", unsafe.Offsetof(t.Mode)}, {"Pool", unsafe.Offsetof(t.Pool)}, {"Init", unsafe.Offsetof(t.Init)},
 		{"Scale", unsafe.Offsetof(t.Scale)}, {"Bias", unsafe.Offsetof(t.Bias)}, {"Threshold", unsafe.Offsetof(t.Threshold)},
 		{"Flip", unsafe.Offsetof(t.Flip)}, {"Lo", unsafe.Offsetof(t.Lo)}, {"Hi", unsafe.Offsetof(t.Hi)},
-		{"OutXor", unsafe.Offsetof(t.OutXor)},
+		{"OutXor", unsafe.Offsetof(t.OutXor)}, {"Pieces", unsafe.Offsetof(t.Pieces)},
 	} {
 		a.raw(fmt.Sprintf("#define ARG_%s %d(DI)\n", f.name, f.offset))
 	}
