@@ -119,15 +119,11 @@ func DotCases() (cases []Case) {
 		for _, n := range dotLengths {
 			bytes := n * im.DType().Bits() / 8
 			mem := kernels.Aligned(2 * bytes)
-			add := func(suffix string, dot func()) {
+			add := func(suffix string, run func(rounds int)) {
 				cases = append(cases, Case{
 					Name: fmt.Sprintf("BenchmarkDot/dtype=%v/impl=%s/n=%d%s", im.DType(), im.Name(), n, suffix),
 					MACs: float64(n), Bytes: int64(2 * bytes), Peak: peakOf(im),
-					Run: func(rounds int) {
-						for range rounds {
-							dot()
-						}
-					},
+					Run: run,
 				})
 			}
 			switch im.DType() {
@@ -135,18 +131,34 @@ func DotCases() (cases []Case) {
 				a, b := elements[float32](mem[:bytes]), elements[float32](mem[bytes:])
 				copy(a, randomFloats(rnd, n))
 				copy(b, randomFloats(rnd, n))
-				add("", func() { im.DotFloat32(a, b) })
+				add("", func(rounds int) {
+					for range rounds {
+						im.DotFloat32(a, b)
+					}
+				})
 			case dtype.Int8:
 				a, b := elements[int8](mem[:bytes]), elements[int8](mem[bytes:])
 				copy(a, randomBytes(rnd, n))
 				copy(b, randomBytes(rnd, n))
-				add("", func() { im.DotInt8(a, b) })
-				add("/left=uint8", func() { im.DotUint8(mem[:bytes], b) })
+				add("", func(rounds int) {
+					for range rounds {
+						im.DotInt8(a, b)
+					}
+				})
+				add("/left=uint8", func(rounds int) {
+					for range rounds {
+						im.DotUint8(mem[:bytes], b)
+					}
+				})
 			default:
 				a, b := elements[uint64](mem[:bytes]), elements[uint64](mem[bytes:])
 				copy(a, randomWords(rnd, n/64))
 				copy(b, randomWords(rnd, n/64))
-				add("", func() { im.DotBinary(a, b, n) })
+				add("", func(rounds int) {
+					for range rounds {
+						im.DotBinary(a, b, n)
+					}
+				})
 			}
 		}
 	}

@@ -15,6 +15,9 @@ import (
 // It panics if the lengths differ or the row is of another dtype.
 func (im *Impl) DotFloat32(a, b []float32) float32 {
 	im.checkDot(dtype.Float32, len(a), len(b))
+	if im.whole(len(a)) {
+		return im.k.DotFloat32(a, b)
+	}
 	n := len(a) &^ (im.k.DotBlock - 1)
 	var sum float32
 	if n > 0 {
@@ -38,6 +41,9 @@ const dotInt8Chunk = 1 << 16
 // or the row is of another dtype.
 func (im *Impl) DotInt8(a, b []int8) int64 {
 	im.checkDot(dtype.Int8, len(a), len(b))
+	if im.whole(len(a)) && len(a) <= dotInt8Chunk {
+		return int64(im.k.DotInt8(a, b))
+	}
 	return dotBytes(im.k.DotBlock, im.k.DotInt8, generic.DotInt8, a, b)
 }
 
@@ -48,6 +54,9 @@ func (im *Impl) DotUint8(a []uint8, b []int8) int64 {
 	kernel := im.k.DotUint8
 	if kernel == nil {
 		kernel = generic.DotUint8
+	}
+	if im.whole(len(a)) && len(a) <= dotInt8Chunk {
+		return int64(kernel(a, b))
 	}
 	return dotBytes(im.k.DotBlock, kernel, generic.DotUint8, a, b)
 }
@@ -81,6 +90,9 @@ func (im *Impl) DotBinary(a, b []uint64, n int) int {
 	if n < 0 || len(a) < words || len(b) < words {
 		panic(fmt.Sprintf("kernels: %s: %d values need %d words, have %d and %d", im.FullName("dot"), n, words, len(a), len(b)))
 	}
+	if im.whole(n) {
+		return n - 2*im.k.DotBinary(a[:words], b[:words])
+	}
 	full := (n &^ (im.k.DotBlock - 1)) / 64
 	sum := 0
 	if n > 64*full {
@@ -91,6 +103,10 @@ func (im *Impl) DotBinary(a, b []uint64, n int) int {
 	}
 	return sum
 }
+
+// whole says whether n elements are whole blocks, as most callers' are: the
+// kernel then does it all.
+func (im *Impl) whole(n int) bool { return n&(im.k.DotBlock-1) == 0 && n > 0 }
 
 func (im *Impl) checkDot(d dtype.DType, n, m int) {
 	if im.k.DType != d {
