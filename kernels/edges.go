@@ -286,7 +286,10 @@ func (c *Conv) runEdges(ctx *Context, panel int) {
 	for i := range c.edges {
 		e := &c.edges[i]
 		a.Pieces, a.NSeg, a.Init = &e.pieces[0], len(e.pieces), e.init[panel]
-		a.Rows, a.COff, a.Tiles = &e.rows[0], &e.coff[0], len(e.rows)/c.im.k.MR
-		c.im.k.PieceTile(a)
+		mr := c.im.k.MR
+		for t, n := 0, len(e.rows)/mr; t < n; t += c.perCall {
+			a.Rows, a.COff, a.Tiles = &e.rows[t*mr], &e.coff[t*mr/c.pool], min(c.perCall, n-t)
+			c.im.k.PieceTile(a)
+		}
 	}
 }
