@@ -234,7 +234,7 @@ func ConvCases(model string) ([]Case, error) {
 			if !ok || im.DType() == dtype.Binary && i < firstHidden(g) {
 				continue
 			}
-			c, err := convCase(im, n.Name, op, n.In[0].Shape, poolFollows(g, i))
+			c, err := convCase(im, n.Name, op, n.In[0].Shape, i < firstHidden(g), poolFollows(g, i))
 			if err != nil {
 				return nil, err
 			}
@@ -267,12 +267,12 @@ func poolFollows(g *graph.Graph, i int) bool {
 	return false
 }
 
-func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, pool bool) (Case, error) {
+func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, first, pool bool) (Case, error) {
 	d := im.DType()
 	s := kernels.ConvSpec{
 		In: kernels.Image{DType: d, H: in[1], W: in[2], C: op.InC, Top: op.PadTop, Left: op.PadLeft, Bottom: op.PadBottom, Right: op.PadRight},
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
-		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: kernels.HaloZero, Pool: pool, Lo: 0, Hi: 127,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: kernels.HaloZero, NonNegative: !first, Pool: pool, Lo: 0, Hi: 127,
 		Out: kernels.Image{DType: d, H: in[1] / op.StrideH, W: in[2] / op.StrideW, C: op.OutC, Top: 1, Left: 1, Bottom: 1, Right: 1},
 	}
 	if pool {

@@ -28,6 +28,7 @@ type ConvSpec struct {
 	DilationH, DilationW int
 	PadTop, PadLeft      int
 	Halo                 Halo // what the halo holds, where Run may count on it
+	NonNegative          bool // In's int8 values are 0…127, as after a ReLU
 	Pool                 bool // maximum of 2×2 windows with stride 2, taken on the sums
 
 	Mode      tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
@@ -46,6 +47,7 @@ type ConvSpec struct {
 // is immutable; Run may be called by many goroutines, each with its Context.
 type Conv struct {
 	im       *Impl
+	tile     tile.Func
 	spec     ConvSpec
 	panels   []panel
 	segLen   int
@@ -86,7 +88,10 @@ const maxInt8K = 131071
 // NewConv prepares a convolution; weights are [OutC][KH][KW] rows of In.C
 // values as PackFloat32, PackInt8 or PackBinary give them.
 func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
-	c := &Conv{im: im, spec: spec, pool: 1}
+	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
+	if spec.NonNegative && im.k.NonNegativeTile != nil {
+		c.tile = im.k.NonNegativeTile
+	}
 	if spec.Pool {
 		c.pool = 4
 	}
@@ -347,7 +352,7 @@ func (c *Conv) Run(ctx *Context, out, in []byte) {
 			first := t * mr / c.pool
 			if p.cols == c.im.k.NR {
 				a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
-				c.im.k.Tile(a)
+				c.tile(a)
 				continue
 			}
 			c.ragged(ctx, p, out, first)
@@ -369,7 +374,7 @@ func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int) {
 	rows := a.Tiles * c.im.k.MR / c.pool
 	scratch := ctx.bytes(rows * pitch)
 	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
-	c.im.k.Tile(a)
+	c.tile(a)
 	n, at := (p.cols*c.colBits+7)/8, p.firstColumn*c.colBits/8
 	for r := range min(rows, c.outRows-first) {
 		copy(out[c.coff[first+r]+at:][:n], scratch[r*pitch:])

@@ -66,6 +66,11 @@ func randomConv(r *rand.Rand, d dtype.DType) convCase {
 		return v
 	}
 	c.x, c.w = values(pixels*inC), values(outC*k)
+	if s.NonNegative = d == dtype.Int8 && r.IntN(2) == 0; s.NonNegative {
+		for i, x := range c.x {
+			c.x[i] = min(127, math.Abs(x))
+		}
+	}
 
 	if d == dtype.Float32 {
 		s.Out.DType = dtype.Float32

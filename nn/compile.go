@@ -165,6 +165,21 @@ func (c *compiler) signed(v *graph.Value) bool {
 	return false
 }
 
+// nonNegative says whether v is the output of a ReLU, or the maximum of such.
+func (c *compiler) nonNegative(v *graph.Value) bool {
+	n := c.giver[v]
+	if n == nil {
+		return false
+	}
+	switch n.Op.(type) {
+	case *graph.ReLU:
+		return true
+	case *graph.MaxPool:
+		return c.nonNegative(n.In[0])
+	}
+	return false
+}
+
 // carried is the dtype in which a value is given.
 func (c *compiler) carried(v *graph.Value) dtype.DType {
 	switch {

@@ -55,7 +55,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	im, in := c.choice.For(d), g.inputs[0]
 	spec := kernels.ConvSpec{
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
-		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), Pool: g.pool,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: c.nonNegative(in.value), Pool: g.pool,
 	}
 	var weights []uint32
 	constants := 0 // bytes of the epilogue's

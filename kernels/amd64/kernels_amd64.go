@@ -49,9 +49,9 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
-		MR: 4, NR: 8, Tile: tileInt8AVX2,
+		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
-		Peak: peakInt8AVX2, PeakMACs: peakSums * 16,
+		Peak: peakInt8AVX2, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),

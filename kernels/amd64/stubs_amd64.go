@@ -27,6 +27,9 @@ func tileFloat32AVX512Flat(t *tile.Args)
 func tileInt8AVX2(t *tile.Args)
 
 //go:noescape
+func tileInt8AVX2NonNegative(t *tile.Args)
+
+//go:noescape
 func tileInt8AVXVNNI(t *tile.Args)
 
 //go:noescape

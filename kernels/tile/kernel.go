@@ -23,6 +23,8 @@ type Kernel struct {
 	// 0. With 1 every word has its own offset in Args.Segs; binary, where no weight
 	// makes a word count nothing, knows no other.
 	Chunk int
+	// NonNegativeTile, if not nil, is a faster Tile for bytes of A within 0…127.
+	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.
 	PieceTile Func
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
