@@ -327,43 +327,67 @@ func (c *Conv) MACs() int {
 // WeightBytes is what Run must read of weights, without the padding to tiles.
 func (c *Conv) WeightBytes() int { return c.weightsB }
 
+// Tiles is the number of tiles that Run computes: the parts in which RunTiles
+// can split it.
+func (c *Conv) Tiles() int { return len(c.panels) * c.perPanel() }
+
+// perPanel is the number of tiles of a panel: the plain ones, then the edges'.
+func (c *Conv) perPanel() int {
+	n := len(c.rows)
+	for i := range c.edges {
+		n += len(c.edges[i].rows)
+	}
+	return n / c.im.k.MR
+}
+
 // Run computes one image: in holds In.Bytes() bytes, out Out.Bytes(); they
 // must not overlap. Only Out's pixels are written, not its halo. It panics if
 // a slice is too short, and allocates nothing once ctx has served it.
-func (c *Conv) Run(ctx *Context, out, in []byte) {
+func (c *Conv) Run(ctx *Context, out, in []byte) { c.RunTiles(ctx, out, in, 0, c.Tiles()) }
+
+// RunTiles is Run for the tiles from…to−1 alone. Different tiles write different
+// bytes of out: goroutines, each with its Context, may share the tiles of one
+// image.
+func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	if len(in) < c.inBytes || len(out) < c.outBytes {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.inBytes, c.outBytes))
 	}
-	mr := c.im.k.MR
 	a := &ctx.args
 	*a = tile.Args{
 		A:    unsafe.Pointer(unsafe.SliceData(in)),
-		Segs: &c.segs[0], NSeg: len(c.segs), SegLen: c.segLen,
 		Mode: c.spec.Mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
 	}
-	for i := range c.panels {
+	plain, per := len(c.rows)/c.im.k.MR, c.perPanel()
+	for i := from / per; i*per < to; i++ {
 		p := &c.panels[i]
-		a.B, a.Init, a.Flip = unsafe.Pointer(&p.b[0]), p.init, p.flip
+		a.B, a.Flip = unsafe.Pointer(&p.b[0]), p.flip
 		a.Scale, a.Bias = unsafe.Pointer(unsafe.SliceData(p.scale)), unsafe.Pointer(unsafe.SliceData(p.offset))
 		a.Threshold = unsafe.Pointer(unsafe.SliceData(p.threshold))
-		for t, n := 0, len(c.rows)/mr; t < n; t += c.perCall {
-			a.Tiles = min(c.perCall, n-t)
-			a.Rows = &c.rows[t*mr]
-			first := t * mr / c.pool
-			if p.cols == c.im.k.NR {
-				a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
-				c.tile(a)
-				continue
-			}
-			c.ragged(ctx, p, out, first)
-		}
-		if len(c.edges) > 0 { // then columns fill whole panels
+		first, last := max(0, from-i*per), min(per, to-i*per)
+		c.runPlain(ctx, p, out, first, min(last, plain))
+		if last > plain { // then columns fill whole panels
 			a.C = unsafe.Pointer(&out[p.firstColumn*c.colBits/8])
-			c.runEdges(ctx, i)
-			a.NSeg = len(c.segs)
+			c.runEdges(ctx, i, first-plain, last-plain)
 		}
 	}
 	ctx.args = tile.Args{} // keep no memory alive
+}
+
+// runPlain computes the tiles t…last−1 that have all taps.
+func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
+	a, mr := &ctx.args, c.im.k.MR
+	a.Segs, a.NSeg, a.SegLen, a.Init = &c.segs[0], len(c.segs), c.segLen, p.init
+	for ; t < last; t += c.perCall {
+		a.Tiles = min(c.perCall, last-t)
+		a.Rows = &c.rows[t*mr]
+		first := t * mr / c.pool
+		if p.cols == c.im.k.NR {
+			a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
+			c.tile(a)
+			continue
+		}
+		c.ragged(ctx, p, out, first)
+	}
 }
 
 // ragged runs the tiles that ctx.args describes into scratch memory and copies

@@ -76,7 +76,9 @@ func TestConvLeavesOutPadding(t *testing.T) {
 					edges += len(conv.edges)
 					in, out := guard.Tail(t, c.spec.In.Bytes()), guard.Tail(t, c.spec.Out.Bytes())
 					c.image(im, in)
-					conv.Run(&ctx, out, in)
+					cut := r.IntN(conv.Tiles() + 1)
+					conv.RunTiles(&ctx, out, in, cut, conv.Tiles())
+					conv.RunTiles(&ctx, out, in, 0, cut)
 					if err := c.check(out); err != nil {
 						t.Fatalf("case %d: %v", i, err)
 					}
