@@ -31,11 +31,28 @@ func runCases(b *testing.B, cases []Case, err error) {
 	for _, c := range cases {
 		_, name, _ := strings.Cut(c.Name, "/")
 		b.Run(name, func(b *testing.B) {
-			b.SetBytes(c.Bytes)
-			for b.Loop() {
-				c.Run(1)
+			if c.Bytes > 0 {
+				b.SetBytes(c.Bytes)
 			}
-			perSecond := func(v float64) float64 { return v * float64(b.N) / b.Elapsed().Seconds() }
+			seconds := 0.0 // of one iteration
+			if c.Measure != nil {
+				ns, extra := c.Measure(func(run func(int)) float64 {
+					start := time.Now()
+					run(b.N)
+					return float64(time.Since(start).Nanoseconds()) / float64(b.N)
+				})
+				seconds = max(ns, 1e-3) / 1e9
+				b.ReportMetric(ns, "ns/op")
+				for _, m := range extra {
+					b.ReportMetric(m.Value, m.Unit)
+				}
+			} else {
+				for b.Loop() {
+					c.Run(1)
+				}
+				seconds = b.Elapsed().Seconds() / float64(b.N)
+			}
+			perSecond := func(v float64) float64 { return v / seconds }
 			if c.MACs > 0 {
 				b.ReportMetric(perSecond(c.MACs)/1e9, GMACPerSecond)
 			}

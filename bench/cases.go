@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 
 	"macroscope/cifar10"
@@ -246,6 +247,10 @@ func NetworkCases(model string) ([]Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	usual, err := kernels.Default()
+	if err != nil {
+		return nil, err
+	}
 	var cases []Case
 	for _, d := range dtype.All {
 		g, err := LoadNetwork(model, d, ptq.Options{})
@@ -272,6 +277,9 @@ func NetworkCases(model string) ([]Case, error) {
 					c := networkCase(plan, im, batch, set)
 					c.Name += algo
 					cases = append(cases, c)
+					if im == usual.For(d) && algo == "" && runtime.NumCPU() > 1 {
+						cases = append(cases, threadsCase(plan, c, batch, set))
+					}
 				}
 			}
 		}
@@ -289,21 +297,40 @@ func algorithms(d dtype.DType) []string {
 }
 
 func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) Case {
-	r := plan.NewRunner(1)
 	pixels, logits := set.Pixels[:batch*cifar10.PixelBytes], make([]float32, batch*plan.OutputSize())
 	return Case{
 		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
 		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),
 		Images: float64(batch), Peak: peakOf(im),
 		Extra: []Metric{{float64(plan.WeightBytes()), WeightBytes}},
-		Run: func(rounds int) {
-			for range rounds {
-				if err := r.RunPixels(logits, pixels); err != nil {
-					panic(err) // the sizes above are wrong
-				}
-			}
-		},
+		Run:   inferences(plan.NewRunner(1), logits, pixels),
 	}
+}
+
+func inferences(r *nn.Runner, logits []float32, pixels []uint8) func(int) {
+	return func(rounds int) {
+		for range rounds {
+			if err := r.RunPixels(logits, pixels); err != nil {
+				panic(err) // the caller's sizes are wrong
+			}
+		}
+	}
+}
+
+// threadsCase is one, a case of one thread, on two threads. Each measurement
+// times both, so that they meet the same disturbances. The second thread may be
+// busy elsewhere: what is measured is what this machine gives.
+func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
+	const threads = 2
+	c, pixels := one, set.Pixels[:batch*cifar10.PixelBytes]
+	c.Name += fmt.Sprintf("/threads=%d", threads)
+	c.Peak = "" // it is one thread's
+	run := inferences(plan.NewRunner(threads), make([]float32, batch*plan.OutputSize()), pixels)
+	c.Measure = func(time func(func(int)) float64) (float64, []Metric) {
+		alone, ns := time(one.Run), time(run)
+		return ns, []Metric{{measured(alone / ns), TimesOneThread}}
+	}
+	return c
 }
 
 // AllCases lists everything that is measured of a model, peaks first.

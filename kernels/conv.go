@@ -307,10 +307,19 @@ func (c *Conv) MACs() int {
 // WeightBytes is what Run must read of weights, without the padding to tiles.
 func (c *Conv) WeightBytes() int { return c.weightsB }
 
+// Tiles is the number of tiles that Run computes: the parts in which RunTiles
+// can split it.
+func (c *Conv) Tiles() int { return len(c.panels) * (len(c.rows) / c.im.k.MR) }
+
 // Run computes one image: in holds In.Bytes() bytes, out Out.Bytes(); they
 // must not overlap. Only Out's pixels are written, not its halo. It panics if
 // a slice is too short, and allocates nothing once ctx has served it.
-func (c *Conv) Run(ctx *Context, out, in []byte) {
+func (c *Conv) Run(ctx *Context, out, in []byte) { c.RunTiles(ctx, out, in, 0, c.Tiles()) }
+
+// RunTiles is Run for the tiles from…to−1 alone. Different tiles write different
+// bytes of out: goroutines, each with its Context, may share the tiles of one
+// image.
+func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	if len(in) < c.spec.In.Bytes() || len(out) < c.spec.Out.Bytes() {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.spec.In.Bytes(), c.spec.Out.Bytes()))
 	}
@@ -321,13 +330,13 @@ func (c *Conv) Run(ctx *Context, out, in []byte) {
 		Segs: &c.segs[0], NSeg: len(c.segs), SegLen: c.segLen,
 		Mode: c.spec.Mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
 	}
-	for i := range c.panels {
+	for i, n := from/(len(c.rows)/mr), len(c.rows)/mr; i*n < to; i++ {
 		p := &c.panels[i]
 		a.B, a.Init, a.Flip = unsafe.Pointer(&p.b[0]), p.init, p.flip
 		a.Scale, a.Bias = unsafe.Pointer(unsafe.SliceData(p.scale)), unsafe.Pointer(unsafe.SliceData(p.offset))
 		a.Threshold = unsafe.Pointer(unsafe.SliceData(p.threshold))
-		for t, n := 0, len(c.rows)/mr; t < n; t += c.perCall {
-			a.Tiles = min(c.perCall, n-t)
+		for t, end := max(0, from-i*n), min(n, to-i*n); t < end; t += c.perCall {
+			a.Tiles = min(c.perCall, end-t)
 			a.Rows = &c.rows[t*mr]
 			first := t * mr / c.pool
 			if p.cols == c.im.k.NR {

@@ -3,6 +3,7 @@ package nn
 import (
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // inputStep brings an image, planes of C×H×W values, into the form of the first
@@ -55,36 +56,39 @@ func (st *inputStep) prepare() {
 	}
 }
 
-func (st *inputStep) run(s *state) {
+func (st *inputStep) run(s *state) { st.runUnits(s, nil, 0, st.units()) }
+
+// units are rows of pixels.
+func (st *inputStep) units() int { return st.out.img.H }
+
+func (st *inputStep) runUnits(s *state, _ *kernels.Context, from, to int) {
 	mem := st.out.bytes(s)
 	switch {
 	case s.pixels == nil:
-		st.fromFloats(mem, s.floats)
+		st.fromFloats(mem, s.floats, from, to)
 	case st.out.form.dtype == dtype.Int8 && st.out.img.PixelBytes() == 4 && st.out.img.C == 3:
-		st.colours(mem, s.pixels)
+		st.colours(mem, s.pixels, from, to)
 	default:
-		st.fromBytes(mem, s.pixels)
+		st.fromBytes(mem, s.pixels, from, to)
 	}
 }
 
-func (st *inputStep) fromFloats(mem []byte, in []float32) {
+func (st *inputStep) fromFloats(mem []byte, in []float32, from, to int) {
 	m := st.out.img
-	i := 0
 	for ch := range m.C {
-		for y := range m.H {
-			for x := range m.W {
-				st.out.put(mem[m.Offset(y, x):], ch, st.norm(ch, in[i]))
-				i++
+		for y := from; y < to; y++ {
+			for x, v := range in[(ch*m.H+y)*m.W:][:m.W] {
+				st.out.put(mem[m.Offset(y, x):], ch, st.norm(ch, v))
 			}
 		}
 	}
 }
 
-func (st *inputStep) fromBytes(mem []byte, in []uint8) {
+func (st *inputStep) fromBytes(mem []byte, in []uint8, from, to int) {
 	m := st.out.img
 	pixel, plane := m.PixelBytes(), m.H*m.W
 	for ch := range m.C {
-		for y := range m.H {
+		for y := from; y < to; y++ {
 			row := in[ch*plane+y*m.W:][:m.W]
 			at := m.Offset(y, 0)
 			if st.out.form.dtype == dtype.Float32 {
@@ -104,12 +108,12 @@ func (st *inputStep) fromBytes(mem []byte, in []uint8) {
 }
 
 // colours is fromBytes for three channels of int8: a word a pixel.
-func (st *inputStep) colours(mem []byte, in []uint8) {
+func (st *inputStep) colours(mem []byte, in []uint8, from, to int) {
 	m := st.out.img
 	plane := m.H * m.W
 	n := len(st.bytes)
 	r, g, b := &st.bytes[0], &st.bytes[1%n], &st.bytes[2%n]
-	for y := range m.H {
+	for y := from; y < to; y++ {
 		red, green, blue := in[y*m.W:][:m.W], in[plane+y*m.W:][:m.W], in[2*plane+y*m.W:][:m.W]
 		to := mem[m.Offset(y, 0):][:4*m.W]
 		for x, v := range red {
