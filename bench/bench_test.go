@@ -11,7 +11,10 @@ import (
 // The benchmarks are the cases of "macroscope bench". A case with a peak runs
 // that right after itself, so that %peak compares the same moment.
 
-func BenchmarkPeak(b *testing.B) { runCases(b, PeakCases(), nil) }
+func BenchmarkPeak(b *testing.B) {
+	c, err := PeakThreadsCases()
+	runCases(b, append(PeakCases(), c...), err)
+}
 func BenchmarkDot(b *testing.B)  { runCases(b, DotCases(), nil) }
 func BenchmarkGemm(b *testing.B) { c, err := GemmCases(); runCases(b, c, err) }
 func BenchmarkConv(b *testing.B) { c, err := ConvCases(models.Names()[0]); runCases(b, c, err) }

@@ -62,6 +62,52 @@ func PeakCases() (cases []Case) {
 	return cases
 }
 
+// PeakThreadsCases measure the chosen implementations' peaks on two threads at
+// once: the most that a second thread can bring on this machine, whose CPUs may
+// be halves of a core or shared with other machines.
+func PeakThreadsCases() ([]Case, error) {
+	choice, err := kernels.Default()
+	if err != nil || runtime.NumCPU() < 2 {
+		return nil, err
+	}
+	const macs = 1 << 20
+	var cases []Case
+	for _, d := range dtype.All {
+		im := choice.For(d)
+		peak := im.Peak()
+		if peak == nil {
+			continue
+		}
+		start, done := make(chan int), make(chan bool)
+		go func() {
+			for rounds := range start {
+				for range rounds {
+					peak(macs)
+				}
+				done <- true
+			}
+		}()
+		one := func(rounds int) {
+			for range rounds {
+				peak(macs)
+			}
+		}
+		cases = append(cases, Case{
+			Name: PeakName(im) + "/threads=2", MACs: 2 * float64(peak(macs)),
+			Measure: func(time func(func(int)) float64) (float64, []Metric) {
+				alone := time(one)
+				ns := time(func(rounds int) {
+					start <- rounds
+					one(rounds)
+					<-done
+				})
+				return ns, []Metric{{measured(2 * alone / ns), TimesOneThread}}
+			},
+		})
+	}
+	return cases, nil
+}
+
 // DotCases measure dot products of operands in the first-level cache.
 func DotCases() (cases []Case) {
 	rnd := rand.New(rand.NewPCG(1, 1))
@@ -337,6 +383,7 @@ func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
 func AllCases(model string) ([]Case, error) {
 	cases := append(PeakCases(), DotCases()...)
 	for _, more := range []func() ([]Case, error){
+		PeakThreadsCases,
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },

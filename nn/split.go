@@ -31,7 +31,7 @@ type splitter struct {
 	ticket atomic.Uint64
 	done   atomic.Int64 // chunks of the step at hand
 	begun  uint64
-	alone  int // images for which helpers stay away, after one was stopped with a chunk in hand
+	trial  trial
 }
 
 type splitStep struct {
@@ -50,9 +50,8 @@ const (
 	// costs.
 	spinTime = 50 * time.Microsecond
 	// stallTime is a wait for a taken chunk that only a helper without a core
-	// explains. Then the caller works alone for aloneImages.
-	stallTime   = 100 * time.Microsecond
-	aloneImages = 256
+	// explains: then its core may be this one.
+	stallTime = 100 * time.Microsecond
 
 	maxChunks = 1 << 10
 	maxSteps  = 1 << 16
@@ -93,15 +92,59 @@ func (sp *splitter) worthwhile() bool {
 	return false
 }
 
-// pass computes the image that s points to, with those helpers that come.
+// pass computes the image that s points to, with helpers where that has proved
+// faster.
 func (sp *splitter) pass(s *state, helpers []*helper) {
-	if sp.alone > 0 {
-		sp.alone--
+	start := time.Now()
+	shared := sp.trial.shared()
+	if shared {
+		sp.share(s, helpers)
+	} else {
 		for i := range sp.steps {
 			sp.steps[i].whole.run(s)
 		}
-		return
 	}
+	sp.trial.took(shared, time.Since(start))
+}
+
+// trial finds out by trying whether sharing pays: a second thread may be half of
+// the same core, or be busy with other programs. It tries trialImages each way and
+// keeps to the faster for settledImages.
+type trial struct {
+	images int // since the trial began
+	spent  [2]time.Duration
+}
+
+const (
+	trialImages   = 16
+	settledImages = 1000
+)
+
+func (t *trial) shared() bool {
+	switch {
+	case t.images < trialImages:
+		return true
+	case t.images < 2*trialImages:
+		return false
+	}
+	return t.spent[1] < t.spent[0]
+}
+
+func (t *trial) took(shared bool, d time.Duration) {
+	if t.images < 2*trialImages {
+		way := 0
+		if shared {
+			way = 1
+		}
+		t.spent[way] += d
+	}
+	if t.images++; t.images == 2*trialImages+settledImages {
+		*t = trial{}
+	}
+}
+
+// share computes the image that s points to, with those helpers that come.
+func (sp *splitter) share(s *state, helpers []*helper) {
 	for _, h := range helpers {
 		if h.parked.CompareAndSwap(true, false) {
 			h.wake <- partsOfImages
@@ -136,7 +179,6 @@ func (sp *splitter) wait(n int64) {
 	start := time.Now()
 	for spins := 1; sp.done.Load() < n; spins++ {
 		if spins%64 == 0 && time.Since(start) > stallTime {
-			sp.alone = aloneImages
 			runtime.Gosched()
 		}
 	}
