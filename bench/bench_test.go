@@ -11,7 +11,10 @@ import (
 // The benchmarks are the cases of "macroscope bench". A case with a peak runs
 // that right after itself, so that %peak compares the same moment.
 
-func BenchmarkPeak(b *testing.B) { runCases(b, PeakCases(), nil) }
+func BenchmarkPeak(b *testing.B) {
+	c, err := PeakThreadsCases()
+	runCases(b, append(PeakCases(), c...), err)
+}
 func BenchmarkDot(b *testing.B)  { runCases(b, DotCases(), nil) }
 func BenchmarkTile(b *testing.B) { c, err := TileCases(); runCases(b, c, err) }
 func BenchmarkGemm(b *testing.B) { c, err := GemmCases(); runCases(b, c, err) }
@@ -32,11 +35,28 @@ func runCases(b *testing.B, cases []Case, err error) {
 	for _, c := range cases {
 		_, name, _ := strings.Cut(c.Name, "/")
 		b.Run(name, func(b *testing.B) {
-			b.SetBytes(c.Bytes)
-			for b.Loop() {
-				c.Run(1)
+			if c.Bytes > 0 {
+				b.SetBytes(c.Bytes)
 			}
-			perSecond := func(v float64) float64 { return v * float64(b.N) / b.Elapsed().Seconds() }
+			seconds := 0.0 // of one iteration
+			if c.Measure != nil {
+				ns, extra := c.Measure(func(run func(int)) float64 {
+					start := time.Now()
+					run(b.N)
+					return float64(time.Since(start).Nanoseconds()) / float64(b.N)
+				})
+				seconds = max(ns, 1e-3) / 1e9
+				b.ReportMetric(ns, "ns/op")
+				for _, m := range extra {
+					b.ReportMetric(m.Value, m.Unit)
+				}
+			} else {
+				for b.Loop() {
+					c.Run(1)
+				}
+				seconds = b.Elapsed().Seconds() / float64(b.N)
+			}
+			perSecond := func(v float64) float64 { return v / seconds }
 			if c.MACs > 0 {
 				b.ReportMetric(perSecond(c.MACs)/1e9, GMACPerSecond)
 			}

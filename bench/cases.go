@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"unsafe"
 
@@ -62,52 +63,50 @@ func PeakCases() (cases []Case) {
 	return cases
 }
 
-// tileWords is the K of TileCases: a panel of 32 columns, the rows and the sums
-// then fill 24 KiB, within every first-level cache of today.
-const tileWords = 96
-
-// TileCases measure the micro-kernels on operands in the first-level cache:
-// whole tiles over one panel, which is a 1×1 convolution of a row of pixels.
-// Sums are stored as they are.
-func TileCases() ([]Case, error) {
-	rnd := rand.New(rand.NewPCG(1, 4))
+// PeakThreadsCases measure the chosen implementations' peaks on two threads at
+// once: the most that a second thread can bring on this machine, whose CPUs may
+// be halves of a core or shared with other machines.
+func PeakThreadsCases() ([]Case, error) {
+	choice, err := kernels.Default()
+	if err != nil || runtime.NumCPU() < 2 {
+		return nil, err
+	}
+	const macs = 1 << 20
 	var cases []Case
-	for _, im := range Available() {
-		d, k := im.DType(), tileWords*32/im.DType().Bits()
-		mr, nr := im.Tile()
-		rows := (max(24, mr) + mr - 1) / mr * mr // 24 is a multiple of most tiles' rows
-		s := kernels.ConvSpec{
-			In: kernels.Image{DType: d, H: 1, W: rows, C: k}, Out: kernels.Image{DType: dtype.Float32, H: 1, W: rows, C: nr},
-			KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,
+	for _, d := range dtype.All {
+		im := choice.For(d)
+		peak := im.Peak()
+		if peak == nil {
+			continue
 		}
-		conv, err := kernels.NewConv(im, s, packedWeights(rnd, d, nr*k, k))
-		if err != nil {
-			return nil, err
-		}
-		src, dst, ctx := kernels.Aligned(s.In.Bytes()), kernels.Aligned(s.Out.Bytes()), &kernels.Context{}
-		cases = append(cases, Case{
-			Name: fmt.Sprintf("BenchmarkTile/dtype=%v/impl=%s/m=%d/n=%d/k=%d", d, im.Name(), rows, nr, k),
-			MACs: float64(conv.MACs()), Bytes: int64(s.In.Bytes() + conv.WeightBytes()), Peak: peakOf(im),
-			Run: func(rounds int) {
+		start, done := make(chan int), make(chan bool)
+		go func() {
+			for rounds := range start {
 				for range rounds {
-					conv.Run(ctx, dst, src)
+					peak(macs)
 				}
+				done <- true
+			}
+		}()
+		one := func(rounds int) {
+			for range rounds {
+				peak(macs)
+			}
+		}
+		cases = append(cases, Case{
+			Name: PeakName(im) + "/threads=2", MACs: 2 * float64(peak(macs)),
+			Measure: func(time func(func(int)) float64) (float64, []Metric) {
+				alone := time(one)
+				ns := time(func(rounds int) {
+					start <- rounds
+					one(rounds)
+					<-done
+				})
+				return ns, []Metric{{measured(2 * alone / ns), TimesOneThread}}
 			},
 		})
 	}
 	return cases, nil
-}
-
-// packedWeights are n random values in the words of a dtype, in rows of k.
-func packedWeights(rnd *rand.Rand, d dtype.DType, n, k int) []uint32 {
-	switch d {
-	case dtype.Float32:
-		return kernels.PackFloat32(randomFloats(rnd, n))
-	case dtype.Int8:
-		return kernels.PackInt8(randomBytes(rnd, n), k)
-	default:
-		return kernels.PackBinary(randomFloats(rnd, n), k)
-	}
 }
 
 // DotCases measure dot products of operands in the first-level cache. Both lie
@@ -316,6 +315,10 @@ func NetworkCases(model string) ([]Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	usual, err := kernels.Default()
+	if err != nil {
+		return nil, err
+	}
 	var cases []Case
 	for _, d := range dtype.All {
 		g, err := LoadNetwork(model, d, ptq.Options{})
@@ -342,6 +345,9 @@ func NetworkCases(model string) ([]Case, error) {
 					c := networkCase(plan, im, batch, set)
 					c.Name += algo
 					cases = append(cases, c)
+					if im == usual.For(d) && algo == "" && runtime.NumCPU() > 1 {
+						cases = append(cases, threadsCase(plan, c, batch, set))
+					}
 				}
 			}
 		}
@@ -359,21 +365,40 @@ func algorithms(d dtype.DType) []string {
 }
 
 func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) Case {
-	r := plan.NewRunner(1)
 	pixels, logits := set.Pixels[:batch*cifar10.PixelBytes], make([]float32, batch*plan.OutputSize())
 	return Case{
 		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
 		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),
 		Images: float64(batch), Peak: peakOf(im),
 		Extra: []Metric{{float64(plan.WeightBytes()), WeightBytes}},
-		Run: func(rounds int) {
-			for range rounds {
-				if err := r.RunPixels(logits, pixels); err != nil {
-					panic(err) // the sizes above are wrong
-				}
-			}
-		},
+		Run:   inferences(plan.NewRunner(1), logits, pixels),
 	}
+}
+
+func inferences(r *nn.Runner, logits []float32, pixels []uint8) func(int) {
+	return func(rounds int) {
+		for range rounds {
+			if err := r.RunPixels(logits, pixels); err != nil {
+				panic(err) // the caller's sizes are wrong
+			}
+		}
+	}
+}
+
+// threadsCase is one, a case of one thread, on two threads. Each measurement
+// times both, so that they meet the same disturbances. The second thread may be
+// busy elsewhere: what is measured is what this machine gives.
+func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
+	const threads = 2
+	c, pixels := one, set.Pixels[:batch*cifar10.PixelBytes]
+	c.Name += fmt.Sprintf("/threads=%d", threads)
+	c.Peak = "" // it is one thread's
+	run := inferences(plan.NewRunner(threads), make([]float32, batch*plan.OutputSize()), pixels)
+	c.Measure = func(time func(func(int)) float64) (float64, []Metric) {
+		alone, ns := time(one.Run), time(run)
+		return ns, []Metric{{measured(alone / ns), TimesOneThread}}
+	}
+	return c
 }
 
 // AllCases lists everything that is measured of a model, peaks first.
@@ -381,6 +406,7 @@ func AllCases(model string) ([]Case, error) {
 	cases := append(PeakCases(), DotCases()...)
 	for _, more := range []func() ([]Case, error){
 		TileCases,
+		PeakThreadsCases,
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },

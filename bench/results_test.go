@@ -49,6 +49,11 @@ Unit pJ/op better=lower assume=exact
 Unit cycles/op better=lower assume=exact
 Unit weight-bytes better=lower assume=exact
 Unit top1-% better=higher assume=exact
+Unit B-moved/op better=lower assume=exact
+Unit kernel-% better=higher
+Unit max-speedup
+Unit x-peak-time better=lower
+Unit x-1-thread better=higher
 
 goos: linux
 cpu: A CPU

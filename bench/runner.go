@@ -18,6 +18,10 @@ type Case struct {
 	// Run does the work n times, n ≥ 1, on one goroutine, without allocating.
 	// Everything that can be made ready beforehand is.
 	Run func(n int)
+	// Measure, if set, stands in for Run where a case's time is made of several:
+	// time runs something n times, as Run does, and gives the nanoseconds of one.
+	// What Measure returns is the case's time, and further values of this round.
+	Measure func(time func(run func(n int)) float64) (ns float64, extra []Metric)
 	// MACs is the number of multiply-accumulates of one iteration; 0: the case
 	// has no GMAC/s.
 	MACs float64
@@ -106,7 +110,7 @@ func Run(ctx context.Context, cases []Case, opt RunOptions) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := &runner{ctx: ctx, cases: cases, peaks: peaks, opt: opt, iters: make([]int, len(cases))}
+	r := &runner{ctx: ctx, cases: cases, peaks: peaks, opt: opt, iters: make([]int, len(cases)), extra: make([][]Metric, len(cases))}
 	r.total = len(cases) * (1 + opt.Rounds)
 	err = r.run()
 	r.checkPeaks()
@@ -147,7 +151,8 @@ type runner struct {
 	cases       []Case
 	peaks       []int // index of each case's peak, or −1
 	opt         RunOptions
-	iters       []int // of each case, for one measurement
+	iters       []int      // of each case, for one measurement
+	extra       [][]Metric // of each case's last measurement
 	report      Report
 	done, total int
 }
@@ -177,7 +182,7 @@ func (r *runner) run() error {
 			}
 			// A twentieth beforehand fills the caches that other cases used.
 			if n := r.iters[i] / 20; n > 0 {
-				r.cases[i].Run(n)
+				r.measure(i, n)
 			}
 			perOp[i] = r.measure(i, r.iters[i])
 		}
@@ -207,11 +212,20 @@ func (r *runner) step(i, round int) error {
 
 // measure runs case i n times and gives the nanoseconds of one iteration.
 func (r *runner) measure(i, n int) float64 {
-	start := r.opt.now()
-	r.cases[i].Run(n)
-	elapsed := r.opt.now() - start
-	// No clock is finer than a nanosecond: nothing takes no time at all.
-	return math.Max(float64(elapsed.Nanoseconds()), 1) / float64(n)
+	timed := func(run func(int)) float64 {
+		start := r.opt.now()
+		run(n)
+		elapsed := r.opt.now() - start
+		// No clock is finer than a nanosecond: nothing takes no time at all.
+		return math.Max(float64(elapsed.Nanoseconds()), 1) / float64(n)
+	}
+	c := &r.cases[i]
+	if c.Measure == nil {
+		return timed(c.Run)
+	}
+	var ns float64
+	ns, r.extra[i] = c.Measure(timed)
+	return math.Max(ns, 1/float64(n))
 }
 
 // warmUp finds how often case i runs in BenchTime, and keeps it running until
@@ -296,7 +310,7 @@ func (r *runner) results(perOp []float64) []Result {
 		if c.Images > 0 {
 			add(c.Images/ns*1e9, ImagesPerSecond)
 		}
-		res.Metrics = append(res.Metrics, c.Extra...)
+		res.Metrics = append(append(res.Metrics, c.Extra...), r.extra[i]...)
 		results[i] = res
 	}
 	return results

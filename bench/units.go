@@ -21,6 +21,11 @@ const (
 	CyclesPerOp     = "cycles/op"    // simulated clock cycles of one run of the case
 	WeightBytes     = "weight-bytes" // all constants that one inference reads: weights, biases, scales
 	Top1Percent     = "top1-%"       // share of images whose most likely class is the right one
+	BytesMoved      = "B-moved/op"   // bytes read and written: activations in, weights and constants, activations out
+	KernelPercent   = "kernel-%"     // share of a network's time in which products are computed
+	MaxSpeedup      = "max-speedup"  // Amdahl's limit: time over the time that is left if products cost nothing
+	TimesPeakTime   = "x-peak-time"  // time over that of the network's MACs at their implementations' measured peaks
+	TimesOneThread  = "x-1-thread"   // time of one thread over that of several, measured in turn
 )
 
 // Unit says how to read the values of a unit.
@@ -40,6 +45,11 @@ var Units = []Unit{
 	{CyclesPerOp, -1, true},
 	{WeightBytes, -1, true},
 	{Top1Percent, +1, true},
+	{BytesMoved, -1, true},
+	{KernelPercent, +1, false},
+	{MaxSpeedup, 0, false},
+	{TimesPeakTime, -1, false},
+	{TimesOneThread, +1, false},
 }
 
 // lookUnit finds what is known of a unit: first what the files' Unit lines say

@@ -140,8 +140,32 @@ func (w *Winograd) MACs() int {
 // WeightBytes is what Run reads of weights: (m+2)²/9 times the filters.
 func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.spec.In.C * w.spec.Out.C }
 
+// WinogradStages names the stages of a convolution by minimal filtering.
+var WinogradStages = []string{"transform-in", "products", "transform-out"}
+
+// allStages has a bit for each of WinogradStages.
+const allStages = 1<<3 - 1
+
+// Tiles is the number of blocks of tiles that Run computes, as Conv's.
+func (w *Winograd) Tiles() int { return (w.tilesY*w.tilesX + w.block - 1) / w.block }
+
 // Run is as Conv's.
 func (w *Winograd) Run(ctx *Context, out, in []byte) {
+	w.run(ctx, out, in, 0, w.Tiles(), allStages)
+}
+
+// RunTiles is as Conv's.
+func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
+	w.run(ctx, out, in, from, to, allStages)
+}
+
+// RunStage does one of WinogradStages alone, on what ctx holds of the last Run:
+// for measuring. The result is of no use.
+func (w *Winograd) RunStage(ctx *Context, out, in []byte, stage int) {
+	w.run(ctx, out, in, 0, w.Tiles(), 1<<stage)
+}
+
+func (w *Winograd) run(ctx *Context, out, in []byte, from, to, stages int) {
 	s := &w.spec
 	if len(in) < w.inBytes || len(out) < w.outBytes {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), w.inBytes, w.outBytes))
@@ -153,10 +177,10 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
 
 	t, a := &ctx.transform, &ctx.args
-	for first := 0; first < len(w.in); first += w.block {
+	for first := from * w.block; first < min(to*w.block, len(w.in)); first += w.block {
 		count := min(w.block, len(w.in)-first)
 		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
-		for i := range count {
+		for i := range count * (stages & 1) {
 			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*s.In.C])
 			w.t.In(t)
 		}
@@ -164,7 +188,7 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: s.In.C, Pool: 1,
 			Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
 		}
-		for p := range points {
+		for p := range points * (stages >> 1 & 1) {
 			a.A = unsafe.Pointer(&v[p*stepV])
 			for col := 0; col < w.cols; col += w.nr {
 				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*s.In.C]), unsafe.Pointer(&m[p*stepM+4*col])
@@ -179,7 +203,7 @@ func (w *Winograd) Run(ctx *Context, out, in []byte) {
 			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0]),
 			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool,
 		}
-		for i := range count {
+		for i := range count * (stages >> 2 & 1) {
 			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])
 			w.t.Out(t)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // inputStep brings an image, planes of C×H×W values, into the form of the first
@@ -68,36 +69,39 @@ func (st *inputStep) prepare() {
 	}
 }
 
-func (st *inputStep) run(s *state) {
+func (st *inputStep) run(s *state) { st.runUnits(s, nil, 0, st.units()) }
+
+// units are rows of pixels.
+func (st *inputStep) units() int { return st.out.img.H }
+
+func (st *inputStep) runUnits(s *state, _ *kernels.Context, from, to int) {
 	mem := st.out.bytes(s)
 	switch {
 	case s.pixels == nil:
-		st.fromFloats(mem, s.floats)
+		st.fromFloats(mem, s.floats, from, to)
 	case st.words != nil:
-		st.colours(mem, s.pixels)
+		st.colours(mem, s.pixels, from, to)
 	default:
-		st.fromBytes(mem, s.pixels)
+		st.fromBytes(mem, s.pixels, from, to)
 	}
 }
 
-func (st *inputStep) fromFloats(mem []byte, in []float32) {
+func (st *inputStep) fromFloats(mem []byte, in []float32, from, to int) {
 	m := st.out.img
-	i := 0
 	for ch := range m.C {
-		for y := range m.H {
-			for x := range m.W {
-				st.out.put(mem[m.Offset(y, x):], ch, st.norm(ch, in[i]))
-				i++
+		for y := from; y < to; y++ {
+			for x, v := range in[(ch*m.H+y)*m.W:][:m.W] {
+				st.out.put(mem[m.Offset(y, x):], ch, st.norm(ch, v))
 			}
 		}
 	}
 }
 
-func (st *inputStep) fromBytes(mem []byte, in []uint8) {
+func (st *inputStep) fromBytes(mem []byte, in []uint8, from, to int) {
 	m := st.out.img
 	pixel, plane := m.PixelBytes(), m.H*m.W
 	for ch := range m.C {
-		for y := range m.H {
+		for y := from; y < to; y++ {
 			row := in[ch*plane+y*m.W:][:m.W]
 			at := m.Offset(y, 0)
 			if st.out.form.dtype == dtype.Float32 {
@@ -117,17 +121,17 @@ func (st *inputStep) fromBytes(mem []byte, in []uint8) {
 }
 
 // colours is fromBytes for three channels of int8: a word a pixel.
-func (st *inputStep) colours(mem []byte, in []uint8) {
+func (st *inputStep) colours(mem []byte, in []uint8, from, to int) {
 	m := st.out.img
 	plane := m.H * m.W
 	r, g, b := &st.words[0], &st.words[1], &st.words[2]
 	at, row := m.Offset(0, 0), m.RowBytes()
-	for y := range m.H {
+	for y := from; y < to; y++ {
 		red := in[y*m.W:][:m.W]
 		green, blue := in[plane+y*m.W:][:len(red)], in[2*plane+y*m.W:][:len(red)]
-		to := words(mem[at+y*row:][:4*m.W])[:len(red)]
+		px := words(mem[at+y*row:][:4*m.W])[:len(red)]
 		for x, v := range red {
-			to[x] = r[v] | g[green[x]] | b[blue[x]]
+			px[x] = r[v] | g[green[x]] | b[blue[x]]
 		}
 	}
 }

@@ -40,6 +40,8 @@ func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, b
 // convolver is a prepared convolution: kernels.Conv or kernels.Winograd.
 type convolver interface {
 	Run(ctx *kernels.Context, out, in []byte)
+	Tiles() int
+	RunTiles(ctx *kernels.Context, out, in []byte, from, to int)
 	WeightBytes() int
 }
 
@@ -49,6 +51,12 @@ type convStep struct {
 }
 
 func (st *convStep) run(s *state) { st.conv.Run(&s.ctx, st.out.bytes(s), st.in.bytes(s)) }
+
+func (st *convStep) units() int { return st.conv.Tiles() }
+
+func (st *convStep) runUnits(s *state, ctx *kernels.Context, from, to int) {
+	st.conv.RunTiles(ctx, st.out.bytes(s), st.in.bytes(s), from, to)
+}
 
 func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	d := c.layerType(g.node)

@@ -24,7 +24,7 @@ type state struct {
 type Runner struct {
 	plan    *Plan
 	states  []*state
-	helpers []chan struct{} // wakes helper i, which works with states[i+1]
+	helpers []*helper
 	batch   struct {
 		out    []float32
 		floats []float32
@@ -32,11 +32,28 @@ type Runner struct {
 		n      int
 		next   atomic.Int64
 	}
-	done sync.WaitGroup
+	done  sync.WaitGroup
+	split splitter
 }
 
-// NewRunner prepares to run with a number of threads (at least 1); image i of
-// a batch is one thread's work. Close ends the threads.
+// helper is a thread beside the caller's; helper i works with states[i+1].
+type helper struct {
+	wake   chan job
+	parked atomic.Bool // it waits, or is about to wait, for wake
+}
+
+// job is what a helper is woken for.
+type job int
+
+const (
+	wholeImages job = iota
+	partsOfImages
+)
+
+// NewRunner prepares to run with a number of threads (at least 1). Of a batch of
+// at least as many images, image i is one thread's work; smaller batches go image
+// by image, and the threads share the tiles of each layer that is long enough.
+// Results are the same either way. Close ends the threads.
 func (p *Plan) NewRunner(threads int) *Runner {
 	if p.observe {
 		threads = 1
@@ -52,12 +69,23 @@ func (p *Plan) NewRunner(threads int) *Runner {
 		}
 		r.states = append(r.states, s)
 	}
+	if threads > 1 {
+		r.split.plan(p, r.states[0])
+	}
 	for _, s := range r.states[1:] {
-		wake := make(chan struct{})
-		r.helpers = append(r.helpers, wake)
+		h := &helper{wake: make(chan job, 1)}
+		h.parked.Store(true)
+		r.helpers = append(r.helpers, h)
 		go func() {
-			for range wake {
+			for j := range h.wake {
+				h.parked.Store(false)
+				if j == partsOfImages {
+					r.split.help(r.states[0], &s.ctx, h)
+					h.parked.Store(true)
+					continue
+				}
 				r.work(s)
+				h.parked.Store(true)
 				r.done.Done()
 			}
 		}()
@@ -78,13 +106,13 @@ func (p *Plan) pass(s *state) {
 	for _, st := range p.steps {
 		st.run(s)
 	}
-	s.floats, s.pixels, s.out = nil, nil, nil
+	s.unload()
 }
 
 // Close ends the runner's threads. The runner must not be used afterwards.
 func (r *Runner) Close() {
-	for _, wake := range r.helpers {
-		close(wake)
+	for _, h := range r.helpers {
+		close(h.wake)
 	}
 	r.helpers = nil
 }
@@ -124,10 +152,19 @@ func (r *Runner) run(out []float32, n int) {
 	b := &r.batch
 	b.out, b.n = out, n
 	b.next.Store(0)
+	if n < len(r.states) && r.split.worthwhile() {
+		for i := range n {
+			r.load(r.states[0], i)
+			r.split.pass(r.states[0], r.helpers)
+			r.states[0].unload()
+		}
+		b.out, b.floats, b.pixels = nil, nil, nil
+		return
+	}
 	helpers := r.helpers[:min(len(r.helpers), max(0, n-1))]
 	r.done.Add(len(helpers))
-	for _, wake := range helpers {
-		wake <- struct{}{}
+	for _, h := range helpers {
+		h.wake <- wholeImages
 	}
 	r.work(r.states[0])
 	r.done.Wait()
@@ -136,19 +173,28 @@ func (r *Runner) run(out []float32, n int) {
 
 // work takes images until the batch is empty.
 func (r *Runner) work(s *state) {
-	b, p := &r.batch, r.plan
-	size := p.InputSize()
+	b := &r.batch
 	for {
 		i := int(b.next.Add(1)) - 1
 		if i >= b.n {
 			return
 		}
-		if b.pixels != nil {
-			s.pixels = b.pixels[i*size : (i+1)*size]
-		} else {
-			s.floats = b.floats[i*size : (i+1)*size]
-		}
-		s.out = b.out[i*p.outSize : (i+1)*p.outSize]
-		p.pass(s)
+		r.load(s, i)
+		r.plan.pass(s)
 	}
 }
+
+// load points s to image i of the batch.
+func (r *Runner) load(s *state, i int) {
+	b, p := &r.batch, r.plan
+	size := p.InputSize()
+	if b.pixels != nil {
+		s.pixels = b.pixels[i*size : (i+1)*size]
+	} else {
+		s.floats = b.floats[i*size : (i+1)*size]
+	}
+	s.out = b.out[i*p.outSize : (i+1)*p.outSize]
+}
+
+// unload forgets the image, so that no caller's memory is kept alive.
+func (s *state) unload() { s.floats, s.pixels, s.out = nil, nil, nil }

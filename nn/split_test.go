@@ -1,0 +1,160 @@
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"macroscope/graph"
+	"macroscope/kernels"
+)
+
+// twoConvs is a small network whose layers can be shared.
+func twoConvs(t *testing.T, winograd bool) *Plan {
+	t.Helper()
+	b, r := graph.New("two", "in", graph.Shape{16, 16, 16}), rand.New(rand.NewPCG(1, 9))
+	x := b.Input()
+	for _, name := range []string{"a", "b"} {
+		op := &graph.Conv2D{InC: 16, OutC: 48, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, Groups: 1}
+		op.InC = x.Shape[0]
+		op.Float = make([]float32, op.OutC*op.InC*9)
+		for i := range op.Float {
+			op.Float[i] = float32(r.NormFloat64()) / 16
+		}
+		x = b.Add(name, op, x)
+	}
+	g, err := b.Graph(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Compile(g, Options{Winograd: winograd})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// However a step is cut, and whoever computes its chunks, the bytes are the same.
+func TestSharedStepsAgree(t *testing.T) {
+	for _, winograd := range []bool{false, true} {
+		p := twoConvs(t, winograd)
+		one := p.NewRunner(1)
+		defer one.Close()
+		in := make([]float32, p.InputSize())
+		want, got := make([]float32, p.OutputSize()), make([]float32, p.OutputSize())
+		for cut := range 40 {
+			many := p.NewRunner(3)
+			for i := range many.split.steps {
+				st := &many.split.steps[i]
+				if u, ok := st.whole.(unitStep); ok {
+					st.parts, st.units = u, u.units()
+					st.chunks = 1 + cut%st.units
+				}
+			}
+			for round := range 10 {
+				for i := range in {
+					in[i] = float32((cut+round)*i%17) - 8
+				}
+				if err := one.Run(want, in); err != nil {
+					t.Fatal(err)
+				}
+				if err := many.Run(got, in); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+					t.Fatalf("winograd %v, cut %d, round %d: shared steps give other bits", winograd, cut, round)
+				}
+				if round == 5 {
+					time.Sleep(2 * spinTime) // helpers go to sleep, and are woken
+				}
+			}
+			many.Close()
+		}
+	}
+}
+
+// Sharing starts no goroutine and allocates nothing, whether helpers sleep or not.
+func TestSharingStartsNothing(t *testing.T) {
+	p := twoConvs(t, false)
+	r := p.NewRunner(3)
+	defer r.Close()
+	in, out := make([]float32, p.InputSize()), make([]float32, p.OutputSize())
+	before := runtime.NumGoroutine()
+	if n := testing.AllocsPerRun(100, func() {
+		r.split.trial = trial{}
+		if err := r.Run(out, in); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("an inference on three threads allocates %v times", n)
+	}
+	if after := runtime.NumGoroutine(); after != before {
+		t.Errorf("%d goroutines after 100 inferences: want the %d of before", after, before)
+	}
+}
+
+// Threads that share nothing useful are left alone: the trial keeps to what was
+// faster, and tries again.
+func TestTrialKeepsTheFaster(t *testing.T) {
+	for _, sharedIsFaster := range []bool{true, false} {
+		var tr trial
+		counts := [2]int{}
+		for range 2*trialImages + settledImages {
+			shared := tr.shared()
+			d := 100 * time.Microsecond
+			if shared == sharedIsFaster {
+				d = 60 * time.Microsecond
+			}
+			if shared {
+				counts[1]++
+			} else {
+				counts[0]++
+			}
+			tr.took(shared, d)
+		}
+		want := [2]int{trialImages + settledImages, trialImages}
+		if sharedIsFaster {
+			want[0], want[1] = want[1], want[0]
+		}
+		if counts != want {
+			t.Errorf("sharing is faster: %v: %v images alone and shared, want %v", sharedIsFaster, counts, want)
+		}
+		if tr != (trial{}) {
+			t.Errorf("sharing is faster: %v: no new trial begins", sharedIsFaster)
+		}
+	}
+}
+
+// Units of a step cover its output exactly: computed one by one, backwards.
+func TestUnitsCoverTheStep(t *testing.T) {
+	for _, winograd := range []bool{false, true} {
+		p := twoConvs(t, winograd)
+		r := p.NewRunner(1)
+		defer r.Close()
+		in, out := make([]float32, p.InputSize()), make([]float32, p.OutputSize())
+		for i := range in {
+			in[i] = float32(i%13) - 6
+		}
+		if err := r.Run(out, in); err != nil {
+			t.Fatal(err)
+		}
+		s := r.states[0]
+		want := slices.Clone(s.mem)
+		s.floats = in
+		for _, st := range append([]step{p.first}, p.steps...) {
+			u, ok := st.(unitStep)
+			if !ok {
+				continue
+			}
+			for i := u.units() - 1; i >= 0; i-- {
+				u.runUnits(s, &kernels.Context{}, i, i+1)
+			}
+		}
+		if !slices.Equal(s.mem, want) {
+			t.Errorf("winograd %v: units one by one leave another arena", winograd)
+		}
+	}
+}
