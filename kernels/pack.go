@@ -45,8 +45,14 @@ func PackBinary(w []float32, c int) []uint32 {
 // columns, in each len(take) rows of nr words, which are the words take of a
 // row; missing columns and words (−1) are 0.
 func packPanels(words []uint32, n, nr int, take []int) []uint32 {
-	panels, k, from := (n+nr-1)/nr, len(take), len(words)/n
-	p := alignedSlice[uint32](panels * k * nr)
+	p := alignedSlice[uint32]((n + nr - 1) / nr * len(take) * nr)
+	packInto(p, words, n, nr, take)
+	return p
+}
+
+// packInto writes the panels to p, whose missing columns and words are 0 already.
+func packInto(p, words []uint32, n, nr int, take []int) {
+	k, from := len(take), len(words)/n
 	for c := range n {
 		row, to := words[c*from:(c+1)*from], p[c/nr*k*nr+c%nr:]
 		for i, t := range take {
@@ -55,7 +61,6 @@ func packPanels(words []uint32, n, nr int, take []int) []uint32 {
 			}
 		}
 	}
-	return p
 }
 
 // all takes every word of a row.
