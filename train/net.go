@@ -160,43 +160,6 @@ func (n *Net) firstBad(images int) string {
 // now.
 func (n *Net) Graph() *graph.Graph { return n.graphOf(n.Snapshot()) }
 
-// State is a network's weights and running statistics, by name.
-type State map[string][]float32
-
-// Snapshot copies the state.
-func (n *Net) Snapshot() State {
-	s := State{}
-	n.eachTensor(func(name string, v []float32) { s[name] = slices.Clone(v) })
-	return s
-}
-
-// Restore sets the state to what Snapshot gave for a network of the same shape.
-func (n *Net) Restore(s State) error {
-	var err error
-	n.eachTensor(func(name string, v []float32) {
-		if err == nil && len(s[name]) != len(v) {
-			err = fmt.Errorf("train: state has %d values of %s: want %d", len(s[name]), name, len(v))
-		}
-	})
-	if err == nil {
-		n.eachTensor(func(name string, v []float32) { copy(v, s[name]) })
-	}
-	return err
-}
-
-// eachTensor calls f with all that makes up the state, in the network's order.
-func (n *Net) eachTensor(f func(name string, v []float32)) {
-	for _, p := range n.params {
-		f(p.Name, p.W)
-	}
-	for _, node := range n.g.Nodes {
-		if o := n.norms[node]; o != nil {
-			f(node.Name+".mean", o.mean)
-			f(node.Name+".var", o.variance)
-		}
-	}
-}
-
 // graphOf is the network with a state.
 func (n *Net) graphOf(s State) *graph.Graph {
 	g := *n.g
