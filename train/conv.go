@@ -17,15 +17,33 @@ type convOp struct {
 	bias    *Param // nil: none
 	im      *kernels.Impl
 
-	fwd     *kernels.Conv
+	fwd     convolver
 	used    []float32 // what multiplies: the weights, or their signs
-	bwd     *kernels.Conv
+	bwd     convolver // nil: nobody wants in's gradient
 	turned  []float32 // [InC][KH][KW][OutC], taps reversed: the weights of bwd
 	spread  *spread   // of dout, where strides skip; nil: none
 	filter  *kernels.FilterGrad
 	partDW  [][]float32 // of each thread
 	partDB  [][]float32
 	pending []pending
+}
+
+// convolver is a convolution whose weights change: kernels.Conv or kernels.Winograd.
+type convolver interface {
+	Run(ctx *kernels.Context, out, in []byte)
+	SetFloat32(weights, bias []float32)
+}
+
+// newConvolver takes minimal filtering where the shape suits: its rounding errors
+// are far below what a batch's choice of images does to a gradient.
+func newConvolver(im *kernels.Impl, s kernels.ConvSpec) (convolver, error) {
+	weights := make([]float32, s.Out.C*s.KH*s.KW*s.In.C)
+	for _, m := range []int{4, 2} {
+		if w, err := kernels.NewWinograd(im, s, weights, m); err == nil {
+			return w, nil
+		}
+	}
+	return kernels.NewConv(im, s, kernels.PackFloat32(weights))
 }
 
 // pending is a thread's images whose gradients of weights have yet to be added.
@@ -96,7 +114,7 @@ func (o *convOp) plan() error {
 		s.Halo = kernels.HaloZero
 	}
 	var err error
-	if o.fwd, err = kernels.NewConv(o.im, s, kernels.PackFloat32(o.weight.W)); err != nil {
+	if o.fwd, err = newConvolver(o.im, s); err != nil {
 		return err
 	}
 	s.Out = o.out.grad.Image
@@ -119,7 +137,7 @@ func (o *convOp) plan() error {
 	b.StrideH, b.StrideW = 1, 1
 	b.PadTop, b.PadLeft = s.DilationH*(s.KH-1)-s.PadTop, s.DilationW*(s.KW-1)-s.PadLeft
 	o.turned = make([]float32, len(o.weight.W))
-	o.bwd, err = kernels.NewConv(o.im, b, kernels.PackFloat32(o.turned))
+	o.bwd, err = newConvolver(o.im, b)
 	return err
 }
 

@@ -272,6 +272,12 @@ func gradientCases(r *rand.Rand) map[string]*graph.Graph {
 		x = b.Add("conv1", c, x)
 		return end(b, b.Add("conv2", randomConv(r, 5, 4, 3, 0), x))
 	})
+	build("winograd", graph.Shape{3, 8, 12}, func(b *graph.Builder, x *graph.Value) *graph.Value {
+		x = b.Add("conv1", randomConv(r, 3, 16, 3, 1), x)
+		x = b.Add("conv2", randomConv(r, 16, 32, 3, 1), x)
+		x = b.Add("relu", &graph.ReLU{}, x)
+		return end(b, b.Add("conv3", randomConv(r, 32, 16, 3, 1), x))
+	})
 	build("strides", graph.Shape{3, 9, 10}, func(b *graph.Builder, x *graph.Value) *graph.Value {
 		x = b.Add("conv0", randomConv(r, 3, 4, 3, 1), x)
 		c := randomConv(r, 4, 5, 3, 1)

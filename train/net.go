@@ -29,6 +29,7 @@ type Net struct {
 	input   *inputOp
 	loss    *lossOp
 	ops     []op
+	prepare []preparer
 	values  []*value
 	params  []*Param
 	convs   map[*graph.Node]*convOp
@@ -57,6 +58,11 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 	n := &Net{g: g, options: o, convs: map[*graph.Node]*convOp{}, norms: map[*graph.Node]*normOp{}}
 	if err := n.build(); err != nil {
 		return nil, fmt.Errorf("train: network %s: %w", g.Name, err)
+	}
+	for _, o := range n.ops {
+		if p, ok := o.(preparer); ok {
+			n.prepare = append(n.prepare, p)
+		}
 	}
 	n.pool = newPool(o.Threads)
 	return n, nil
@@ -87,11 +93,11 @@ func (n *Net) Step(images int, load Image) (loss float64, correct int, err error
 	for _, o := range n.norms {
 		o.count = float64(images * o.in.data.H * o.in.data.W)
 	}
-	for _, o := range n.ops {
-		if p, ok := o.(preparer); ok {
-			p.prepare()
+	n.pool.run(func(t *thread) {
+		for i := t.id; i < len(n.prepare); i += len(n.pool.threads) {
+			n.prepare[i].prepare()
 		}
-	}
+	})
 	n.each(n.ops, func(o op, t *thread, img int) { o.forward(t, img) }, func(o op) func() {
 		if r, ok := o.(forwardReducer); ok {
 			return r.reduceForward

@@ -1,5 +1,7 @@
 package train
 
+import "math"
+
 // Loops over a row of pixels: each x is [pixels][C], each per-channel slice [C].
 
 // addMoments is
@@ -61,13 +63,16 @@ func linear2(dx, g, x, fromG, fromX, offset []float32) {
 
 // maskPositive is
 //
-//	for i, v := range y { if !(v > 0) { g[i] = 0 } }
+//	for i, v := range y { if v == 0 { g[i] = 0 } }
+//
+// for y ≥ 0, the output of a ReLU (NaN counts as positive), without a branch that
+// depends on data.
 func maskPositive(g, y []float32) {
 	g = g[:len(y)]
 	for i, v := range y {
-		if !(v > 0) {
-			g[i] = 0
-		}
+		bits := math.Float32bits(v) << 1 // 0 for +0 and −0
+		mask := uint32(int32(bits|-bits) >> 31)
+		g[i] = math.Float32frombits(math.Float32bits(g[i]) & mask)
 	}
 }
 
