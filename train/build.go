@@ -72,7 +72,7 @@ func (b *builder) allocate() error {
 		v.allocate(b.options.Batch)
 	}
 	for _, o := range b.ops {
-		if p, ok := o.(*maxPoolOp); ok {
+		if p, ok := o.(*maxPoolOp); ok && !p.twos() {
 			p.from = make([]int32, b.options.Batch*p.out.data.H*p.out.data.W*p.out.data.C)
 		}
 	}

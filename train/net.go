@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
 )
@@ -64,7 +65,7 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 			n.prepare = append(n.prepare, p)
 		}
 	}
-	n.pool = newPool(o.Threads)
+	n.pool = newPool(o.Threads, o.Kernels.For(dtype.Float32))
 	return n, nil
 }
 

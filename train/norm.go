@@ -62,7 +62,7 @@ type normStats struct{ *normOp }
 func (o normStats) forward(t *thread, img int) {
 	s := &o.sums[t.id]
 	for y := range o.in.data.H {
-		addMoments(s.rowA, s.rowB, o.in.data.row(img, y))
+		t.pixels.AddMoments(s.rowA, s.rowB, o.in.data.row(img, y))
 		s.flush()
 	}
 }
@@ -116,7 +116,7 @@ func (o normStats) backward(t *thread, img int) {
 		return
 	}
 	for y := range o.in.data.H {
-		linear2(o.in.grad.row(img, y), o.out.grad.row(img, y), o.in.data.row(img, y), o.fromG, o.fromX, o.offset)
+		t.pixels.Linear2(o.in.grad.row(img, y), o.out.grad.row(img, y), o.in.data.row(img, y), o.fromG, o.fromX, o.offset)
 	}
 }
 
@@ -129,18 +129,19 @@ func (o normApply) forward(t *thread, img int) {
 		lo = 0
 	}
 	for y := range o.in.data.H {
-		linear(o.out.data.row(img, y), o.in.data.row(img, y), o.scale, o.shift, lo)
+		t.pixels.Linear(o.out.data.row(img, y), o.in.data.row(img, y), o.scale, o.shift, lo)
 	}
 }
 
 func (o normApply) backward(t *thread, img int) {
 	s := &o.sums[t.id]
 	for y := range o.in.data.H {
-		g := o.out.grad.row(img, y)
+		g, x := o.out.grad.row(img, y), o.in.data.row(img, y)
 		if o.relu {
-			maskPositive(g, o.out.data.row(img, y))
+			t.pixels.AddMaskedProducts(s.rowA, s.rowB, g, x, o.out.data.row(img, y))
+		} else {
+			t.pixels.AddProducts(s.rowA, s.rowB, g, x)
 		}
-		addProducts(s.rowA, s.rowB, g, o.in.data.row(img, y))
 		s.flush()
 	}
 }

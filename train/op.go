@@ -32,6 +32,7 @@ type thread struct {
 	id          int
 	first, last int // its images of the batch
 	ctx         kernels.Context
+	pixels      *kernels.Pixels
 }
 
 // pool is goroutines that run a function together with the caller's.
@@ -41,10 +42,10 @@ type pool struct {
 	done    sync.WaitGroup
 }
 
-func newPool(threads int) *pool {
+func newPool(threads int, im *kernels.Impl) *pool {
 	p := &pool{}
 	for i := range threads {
-		p.threads = append(p.threads, &thread{id: i})
+		p.threads = append(p.threads, &thread{id: i, pixels: im.NewPixels()})
 		if i == 0 {
 			continue // the caller's
 		}

@@ -11,15 +11,23 @@ import (
 type maxPoolOp struct {
 	in, out *value
 	p       graph.MaxPool
-	from    []int32 // for each output of the batch, the offset in its image's data of its maximum
+	from    []int32 // for each output of the batch, the offset in its image's data of its maximum; nil if twos
+}
+
+// twos says whether the windows are 2×2 side by side, for which there are kernels.
+func (o *maxPoolOp) twos() bool {
+	return o.p == graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}
 }
 
 func (o *maxPoolOp) forward(t *thread, img int) {
-	if o.p.KH == 2 && o.p.KW == 2 && o.p.StrideH == 2 && o.p.StrideW == 2 && o.p.PadTop+o.p.PadLeft == 0 {
-		o.forward2(img)
+	in, c := &o.in.data, o.in.data.C
+	if o.twos() {
+		n := 2 * o.out.data.W * c // an odd column at the end is left out
+		for y := range o.out.data.H {
+			t.pixels.MaxPool2(o.out.data.row(img, y), in.row(img, 2*y)[:n], in.row(img, 2*y+1)[:n], c)
+		}
 		return
 	}
-	in, c := &o.in.data, o.in.data.C
 	src := floats(in.image(img))
 	from := o.from[img*o.out.data.H*o.out.data.W*c:]
 	for y := range o.out.data.H {
@@ -46,59 +54,36 @@ func (o *maxPoolOp) forward(t *thread, img int) {
 	}
 }
 
-// forward2 is forward for windows of 2×2 side by side.
-func (o *maxPoolOp) forward2(img int) {
-	in, c := &o.in.data, o.in.data.C
-	pitch := int32(in.RowBytes() / 4)
-	from := o.from[img*o.out.data.H*o.out.data.W*c:]
-	for y := range o.out.data.H {
-		to := o.out.data.row(img, y)
-		above, below := in.row(img, 2*y), in.row(img, 2*y+1)
-		base := int32(in.Offset(2*y, 0) / 4)
-		at := from[y*len(to):][:len(to)]
-		for x := range o.out.data.W {
-			a, b := above[2*x*c:][:c], above[(2*x+1)*c:][:c]
-			d, e := below[2*x*c:][:c], below[(2*x+1)*c:][:c]
-			best, index := to[x*c:][:c], at[x*c:][:c]
-			first := base + int32(2*x*c)
-			for ch, v := range a {
-				i := first
-				if w := b[ch]; w > v || w != w {
-					v, i = w, first+int32(c)
-				}
-				if w := d[ch]; w > v || w != w {
-					v, i = w, first+pitch
-				}
-				if w := e[ch]; w > v || w != w {
-					v, i = w, first+pitch+int32(c)
-				}
-				best[ch], index[ch] = v, i+int32(ch)
-			}
+func (o *maxPoolOp) backward(t *thread, img int) {
+	in, c := &o.in.grad, o.in.data.C
+	if o.twos() {
+		o.backward2(t, img)
+		return
+	}
+	for y := range in.H {
+		clear(in.row(img, y))
+	}
+	to, from := floats(in.image(img)), o.from[img*o.out.data.H*o.out.data.W*c:]
+	for y := range o.out.grad.H {
+		g := o.out.grad.row(img, y)
+		at := from[y*len(g):][:len(g)]
+		for i, v := range g {
+			to[o.gradOffset(at[i])] += v
 		}
 	}
 }
 
-func (o *maxPoolOp) backward(t *thread, img int) {
-	in := &o.in.grad
-	for y := range in.H {
-		clear(in.row(img, y))
+func (o *maxPoolOp) backward2(t *thread, img int) {
+	x, dx, c := &o.in.data, &o.in.grad, o.in.data.C
+	n := 2 * o.out.data.W * c
+	for y := range o.out.data.H {
+		above, below := dx.row(img, 2*y), dx.row(img, 2*y+1)
+		t.pixels.MaxPool2Grad(above[:n], below[:n], x.row(img, 2*y)[:n], x.row(img, 2*y+1)[:n], o.out.data.row(img, y), o.out.grad.row(img, y), c)
+		clear(above[n:])
+		clear(below[n:])
 	}
-	to := floats(in.image(img))
-	data, c := &o.in.data, o.in.data.C
-	same := data.Image == in.Image
-	from := o.from[img*o.out.data.H*o.out.data.W*c:]
-	for y := range o.out.grad.H {
-		g := o.out.grad.row(img, y)
-		at := from[y*len(g):][:len(g)]
-		if same {
-			for i, v := range g {
-				to[at[i]] += v
-			}
-			continue
-		}
-		for i, v := range g {
-			to[o.gradOffset(at[i])] += v
-		}
+	for y := 2 * o.out.data.H; y < dx.H; y++ {
+		clear(dx.row(img, y))
 	}
 }
 
