@@ -60,7 +60,7 @@ func NewFilterGrad(im *Impl, spec ConvSpec) (*FilterGrad, error) {
 		g.planes, g.wp = s.KW, s.Out.W
 	}
 	g.hp = (s.Out.H-1)*s.StrideH + (s.KH-1)*s.DilationH + 1
-	g.group = max(1, filterGradWords/(s.Out.H*s.Out.W))
+	g.group = FilterGradGroup(s.Out.H, s.Out.W)
 	nr := im.k.NR
 	g.columns = (s.Out.C + nr - 1) / nr * nr
 	g.zero = alignedSlice[float32](nr)
@@ -98,8 +98,12 @@ func (g *FilterGrad) Len() int { return (g.spec.KH*g.spec.KW*g.spec.In.C + 1) * 
 // Columns is the distance between rows of dw: OutC rounded up to the tile.
 func (g *FilterGrad) Columns() int { return g.columns }
 
-// Group is the number of images that Add handles best at a time.
+// Group is FilterGradGroup for its output.
 func (g *FilterGrad) Group() int { return g.group }
+
+// FilterGradGroup is the number of images that FilterGrad.Add handles best at a time,
+// where those of dout have h×w pixels.
+func FilterGradGroup(h, w int) int { return max(1, filterGradWords/(h*w)) }
 
 // Add adds the gradient of n images to dw, [KH][KW][In.C][Columns]. Images
 // follow one another, in ones every In.Bytes(), dout ones every Out.Bytes(). It

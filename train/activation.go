@@ -3,6 +3,8 @@ package train
 // reluOp is max(0, x), where no batch norm does it in passing.
 type reluOp struct{ in, out *value }
 
+func (o *reluOp) touches() []*value { return []*value{o.in, o.out} }
+
 func (o *reluOp) forward(t *thread, img int) {
 	for y := range o.in.data.H {
 		to := o.out.data.row(img, y)
@@ -39,6 +41,8 @@ type signOp struct {
 	est     Estimator
 }
 
+func (o *signOp) touches() []*value { return []*value{o.in, o.out} }
+
 func (o *signOp) forward(t *thread, img int) {
 	for y := range o.in.data.H {
 		signs(o.out.data.row(img, y), o.in.data.row(img, y))
@@ -68,6 +72,8 @@ func (e Estimator) slope(x float32) float32 {
 // addOp is the sum of two values.
 type addOp struct{ a, b, out *value }
 
+func (o *addOp) touches() []*value { return []*value{o.a, o.b, o.out} }
+
 func (o *addOp) forward(t *thread, img int) {
 	for y := range o.out.data.H {
 		a, b := o.a.data.row(img, y), o.b.data.row(img, y)
@@ -92,6 +98,8 @@ type forkOp struct {
 	in  *value
 	out []*value
 }
+
+func (o *forkOp) touches() []*value { return append([]*value{o.in}, o.out...) }
 
 func (o *forkOp) forward(t *thread, img int) {
 	for _, out := range o.out {

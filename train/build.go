@@ -9,6 +9,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // builder turns a graph's nodes into ops.
@@ -68,8 +69,9 @@ func (b *builder) allocate() error {
 	if size > maxBatchBytes {
 		return fmt.Errorf("a batch of %d images needs %.3g GiB: want at most %d", b.options.Batch, size/(1<<30), maxBatchBytes>>30)
 	}
+	b.stage()
 	for _, v := range b.values {
-		v.allocate(b.options.Batch)
+		v.allocate(b.options.Batch, b.gradImages(v))
 	}
 	for _, o := range b.ops {
 		if p, ok := o.(*maxPoolOp); ok && !p.twos() {
@@ -84,6 +86,61 @@ func (b *builder) allocate() error {
 		}
 	}
 	return nil
+}
+
+// stage orders the ops, and finds the gradients that one stage alone touches.
+func (b *builder) stage() {
+	b.forward = stages(b.ops, func(o op) bool { _, ok := o.(forwardReducer); return ok })
+	back := slices.Clone(b.ops)
+	slices.Reverse(back)
+	b.backward = stages(back, func(o op) bool { _, ok := o.(backwardReducer); return ok })
+	b.slots = map[int][]int{}
+	touched := map[*value]int{} // by which stage; −1: by several
+	for i, stage := range b.backward {
+		for _, o := range stage {
+			for _, v := range o.touches() {
+				if at, ok := touched[v]; ok && at != i {
+					touched[v] = -1
+				} else if !ok {
+					touched[v] = i
+				}
+			}
+		}
+	}
+	touched[b.loss.in] = -1 // the loss writes it on the way forward
+	for _, o := range b.ops {
+		if p, ok := o.(preparer); ok {
+			b.preparers = append(b.preparers, p)
+		}
+		if f, ok := o.(finisher); ok {
+			b.finishers = append(b.finishers, f)
+		}
+		for _, v := range o.touches() {
+			if touched[v] < 0 || v.constant {
+				continue
+			}
+			group := 1
+			if c, ok := o.(*convOp); ok && c.out == v { // it wants some together
+				group = kernels.FilterGradGroup(v.grad.H, v.grad.W)
+			} else if v.grad.slots != nil {
+				continue // by a convolution
+			}
+			if b.slots[group] == nil {
+				b.slots[group] = make([]int, b.options.Batch)
+			}
+			v.grad.slots = b.slots[group]
+		}
+	}
+}
+
+// gradImages is for how many images a value's gradient needs room.
+func (b *builder) gradImages(v *value) int {
+	for group, slots := range b.slots {
+		if v.grad.slots != nil && &slots[0] == &v.grad.slots[0] {
+			return group * b.options.Threads
+		}
+	}
+	return b.options.Batch
 }
 
 // maxBatchBytes is how much memory a batch may claim.

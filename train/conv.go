@@ -167,6 +167,8 @@ func (o *convOp) prepare() {
 	o.bwd.SetFloat32(o.turned, nil)
 }
 
+func (o *convOp) touches() []*value { return []*value{o.in, o.out} }
+
 func (o *convOp) forward(t *thread, img int) {
 	o.fwd.Run(&t.ctx, o.out.data.image(img), o.in.data.image(img))
 }
@@ -190,7 +192,7 @@ func (o *convOp) backward(t *thread, img int) {
 		p.first = img
 	}
 	if p.n++; p.n == o.filter.Group() || img == t.last-1 {
-		o.filter.Add(&t.ctx, o.partDW[t.id], o.in.data.mem[p.first*o.in.data.Bytes():], o.out.grad.mem[p.first*o.out.grad.Bytes():], p.n)
+		o.filter.Add(&t.ctx, o.partDW[t.id], o.in.data.mem[o.in.data.at(p.first):], o.out.grad.mem[o.out.grad.at(p.first):], p.n)
 		p.n = 0
 	}
 	if o.bwd == nil {
@@ -203,10 +205,10 @@ func (o *convOp) backward(t *thread, img int) {
 	o.bwd.Run(&t.ctx, o.in.grad.image(img), dout)
 }
 
-// reduceBackward adds up what the threads have, turns it from [KH·KW·InC][OutC] to
+// finish adds up what the threads have, turns it from [KH·KW·InC][OutC] to
 // the weights' order, and lets through the straight-through estimator what belongs
 // to weights in the training zone.
-func (o *convOp) reduceBackward() {
+func (o *convOp) finish() {
 	if o.bias != nil {
 		o.bias.sumThreads(o.partDB)
 	}

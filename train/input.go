@@ -64,3 +64,5 @@ func (o *inputOp) forward(t *thread, img int) {
 }
 
 func (o *inputOp) backward(*thread, int) {}
+
+func (o *inputOp) touches() []*value { return nil }

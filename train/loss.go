@@ -104,6 +104,8 @@ func (o *lossOp) forward(t *thread, img int) {
 
 func (o *lossOp) backward(*thread, int) {}
 
+func (o *lossOp) touches() []*value { return []*value{o.in} }
+
 func (p *lossPart) fail(err error) {
 	if p.targetErr == nil {
 		p.targetErr = err

@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -29,12 +28,17 @@ type Net struct {
 	pool    *pool
 	input   *inputOp
 	loss    *lossOp
-	ops     []op
-	prepare []preparer
-	values  []*value
-	params  []*Param
-	convs   map[*graph.Node]*convOp
-	norms   map[*graph.Node]*normOp
+	ops     []op // in the order of forward
+
+	forward, backward [][]op // by stage
+	preparers         []preparer
+	finishers         []finisher
+	dealt             int           // images that threads have been given
+	slots             map[int][]int // of short-lived gradients, by how many images a thread keeps
+	values            []*value
+	params            []*Param
+	convs             map[*graph.Node]*convOp
+	norms             map[*graph.Node]*normOp
 }
 
 // New prepares to train g, whose weights are where training starts; g is not
@@ -60,11 +64,6 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 	if err := n.build(); err != nil {
 		return nil, fmt.Errorf("train: network %s: %w", g.Name, err)
 	}
-	for _, o := range n.ops {
-		if p, ok := o.(preparer); ok {
-			n.prepare = append(n.prepare, p)
-		}
-	}
 	n.pool = newPool(o.Threads, o.Kernels.For(dtype.Float32))
 	return n, nil
 }
@@ -88,63 +87,87 @@ func (n *Net) Step(images int, load Image) (loss float64, correct int, err error
 	if images < 1 || images > n.options.Batch {
 		return 0, 0, fmt.Errorf("train: a batch of %d images: want 1 to %d", images, n.options.Batch)
 	}
-	n.pool.deal(images)
+	n.deal(images)
 	n.input.load = load
 	n.loss.images = images
 	for _, o := range n.norms {
 		o.count = float64(images * o.in.data.H * o.in.data.W)
 	}
-	n.pool.run(func(t *thread) {
-		for i := t.id; i < len(n.prepare); i += len(n.pool.threads) {
-			n.prepare[i].prepare()
+	n.shared(len(n.preparers), func(i int) { n.preparers[i].prepare() })
+	for _, stage := range n.forward {
+		n.pool.run(func(t *thread) {
+			for img := t.first; img < t.last; img++ {
+				for _, o := range stage {
+					o.forward(t, img)
+				}
+			}
+		})
+		if r, ok := stage[len(stage)-1].(forwardReducer); ok {
+			r.reduceForward()
 		}
-	})
-	n.each(n.ops, func(o op, t *thread, img int) { o.forward(t, img) }, func(o op) func() {
-		if r, ok := o.(forwardReducer); ok {
-			return r.reduceForward
-		}
-		return nil
-	})
+	}
 	if loss, correct, err = n.loss.total(); err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)
 	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return loss, correct, fmt.Errorf("train: the loss is %v: %s", loss, n.firstBad(images))
 	}
-	back := slices.Clone(n.ops)
-	slices.Reverse(back)
-	n.each(back, func(o op, t *thread, img int) { o.backward(t, img) }, func(o op) func() {
-		if r, ok := o.(backwardReducer); ok {
-			return r.reduceBackward
-		}
-		return nil
-	})
-	return loss, correct, nil
-}
-
-// each runs ops one after another on each image, as far as an op that needs the
-// whole batch.
-func (n *Net) each(ops []op, run func(o op, t *thread, img int), reduce func(o op) func()) {
-	for len(ops) > 0 {
-		end := 0
-		for end < len(ops) && reduce(ops[end]) == nil {
-			end++
-		}
-		stage := ops[:min(end+1, len(ops))]
+	for _, stage := range n.backward {
 		n.pool.run(func(t *thread) {
 			for img := t.first; img < t.last; img++ {
 				for _, o := range stage {
-					run(o, t, img)
+					o.backward(t, img)
 				}
 			}
 		})
-		for _, o := range stage {
-			if f := reduce(o); f != nil {
-				f()
+		if r, ok := stage[len(stage)-1].(backwardReducer); ok {
+			r.reduceBackward()
+		}
+	}
+	n.shared(len(n.finishers), func(i int) { n.finishers[i].finish() })
+	return loss, correct, nil
+}
+
+// shared calls f with 0…count−1, on all threads.
+func (n *Net) shared(count int, f func(i int)) {
+	n.pool.run(func(t *thread) {
+		for i := t.id; i < count; i += len(n.pool.threads) {
+			f(i)
+		}
+	})
+}
+
+// deal gives each thread its images, the same for batches of the same size, and the
+// images of short-lived gradients their places.
+func (n *Net) deal(images int) {
+	if images == n.dealt {
+		return
+	}
+	n.dealt = images
+	threads := len(n.pool.threads)
+	for i, t := range n.pool.threads {
+		t.first, t.last = i*images/threads, (i+1)*images/threads
+	}
+	for group, slots := range n.slots {
+		for _, t := range n.pool.threads {
+			for img := t.first; img < t.last; img++ {
+				slots[img] = t.id*group + (img-t.first)%group
 			}
 		}
-		ops = ops[len(stage):]
 	}
+}
+
+// stages cuts ops after each that ends a stage: on an image, the ops of a stage
+// follow one another while it is in the cache.
+func stages(ops []op, ends func(o op) bool) (list [][]op) {
+	from := 0
+	for i, o := range ops {
+		if ends(o) || i == len(ops)-1 {
+			list = append(list, ops[from:i+1])
+			from = i + 1
+		}
+	}
+	return list
 }
 
 // firstBad names the first value that is not finite.

@@ -59,6 +59,8 @@ func newNormOp(name string, b *graph.BatchNorm, in, out *value, threads int) *no
 // backward.
 type normStats struct{ *normOp }
 
+func (o normStats) touches() []*value { return []*value{o.in, o.out} }
+
 func (o normStats) forward(t *thread, img int) {
 	s := &o.sums[t.id]
 	for y := range o.in.data.H {
@@ -122,6 +124,8 @@ func (o normStats) backward(t *thread, img int) {
 
 // normApply is the part of batch norm that changes.
 type normApply struct{ *normOp }
+
+func (o normApply) touches() []*value { return []*value{o.out} }
 
 func (o normApply) forward(t *thread, img int) {
 	lo := float32(math.Inf(-1))

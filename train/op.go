@@ -14,17 +14,23 @@ type op interface {
 	// backward turns the gradient of what forward wrote into that of what it read,
 	// and adds to the thread's gradients of weights.
 	backward(t *thread, img int)
+	// touches lists the values whose gradients backward reads or writes.
+	touches() []*value
 }
 
 // An op may also be a
 //
 //   - preparer, called before each batch: its weights may have changed;
-//   - forwardReducer or backwardReducer, called after all images of a batch: what
-//     follows needs sums over the batch.
+//   - forwardReducer or backwardReducer, called after all images of a batch have
+//     passed: what follows needs sums over the batch;
+//   - finisher, called after each batch, for what its threads have gathered.
+//
+// Preparers run at the same time, and so do finishers.
 type (
 	preparer        interface{ prepare() }
 	forwardReducer  interface{ reduceForward() }
 	backwardReducer interface{ reduceBackward() }
+	finisher        interface{ finish() }
 )
 
 // thread is what one goroutine works with.
@@ -59,15 +65,6 @@ func newPool(threads int, im *kernels.Impl) *pool {
 		}(p.threads[i])
 	}
 	return p
-}
-
-// deal gives each thread its images, which are the same for a batch of the same
-// size.
-func (p *pool) deal(images int) {
-	n := len(p.threads)
-	for i, t := range p.threads {
-		t.first, t.last = i*images/n, (i+1)*images/n
-	}
 }
 
 // run calls f on every thread and returns when all are done.

@@ -19,8 +19,8 @@ func TestStraightThrough(t *testing.T) {
 	} {
 		in := newValue(&graph.Value{Shape: graph.Shape{1, 1, len(x)}})
 		out := newValue(&graph.Value{Shape: graph.Shape{1, 1, len(x)}})
-		in.allocate(1)
-		out.allocate(1)
+		in.allocate(1, 1)
+		out.allocate(1, 1)
 		copy(in.data.row(0, 0), x)
 		g := out.grad.row(0, 0)
 		for i := range g {

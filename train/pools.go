@@ -19,6 +19,8 @@ func (o *maxPoolOp) twos() bool {
 	return o.p == graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}
 }
 
+func (o *maxPoolOp) touches() []*value { return []*value{o.in, o.out} }
+
 func (o *maxPoolOp) forward(t *thread, img int) {
 	in, c := &o.in.data, o.in.data.C
 	if o.twos() {
@@ -98,6 +100,8 @@ func (o *maxPoolOp) gradOffset(at int32) int {
 
 // averageOp is the mean over each channel's plane.
 type averageOp struct{ in, out *value }
+
+func (o *averageOp) touches() []*value { return []*value{o.in, o.out} }
 
 func (o *averageOp) forward(t *thread, img int) {
 	to, c := o.out.data.row(img, 0), o.in.data.C

@@ -19,10 +19,13 @@ type value struct {
 	readers    int
 }
 
-// batch is images one after another.
+// batch is images one after another. Gradients that only one stage of the way back
+// touches need no place for the whole batch: slots then says where an image's is, in
+// few that stay in the cache.
 type batch struct {
 	kernels.Image
-	mem []byte
+	mem   []byte
+	slots []int // of each image; nil: its own number
 }
 
 func newValue(v *graph.Value) *value {
@@ -39,8 +42,9 @@ func (b *batch) grow(top, left, bottom, right int) {
 	b.Bottom, b.Right = max(b.Bottom, bottom), max(b.Right, right)
 }
 
-// allocate makes room for n images, halos filled.
-func (v *value) allocate(n int) {
+// allocate makes room for the data of n images, halo filled, and for the gradients of
+// as many as grads.
+func (v *value) allocate(n, grads int) {
 	v.data.mem = kernels.Aligned(n * v.data.Bytes())
 	if v.pad != 0 {
 		f := floats(v.data.mem)
@@ -49,19 +53,28 @@ func (v *value) allocate(n int) {
 		}
 	}
 	if !v.constant {
-		v.grad.mem = kernels.Aligned(n * v.grad.Bytes())
+		v.grad.mem = kernels.Aligned(grads * v.grad.Bytes())
 	}
+}
+
+// at is where image i begins in mem.
+func (b *batch) at(i int) int {
+	if b.slots != nil {
+		i = b.slots[i]
+	}
+	return i * b.Bytes()
 }
 
 // image is image i with its halo.
 func (b *batch) image(i int) []byte {
+	at := b.at(i)
 	n := b.Bytes()
-	return b.mem[i*n : (i+1)*n : (i+1)*n]
+	return b.mem[at : at+n : at+n]
 }
 
 // row is row y of image i without the halo: W·C values.
 func (b *batch) row(i, y int) []float32 {
-	at := i*b.Bytes() + b.Offset(y, 0)
+	at := b.at(i) + b.Offset(y, 0)
 	return floats(b.mem[at : at+4*b.W*b.C])
 }
 
