@@ -23,6 +23,9 @@ type Kernel struct {
 	// 0. With 1 every word has its own offset in Args.Segs; binary, where no weight
 	// makes a word count nothing, knows no other.
 	Chunk int
+	// PoolHalves says that with Pool 4 the windows of Tile lie in both halves of
+	// its rows: 0, 1, h, h+1, then 2, 3, h+2, h+3 and so on, where h is half of MR.
+	PoolHalves bool
 	// NonNegativeTile, if not nil, is a faster Tile for bytes of A within 0…127.
 	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.
