@@ -57,10 +57,7 @@ func resized[T any](v []T, n int) []T {
 }
 
 func TestConvLeavesOutPadding(t *testing.T) {
-	n := 400
-	if testing.Short() {
-		n = 100
-	}
+	n := cases(400, 100, 12)
 	for _, d := range dtype.All {
 		t.Run(d.String(), func(t *testing.T) {
 			eachImpl(t, d, func(t *testing.T, im *Impl) {

@@ -35,7 +35,7 @@ func eachImpl(t *testing.T, d dtype.DType, f func(t *testing.T, im *Impl)) {
 	required := strings.Split(os.Getenv("MACROSCOPE_REQUIRE"), ",")
 	excluded := strings.Split(os.Getenv(EnvVar), ",")
 	for _, im := range Table() {
-		if im.DType() != d {
+		if im.DType() != d || len(emulated) > 0 && !emulated[im] {
 			continue
 		}
 		t.Run(im.Name(), func(t *testing.T) {
@@ -62,6 +62,25 @@ func checkRequired(t *testing.T) {
 			t.Fatalf("MACROSCOPE_REQUIRE: %q: want all, or some of %s", name, strings.Join(names(dtype.All), ", "))
 		}
 	}
+}
+
+// cases is how many cases a test tries.
+func cases(full, short, underEmulation int) int {
+	switch {
+	case len(emulated) > 0:
+		return underEmulation
+	case testing.Short():
+		return short
+	}
+	return full
+}
+
+// long are lengths that an emulated dot product would take seconds for.
+func long(n ...int) []int {
+	if len(emulated) > 0 {
+		return nil
+	}
+	return n
 }
 
 // lengths are what the dot products are tried on.
