@@ -230,13 +230,12 @@ func (c *convCase) check(out []byte) error {
 }
 
 func TestConv(t *testing.T) {
-	n := cases(300, 60, 24)
 	for _, d := range dtype.All {
 		t.Run(d.String(), func(t *testing.T) {
 			eachImpl(t, d, func(t *testing.T, im *Impl) {
 				r := newRand(t)
 				var ctx Context
-				for i := range n {
+				for i := range cases(im, 300, 60, 24) {
 					c := randomConv(r, d)
 					place := guard.Tail
 					if i%2 == 1 {
@@ -291,7 +290,7 @@ func TestConvWide(t *testing.T) {
 				r := newRand(t)
 				var ctx Context
 				for _, s := range shapes {
-					for i := range cases(8, 4, 2) {
+					for i := range cases(im, 8, 4, 2) {
 						spec := ConvSpec{KH: s.k, KW: s.k, StrideH: 1, StrideW: 1 + i/2%2, DilationH: 1, DilationW: 1, Pool: i%2 == 1}
 						h, w := s.h, s.w
 						if spec.Pool {

@@ -64,23 +64,19 @@ func checkRequired(t *testing.T) {
 	}
 }
 
+// slow says whether a row takes seconds for what others do in milliseconds: each
+// of its instructions is emulated, and has few products (those of AMX have 16384).
+func slow(im *Impl) bool { return emulated[im] && im.k.MR*im.k.NR < 1024 }
+
 // cases is how many cases a test tries.
-func cases(full, short, underEmulation int) int {
+func cases(im *Impl, full, short, whenSlow int) int {
 	switch {
-	case len(emulated) > 0:
-		return underEmulation
+	case slow(im):
+		return whenSlow
 	case testing.Short():
 		return short
 	}
 	return full
-}
-
-// long are lengths that an emulated dot product would take seconds for.
-func long(n ...int) []int {
-	if len(emulated) > 0 {
-		return nil
-	}
-	return n
 }
 
 // lengths are what the dot products are tried on.

@@ -37,12 +37,18 @@ func TestPeak(t *testing.T) {
 // what could go wrong, since tiles are a state that no Go code knows of.
 func TestStress(t *testing.T) {
 	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
-		if testing.Short() && len(emulated) == 0 {
+		if testing.Short() && !emulated[im] || slow(im) {
 			t.Skip("takes a while")
 		}
 		r := newRand(t)
 		const goroutines = 24
-		rounds := cases(200, 0, 2)
+		rounds := 30
+		switch {
+		case emulated[im]:
+			rounds = 10
+		case im.k.Usable != nil: // a state that the system must keep
+			rounds = 5000
+		}
 		type job struct {
 			c         convCase
 			conv      *Conv
