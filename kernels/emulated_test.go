@@ -104,5 +104,8 @@ func TestEmulated(t *testing.T) {
 			t.Errorf("%s: no %s was emulated", row, mnemonic)
 		}
 	}
+	if c := result.Counts; c["LDTILECFG"] != c["TILERELEASE"] {
+		t.Errorf("tiles were configured %d times and released %d times", c["LDTILECFG"], c["TILERELEASE"])
+	}
 	t.Logf("%s: emulated %v", strings.Join(rows, ", "), result.Counts)
 }

@@ -37,12 +37,14 @@ GLOBL byteOrder<>(SB), RODATA|NOPTR, $64
 
 // tileInt8AMX is the loop of tile.Args, 32×32, for segments of at most 16 words.
 // A segment is 4 TDPBSSD of 16×16 sums, 2 TILELOADD of A and 2 of B, which lies
-// packed as the instruction wants it: by the manual 64 cycles of the multiplier,
-// beside which there is room for the 32 cycles of the loads. Rows of A at one
-// distance, as neighbouring pixels have it, are loaded where they stand; others
-// are first brought together, 16 loads and 16 stores a half of the tile.
-// The sums go through memory (4 TILESTORED, 64 loads) into the epilogue of
-// tileInt8AVX512VNNI, eight rows at a time. The frame is too large for NOSPLIT.
+// packed as the instruction wants it: 64 cycles of the multiplier by Intel's
+// optimization manual (16 a TDPBSSD), beside which there is room for the 32 cycles
+// of the loads (8 each). Rows of A at one distance, as neighbouring pixels have it,
+// are loaded where they stand; others are first brought together, 16 loads and 16
+// stores a half of the tile. Sums that stay int32 are stored straight to rows of C
+// at one distance (4 TILESTORED); all others go through the frame (4 TILESTORED, 64
+// loads) into the epilogue of tileInt8AVX512VNNI, eight rows at a time. The frame is
+// too large for NOSPLIT.
 // LDTILECFG and TILERELEASE enclose all tiles of a call: goroutines do not leave
 // their thread within assembly, and no other one sees tiles in use.
 // Not measured yet: no CPU with AMX was at hand.
@@ -83,8 +85,8 @@ TEXT ·tileInt8AMX(SB), 0, $6312-8
 tile:
 	VMOVDQU64 8(SI), Z0
 	VMOVDQU64 64(SI), Z1
-	VPSUBQ 0(SI), Z0, Z0 // distances of rows 1-8 from those before
-	VPSUBQ 56(SI), Z1, Z1 // of rows 8-15
+	VPSUBQ 0(SI), Z0, Z0 // 1-8 from those before
+	VPSUBQ 56(SI), Z1, Z1 // 8-15
 	VPBROADCASTQ X0, Z2
 	VPCMPQ $4, Z2, Z0, K1 // not equal
 	VPCMPQ $4, Z2, Z1, K2
@@ -95,8 +97,8 @@ tile:
 	ADDQ ARG_A, R8
 	VMOVDQU64 136(SI), Z0
 	VMOVDQU64 192(SI), Z1
-	VPSUBQ 128(SI), Z0, Z0 // distances of rows 1-8 from those before
-	VPSUBQ 184(SI), Z1, Z1 // of rows 8-15
+	VPSUBQ 128(SI), Z0, Z0 // 1-8 from those before
+	VPSUBQ 184(SI), Z1, Z1 // 8-15
 	VPBROADCASTQ X0, Z2
 	VPCMPQ $4, Z2, Z0, K1 // not equal
 	VPCMPQ $4, Z2, Z1, K2
@@ -139,6 +141,41 @@ load1:
 	INCQ AX
 	CMPQ AX, ARG_NSeg
 	JLT segment
+	CMPQ ARG_Mode, $0
+	JNE frame
+	CMPQ ARG_Pool, $1
+	JNE frame
+	VMOVDQU64 8(DX), Z0
+	VMOVDQU64 64(DX), Z1
+	VPSUBQ 0(DX), Z0, Z0 // 1-8 from those before
+	VPSUBQ 56(DX), Z1, Z1 // 8-15
+	VPBROADCASTQ X0, Z2
+	VPCMPQ $4, Z2, Z0, K1 // not equal
+	VPCMPQ $4, Z2, Z1, K2
+	KORTESTW K1, K2
+	JNE frame
+	VMOVQ X0, R9
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMOVDQU64 136(DX), Z0
+	VMOVDQU64 192(DX), Z1
+	VPSUBQ 128(DX), Z0, Z0 // 1-8 from those before
+	VPSUBQ 184(DX), Z1, Z1 // 8-15
+	VPBROADCASTQ X0, Z2
+	VPCMPQ $4, Z2, Z0, K1 // not equal
+	VPCMPQ $4, Z2, Z1, K2
+	KORTESTW K1, K2
+	JNE frame
+	VMOVQ X0, R11
+	MOVQ 128(DX), R10
+	ADDQ ARG_C, R10
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x08 // TILESTORED TMM0, 0(R8)(R9*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x08; BYTE $0x40 // TILESTORED TMM1, 64(R8)(R9*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x14; BYTE $0x1a // TILESTORED TMM2, 0(R10)(R11*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x5c; BYTE $0x1a; BYTE $0x40 // TILESTORED TMM3, 64(R10)(R11*1)
+	ADDQ $256, DX
+	JMP next
+frame:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM0, 2048(R12)(R13*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM1, 2112(R12)(R13*1)
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED TMM2, 4096(R12)(R13*1)
@@ -589,6 +626,7 @@ done:
 	ADDQ 24(SP), R15
 	DECL CX
 	JNE eight
+next:
 	ADDQ $256, SI
 	DECQ 0(SP)
 	JNE tile

@@ -31,12 +31,14 @@ func tileInt8AMX(a *asm) {
 	a.comment(`
 tileInt8AMX is the loop of tile.Args, 32×32, for segments of at most 16 words.
 A segment is 4 TDPBSSD of 16×16 sums, 2 TILELOADD of A and 2 of B, which lies
-packed as the instruction wants it: by the manual 64 cycles of the multiplier,
-beside which there is room for the 32 cycles of the loads. Rows of A at one
-distance, as neighbouring pixels have it, are loaded where they stand; others
-are first brought together, 16 loads and 16 stores a half of the tile.
-The sums go through memory (4 TILESTORED, 64 loads) into the epilogue of
-tileInt8AVX512VNNI, eight rows at a time. The frame is too large for NOSPLIT.
+packed as the instruction wants it: 64 cycles of the multiplier by Intel's
+optimization manual (16 a TDPBSSD), beside which there is room for the 32 cycles
+of the loads (8 each). Rows of A at one distance, as neighbouring pixels have it,
+are loaded where they stand; others are first brought together, 16 loads and 16
+stores a half of the tile. Sums that stay int32 are stored straight to rows of C
+at one distance (4 TILESTORED); all others go through the frame (4 TILESTORED, 64
+loads) into the epilogue of tileInt8AVX512VNNI, eight rows at a time. The frame is
+too large for NOSPLIT.
 LDTILECFG and TILERELEASE enclose all tiles of a call: goroutines do not leave
 their thread within assembly, and no other one sees tiles in use.
 Not measured yet: no CPU with AMX was at hand.`)
@@ -62,14 +64,7 @@ Not measured yet: no CPU with AMX was at hand.`)
 	a.label("tile")
 	for h, base := range []string{"R8", "R10"} {
 		distance, at := []string{"R9", "R11"}[h], 128*h
-		a.op("VMOVDQU64 %d(SI), Z0", at+8)
-		a.op("VMOVDQU64 %d(SI), Z1", at+64)
-		a.op("VPSUBQ %d(SI), Z0, Z0 // distances of rows 1-8 from those before", at)
-		a.op("VPSUBQ %d(SI), Z1, Z1 // of rows 8-15", at+56)
-		a.op("VPBROADCASTQ X0, Z2")
-		a.op("VPCMPQ $4, Z2, Z0, K1 // not equal")
-		a.op("VPCMPQ $4, Z2, Z1, K2")
-		a.op("KORTESTW K1, K2")
+		distancesAMX(a, "SI", at)
 		a.op("SETNE %d(SP) // rows to be brought together", 8+8*h)
 		a.op("VMOVQ X0, %s", distance)
 		a.op("MOVQ %d(SI), %s", at, base)
@@ -106,6 +101,7 @@ Not measured yet: no CPU with AMX was at hand.`)
 	a.op("CMPQ AX, ARG_NSeg")
 	a.op("JLT segment")
 	epilogueAMX(a)
+	a.label("next")
 	a.op("ADDQ $%d, SI", 8*32)
 	a.op("DECQ 0(SP)")
 	a.op("JNE tile")
@@ -151,10 +147,42 @@ func configureAMX(a *asm) {
 	a.bytes(fmt.Sprintf("LDTILECFG %s", at(0)), encodeTileMem(ldTileCfg, 0, "R12", "", amxCfg))
 }
 
-// epilogueAMX stores the sums and gives them to intTail, eight rows at a time,
-// or with a pool four of the upper half and the four of the lower half that
-// complete their windows.
+// distancesAMX compares the distances between 16 offsets from at(base) on: the
+// zero flag says whether all are the same, X0 holds the first.
+func distancesAMX(a *asm, base string, at int) {
+	a.op("VMOVDQU64 %d(%s), Z0", at+8, base)
+	a.op("VMOVDQU64 %d(%s), Z1", at+64, base)
+	a.op("VPSUBQ %d(%s), Z0, Z0 // 1-8 from those before", at, base)
+	a.op("VPSUBQ %d(%s), Z1, Z1 // 8-15", at+56, base)
+	a.op("VPBROADCASTQ X0, Z2")
+	a.op("VPCMPQ $4, Z2, Z0, K1 // not equal")
+	a.op("VPCMPQ $4, Z2, Z1, K2")
+	a.op("KORTESTW K1, K2")
+}
+
+// epilogueAMX stores sums that stay as they are straight to their rows, if those
+// are at one distance. Else it gives them to intTail by way of the frame, eight
+// rows at a time, or with a pool four of the upper half and the four of the lower
+// half that complete their windows.
 func epilogueAMX(a *asm) {
+	a.op("CMPQ ARG_Mode, $0")
+	a.op("JNE frame")
+	a.op("CMPQ ARG_Pool, $1")
+	a.op("JNE frame")
+	for h, base := range []string{"R8", "R10"} {
+		distancesAMX(a, "DX", 128*h)
+		a.op("JNE frame")
+		a.op("VMOVQ X0, %s", []string{"R9", "R11"}[h])
+		a.op("MOVQ %d(DX), %s", 128*h, base)
+		a.op("ADDQ ARG_C, %s", base)
+	}
+	for t := range 4 {
+		base, distance, at := []string{"R8", "R10"}[t/2], []string{"R9", "R11"}[t/2], t%2*64
+		a.bytes(fmt.Sprintf("TILESTORED TMM%d, %d(%s)(%s*1)", t, at, base, distance), encodeTileMem(tileStoreD, t, base, distance, at))
+	}
+	a.op("ADDQ $%d, DX", 8*32)
+	a.op("JMP next")
+	a.label("frame")
 	for t := range 4 {
 		at := amxSums + t/2*16*amxB + t%2*64
 		a.bytes(fmt.Sprintf("TILESTORED TMM%d, %d(R12)(R13*1)", t, at), encodeTileMem(tileStoreD, t, "R12", "R13", at))
