@@ -213,7 +213,11 @@ func (c *Conv) addresses() {
 
 	c.segments()
 	c.colBits = s.Out.DType.Bits()
-	c.perCall = max(1, maxWordsPerCall/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	limit := c.im.k.WordsPerCall
+	if limit == 0 {
+		limit = maxWordsPerCall
+	}
+	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
