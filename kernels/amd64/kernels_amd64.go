@@ -72,7 +72,7 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Int8, Name: "amxint8", Needs: with(avx512, cpuid.AVX512VNNI, cpuid.AMXTILE, cpuid.AMXINT8), Usable: amxUsable,
 		MR: 32, NR: 32, Tile: tileInt8AMX, Chunk: 16, PoolHalves: true,
 		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
-		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
+		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AMX, PeakMACs: peakTiles * 16 * 16 * 64,
 	},
 	{
