@@ -42,31 +42,37 @@ GLOBL byteOrder<>(SB), RODATA|NOPTR, $64
 // of the loads (8 each). Rows of A at one distance, as neighbouring pixels have it,
 // are loaded where they stand; others are first brought together, 16 loads and 16
 // stores a half of the tile. Sums that stay int32 are stored straight to rows of C
-// at one distance (4 TILESTORED); all others go through the frame (4 TILESTORED, 64
-// loads) into the epilogue of tileInt8AVX512VNNI, eight rows at a time. The frame is
-// too large for NOSPLIT.
+// at one distance (4 TILESTORED); all others go through the frame into the epilogue
+// of tileInt8AVX512VNNI, eight rows after each segment of the next tile: some 150
+// instructions that have the multiplier's 64 cycles to hide in.
 // LDTILECFG and TILERELEASE enclose all tiles of a call: goroutines do not leave
-// their thread within assembly, and no other one sees tiles in use.
+// their thread within assembly, and no other one sees tiles in use. The frame is too
+// large for NOSPLIT.
 // Not measured yet: no CPU with AMX was at hand.
 //
 // func tileInt8AMX(t *tile.Args)
-TEXT ·tileInt8AMX(SB), 0, $6312-8
+TEXT ·tileInt8AMX(SB), 0, $6376-8
 	MOVQ t+0(FP), DI
 	MOVQ ARG_Rows, SI
 	MOVQ ARG_COff, DX
 	MOVQ ARG_Tiles, AX
 	MOVQ AX, 0(SP)
-	LEAQ 103(SP), R12
+	MOVQ ARG_NSeg, AX
+	SHLQ $3, AX
+	ADDQ ARG_Segs, AX
+	MOVQ AX, 16(SP)
+	LEAQ 167(SP), R12
 	ANDQ $~63, R12
 	MOVQ $128, R13
 	MOVQ ARG_SegLen, CX
 	MOVQ CX, AX
 	SHLQ $7, AX
-	MOVQ AX, 32(SP) // bytes of B a segment
+	MOVQ AX, 8(SP)
 	MOVL $1, AX
 	SHLL CX, AX
 	DECL AX
 	KMOVW AX, K3 // the words of a segment
+	MOVQ $0, 72(SP)
 	VPXORD Z0, Z0, Z0
 	VMOVDQA64 Z0, 6144(R12)
 	MOVB $1, 6144(R12)
@@ -91,10 +97,11 @@ tile:
 	VPCMPQ $4, Z2, Z0, K1 // not equal
 	VPCMPQ $4, Z2, Z1, K2
 	KORTESTW K1, K2
-	SETNE 8(SP) // rows to be brought together
-	VMOVQ X0, R9
-	MOVQ 0(SI), R8
-	ADDQ ARG_A, R8
+	SETNE 40(SP)
+	VMOVQ X0, 32(SP)
+	MOVQ 0(SI), AX
+	ADDQ ARG_A, AX
+	MOVQ AX, 24(SP)
 	VMOVDQU64 136(SI), Z0
 	VMOVDQU64 192(SI), Z1
 	VPSUBQ 128(SI), Z0, Z0 // 1-8 from those before
@@ -103,10 +110,11 @@ tile:
 	VPCMPQ $4, Z2, Z0, K1 // not equal
 	VPCMPQ $4, Z2, Z1, K2
 	KORTESTW K1, K2
-	SETNE 16(SP) // rows to be brought together
-	VMOVQ X0, R11
-	MOVQ 128(SI), R10
-	ADDQ ARG_A, R10
+	SETNE 64(SP)
+	VMOVQ X0, 56(SP)
+	MOVQ 128(SI), AX
+	ADDQ ARG_A, AX
+	MOVQ AX, 48(SP)
 	MOVQ ARG_Init, AX
 	XORL CX, CX
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x4b; BYTE $0x04; BYTE $0x08 // TILELOADD 0(AX)(CX*1), TMM0
@@ -114,14 +122,14 @@ tile:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x4b; BYTE $0x14; BYTE $0x08 // TILELOADD 0(AX)(CX*1), TMM2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x7b; BYTE $0x4b; BYTE $0x5c; BYTE $0x08; BYTE $0x40 // TILELOADD 64(AX)(CX*1), TMM3
 	MOVQ ARG_B, BX
-	XORL AX, AX
+	MOVQ ARG_Segs, R11
 	PCALIGN $32
 segment:
-	MOVQ ARG_Segs, CX
-	MOVQ (CX)(AX*8), CX
-	LEAQ (R8)(CX*1), R14
-	MOVQ R9, R15
-	CMPB 8(SP), $0
+	MOVQ (R11), CX
+	MOVQ 24(SP), R14
+	ADDQ CX, R14
+	MOVQ 32(SP), R15
+	CMPB 40(SP), $0
 	JNE gather0
 load0:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x24; BYTE $0x3e // TILELOADD 0(R14)(R15*1), TMM4
@@ -129,67 +137,22 @@ load0:
 	BYTE $0xc4; BYTE $0xa2; BYTE $0x7b; BYTE $0x4b; BYTE $0x7c; BYTE $0x2b; BYTE $0x40 // TILELOADD 64(BX)(R13*1), TMM7
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4b; BYTE $0x5e; BYTE $0xc4 // TDPBSSD TMM6, TMM4, TMM0
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xcc // TDPBSSD TMM7, TMM4, TMM1
-	LEAQ (R10)(CX*1), R14
-	MOVQ R11, R15
-	CMPB 16(SP), $0
+	MOVQ 48(SP), R14
+	ADDQ CX, R14
+	MOVQ 56(SP), R15
+	CMPB 64(SP), $0
 	JNE gather1
 load1:
 	BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $0x2c; BYTE $0x3e // TILELOADD 0(R14)(R15*1), TMM5
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x4b; BYTE $0x5e; BYTE $0xd5 // TDPBSSD TMM6, TMM5, TMM2
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x43; BYTE $0x5e; BYTE $0xdd // TDPBSSD TMM7, TMM5, TMM3
-	ADDQ 32(SP), BX
-	INCQ AX
-	CMPQ AX, ARG_NSeg
-	JLT segment
-	CMPQ ARG_Mode, $0
-	JNE frame
-	CMPQ ARG_Pool, $1
-	JNE frame
-	VMOVDQU64 8(DX), Z0
-	VMOVDQU64 64(DX), Z1
-	VPSUBQ 0(DX), Z0, Z0 // 1-8 from those before
-	VPSUBQ 56(DX), Z1, Z1 // 8-15
-	VPBROADCASTQ X0, Z2
-	VPCMPQ $4, Z2, Z0, K1 // not equal
-	VPCMPQ $4, Z2, Z1, K2
-	KORTESTW K1, K2
-	JNE frame
-	VMOVQ X0, R9
-	MOVQ 0(DX), R8
-	ADDQ ARG_C, R8
-	VMOVDQU64 136(DX), Z0
-	VMOVDQU64 192(DX), Z1
-	VPSUBQ 128(DX), Z0, Z0 // 1-8 from those before
-	VPSUBQ 184(DX), Z1, Z1 // 8-15
-	VPBROADCASTQ X0, Z2
-	VPCMPQ $4, Z2, Z0, K1 // not equal
-	VPCMPQ $4, Z2, Z1, K2
-	KORTESTW K1, K2
-	JNE frame
-	VMOVQ X0, R11
-	MOVQ 128(DX), R10
-	ADDQ ARG_C, R10
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x08 // TILESTORED TMM0, 0(R8)(R9*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x08; BYTE $0x40 // TILESTORED TMM1, 64(R8)(R9*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x14; BYTE $0x1a // TILESTORED TMM2, 0(R10)(R11*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x5c; BYTE $0x1a; BYTE $0x40 // TILESTORED TMM3, 64(R10)(R11*1)
-	ADDQ $256, DX
-	JMP next
-frame:
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM0, 2048(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM1, 2112(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED TMM2, 4096(R12)(R13*1)
-	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED TMM3, 4160(R12)(R13*1)
-	LEAQ 2048(R12), R14
-	LEAQ 512(R14), R15
-	MOVQ $1024, 24(SP) // to the next rows
-	CMPQ ARG_Pool, $1
-	JEQ rows
-	LEAQ 2048(R14), R15
-	MOVQ $512, 24(SP)
-rows:
-	MOVL $4, CX
+	ADDQ 8(SP), BX
+	ADDQ $8, R11
+	CMPQ 72(SP), $0
+	JEQ summed
 eight:
+	MOVQ 80(SP), R14
+	MOVQ 88(SP), R15
 	VMOVDQA64 0(R14), Z0
 	VMOVDQA64 64(R14), Z1
 	VMOVDQA64 128(R14), Z2
@@ -622,14 +585,75 @@ bits3:
 	ADDQ $64, DX
 	JMP done
 done:
-	ADDQ 24(SP), R14
-	ADDQ 24(SP), R15
-	DECL CX
+	MOVQ 96(SP), AX
+	ADDQ AX, 80(SP)
+	ADDQ AX, 88(SP)
+	DECQ 72(SP)
+summed:
+	CMPQ R11, 16(SP)
+	JNE segment
+	CMPQ 72(SP), $0 // more rows than segments
 	JNE eight
+	CMPQ 0(SP), $0
+	JEQ end
+	CMPQ ARG_Mode, $0
+	JNE frame
+	CMPQ ARG_Pool, $1
+	JNE frame
+	VMOVDQU64 8(DX), Z0
+	VMOVDQU64 64(DX), Z1
+	VPSUBQ 0(DX), Z0, Z0 // 1-8 from those before
+	VPSUBQ 56(DX), Z1, Z1 // 8-15
+	VPBROADCASTQ X0, Z2
+	VPCMPQ $4, Z2, Z0, K1 // not equal
+	VPCMPQ $4, Z2, Z1, K2
+	KORTESTW K1, K2
+	JNE frame
+	VMOVQ X0, R9
+	MOVQ 0(DX), R8
+	ADDQ ARG_C, R8
+	VMOVDQU64 136(DX), Z0
+	VMOVDQU64 192(DX), Z1
+	VPSUBQ 128(DX), Z0, Z0 // 1-8 from those before
+	VPSUBQ 184(DX), Z1, Z1 // 8-15
+	VPBROADCASTQ X0, Z2
+	VPCMPQ $4, Z2, Z0, K1 // not equal
+	VPCMPQ $4, Z2, Z1, K2
+	KORTESTW K1, K2
+	JNE frame
+	VMOVQ X0, R15
+	MOVQ 128(DX), R10
+	ADDQ ARG_C, R10
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x04; BYTE $0x08 // TILESTORED TMM0, 0(R8)(R9*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x4c; BYTE $0x08; BYTE $0x40 // TILESTORED TMM1, 64(R8)(R9*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x14; BYTE $0x3a // TILESTORED TMM2, 0(R10)(R15*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x5c; BYTE $0x3a; BYTE $0x40 // TILESTORED TMM3, 64(R10)(R15*1)
+	ADDQ $256, DX
+	JMP next
+frame:
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x84; BYTE $0x2c; BYTE $0x00; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM0, 2048(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x8c; BYTE $0x2c; BYTE $0x40; BYTE $0x08; BYTE $0x00; BYTE $0x00 // TILESTORED TMM1, 2112(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x94; BYTE $0x2c; BYTE $0x00; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED TMM2, 4096(R12)(R13*1)
+	BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $0x9c; BYTE $0x2c; BYTE $0x40; BYTE $0x10; BYTE $0x00; BYTE $0x00 // TILESTORED TMM3, 4160(R12)(R13*1)
+	MOVQ $4, 72(SP)
+	LEAQ 2048(R12), AX
+	MOVQ AX, 80(SP)
+	MOVQ $512, CX // to the next four
+	MOVQ $1024, R8 // to the next eight
+	CMPQ ARG_Pool, $1
+	JEQ rows
+	MOVQ $2048, CX // to the other half
+	MOVQ $512, R8
+rows:
+	ADDQ CX, AX
+	MOVQ AX, 88(SP)
+	MOVQ R8, 96(SP)
 next:
 	ADDQ $256, SI
 	DECQ 0(SP)
 	JNE tile
+	JMP summed
+end:
 	BYTE $0xc4; BYTE $0xe2; BYTE $0x78; BYTE $0x49; BYTE $0xc0 // TILERELEASE
 	VZEROUPPER
 	RET

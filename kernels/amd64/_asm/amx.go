@@ -7,12 +7,29 @@ import (
 
 // Places in the tile's frame, in bytes from R12, which is aligned to 64.
 const (
-	amxRows = 0            // 2×1 KiB: rows of A that have no common distance
-	amxSums = 2 << 10      // [32][32] int32
-	amxCfg  = 6 << 10      // what LDTILECFG reads
-	amxSize = amxCfg + 64  // of all that
-	amxB    = 128          // distance of B's rows: 32 columns
-	amxVars = 5*8 + amxB/2 // variables at SP, and what aligning R12 may skip
+	amxRows = 0           // 2×1 KiB: rows of A that have no common distance
+	amxSums = 2 << 10     // [32][32] int32
+	amxCfg  = 6 << 10     // what LDTILECFG reads
+	amxSize = amxCfg + 64 // of all that
+	amxB    = 128         // distance of B's rows: 32 columns
+)
+
+// Variables at SP.
+const (
+	amxTiles   = 8 * iota // to come
+	amxBSeg               // bytes of B a segment
+	amxSegsEnd            // where Segs ends
+	amxHalf               // of each half: place of its first row, distance of its rows, 1 if they have none
+	_
+	_
+	amxHalf2
+	_
+	_
+	amxLeft  // eights of rows whose sums still wait for the epilogue
+	amxUpper // places of the next four sums and of the four after them
+	amxLower
+	amxStep // to the next ones
+	amxVars // bytes of all that
 )
 
 func int8AMX(a *asm) {
@@ -23,9 +40,9 @@ func int8AMX(a *asm) {
 }
 
 // tileInt8AMX uses tiles 0-3 for the sums, 4 and 5 for 16 rows of A each, 6 and
-// 7 for 16 columns of B each. Registers are those of micro, and R8 and R9 the
-// first half's first row and the distance of its rows, R10 and R11 the second
-// half's, R12 the frame, R13 the distance of B's rows.
+// 7 for 16 columns of B each. Registers are DI the arguments, SI the tile's Rows,
+// DX its COff, BX the place in B, R11 in Segs, R12 the frame, R13 the distance of
+// B's rows. The epilogue changes AX, R8-R10 and Z0-Z19.
 func tileInt8AMX(a *asm) {
 	const name = "tileInt8AMX"
 	a.comment(`
@@ -36,39 +53,45 @@ optimization manual (16 a TDPBSSD), beside which there is room for the 32 cycles
 of the loads (8 each). Rows of A at one distance, as neighbouring pixels have it,
 are loaded where they stand; others are first brought together, 16 loads and 16
 stores a half of the tile. Sums that stay int32 are stored straight to rows of C
-at one distance (4 TILESTORED); all others go through the frame (4 TILESTORED, 64
-loads) into the epilogue of tileInt8AVX512VNNI, eight rows at a time. The frame is
-too large for NOSPLIT.
+at one distance (4 TILESTORED); all others go through the frame into the epilogue
+of tileInt8AVX512VNNI, eight rows after each segment of the next tile: some 150
+instructions that have the multiplier's 64 cycles to hide in.
 LDTILECFG and TILERELEASE enclose all tiles of a call: goroutines do not leave
-their thread within assembly, and no other one sees tiles in use.
+their thread within assembly, and no other one sees tiles in use. The frame is too
+large for NOSPLIT.
 Not measured yet: no CPU with AMX was at hand.`)
-	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), 0, $%d-8\n", name, name, amxVars+amxSize))
+	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), 0, $%d-8\n", name, name, amxVars+64+amxSize))
 	a.op("MOVQ t+0(FP), DI")
 	a.op("MOVQ ARG_Rows, SI")
 	a.op("MOVQ ARG_COff, DX")
 	a.op("MOVQ ARG_Tiles, AX")
-	a.op("MOVQ AX, 0(SP)")
-	a.op("LEAQ %d(SP), R12", 5*8+63)
+	a.op("MOVQ AX, %d(SP)", amxTiles)
+	a.op("MOVQ ARG_NSeg, AX")
+	a.op("SHLQ $3, AX")
+	a.op("ADDQ ARG_Segs, AX")
+	a.op("MOVQ AX, %d(SP)", amxSegsEnd)
+	a.op("LEAQ %d(SP), R12", amxVars+63)
 	a.op("ANDQ $~63, R12")
 	a.op("MOVQ $%d, R13", amxB)
 	a.op("MOVQ ARG_SegLen, CX")
 	a.op("MOVQ CX, AX")
 	a.op("SHLQ $7, AX")
-	a.op("MOVQ AX, 32(SP) // bytes of B a segment")
+	a.op("MOVQ AX, %d(SP)", amxBSeg)
 	a.op("MOVL $1, AX")
 	a.op("SHLL CX, AX")
 	a.op("DECL AX")
 	a.op("KMOVW AX, K3 // the words of a segment")
+	a.op("MOVQ $0, %d(SP)", amxLeft)
 	configureAMX(a)
 
 	a.label("tile")
-	for h, base := range []string{"R8", "R10"} {
-		distance, at := []string{"R9", "R11"}[h], 128*h
-		distancesAMX(a, "SI", at)
-		a.op("SETNE %d(SP) // rows to be brought together", 8+8*h)
-		a.op("VMOVQ X0, %s", distance)
-		a.op("MOVQ %d(SI), %s", at, base)
-		a.op("ADDQ ARG_A, %s", base)
+	for h, at := range []int{amxHalf, amxHalf2} {
+		distancesAMX(a, "SI", 128*h)
+		a.op("SETNE %d(SP)", at+16)
+		a.op("VMOVQ X0, %d(SP)", at+8)
+		a.op("MOVQ %d(SI), AX", 128*h)
+		a.op("ADDQ ARG_A, AX")
+		a.op("MOVQ AX, %d(SP)", at)
 	}
 	a.op("MOVQ ARG_Init, AX")
 	a.op("XORL CX, CX")
@@ -76,15 +99,15 @@ Not measured yet: no CPU with AMX was at hand.`)
 		a.tileLoad(t, "AX", "CX", t%2*64)
 	}
 	a.op("MOVQ ARG_B, BX")
-	a.op("XORL AX, AX")
+	a.op("MOVQ ARG_Segs, R11")
 	a.op("PCALIGN $32")
 	a.label("segment")
-	a.op("MOVQ ARG_Segs, CX")
-	a.op("MOVQ (CX)(AX*8), CX")
-	for h, base := range []string{"R8", "R10"} {
-		a.op("LEAQ (%s)(CX*1), R14", base)
-		a.op("MOVQ %s, R15", []string{"R9", "R11"}[h])
-		a.op("CMPB %d(SP), $0", 8+8*h)
+	a.op("MOVQ (R11), CX")
+	for h, at := range []int{amxHalf, amxHalf2} {
+		a.op("MOVQ %d(SP), R14", at)
+		a.op("ADDQ CX, R14")
+		a.op("MOVQ %d(SP), R15", at+8)
+		a.op("CMPB %d(SP), $0", at+16)
 		a.op("JNE gather%d", h)
 		a.label(fmt.Sprintf("load%d", h))
 		a.tileLoad(4+h, "R14", "R15", 0)
@@ -96,15 +119,26 @@ Not measured yet: no CPU with AMX was at hand.`)
 			a.tdpbssd(6+c, 4+h, 2*h+c)
 		}
 	}
-	a.op("ADDQ 32(SP), BX")
-	a.op("INCQ AX")
-	a.op("CMPQ AX, ARG_NSeg")
-	a.op("JLT segment")
+	a.op("ADDQ %d(SP), BX", amxBSeg)
+	a.op("ADDQ $8, R11")
+	a.op("CMPQ %d(SP), $0", amxLeft)
+	a.op("JEQ summed")
+	a.label("eight")
 	epilogueAMX(a)
+	a.label("summed")
+	a.op("CMPQ R11, %d(SP)", amxSegsEnd)
+	a.op("JNE segment")
+	a.op("CMPQ %d(SP), $0 // more rows than segments", amxLeft)
+	a.op("JNE eight")
+	a.op("CMPQ %d(SP), $0", amxTiles)
+	a.op("JEQ end")
+	storeAMX(a)
 	a.label("next")
 	a.op("ADDQ $%d, SI", 8*32)
-	a.op("DECQ 0(SP)")
+	a.op("DECQ %d(SP)", amxTiles)
 	a.op("JNE tile")
+	a.op("JMP summed")
+	a.label("end")
 	a.bytes("TILERELEASE", tileRelease)
 	a.op("VZEROUPPER")
 	a.op("RET")
@@ -147,6 +181,65 @@ func configureAMX(a *asm) {
 	a.bytes(fmt.Sprintf("LDTILECFG %s", at(0)), encodeTileMem(ldTileCfg, 0, "R12", "", amxCfg))
 }
 
+// storeAMX stores sums that stay as they are straight to their rows, if those
+// are at one distance, else to the frame, for epilogueAMX.
+func storeAMX(a *asm) {
+	a.op("CMPQ ARG_Mode, $0")
+	a.op("JNE frame")
+	a.op("CMPQ ARG_Pool, $1")
+	a.op("JNE frame")
+	for h, base := range []string{"R8", "R10"} {
+		distancesAMX(a, "DX", 128*h)
+		a.op("JNE frame")
+		a.op("VMOVQ X0, %s", []string{"R9", "R15"}[h])
+		a.op("MOVQ %d(DX), %s", 128*h, base)
+		a.op("ADDQ ARG_C, %s", base)
+	}
+	for t := range 4 {
+		a.tileStore(t, []string{"R8", "R10"}[t/2], []string{"R9", "R15"}[t/2], t%2*64)
+	}
+	a.op("ADDQ $%d, DX", 8*32)
+	a.op("JMP next")
+	a.label("frame")
+	for t := range 4 {
+		a.tileStore(t, "R12", "R13", amxSums+t/2*16*amxB+t%2*64)
+	}
+	a.op("MOVQ $4, %d(SP)", amxLeft)
+	a.op("LEAQ %d(R12), AX", amxSums)
+	a.op("MOVQ AX, %d(SP)", amxUpper)
+	a.op("MOVQ $%d, CX // to the next four", 4*amxB)
+	a.op("MOVQ $%d, R8 // to the next eight", 8*amxB)
+	a.op("CMPQ ARG_Pool, $1")
+	a.op("JEQ rows")
+	a.op("MOVQ $%d, CX // to the other half", 16*amxB)
+	a.op("MOVQ $%d, R8", 4*amxB)
+	a.label("rows")
+	a.op("ADDQ CX, AX")
+	a.op("MOVQ AX, %d(SP)", amxLower)
+	a.op("MOVQ R8, %d(SP)", amxStep)
+}
+
+// epilogueAMX gives eight rows of sums in the frame to intTail; with a pool these
+// are four of the upper half and the four of the lower half that complete their
+// windows.
+func epilogueAMX(a *asm) {
+	m := micro{shape: zTile}
+	m.pool = m.maxOfHalves
+	a.op("MOVQ %d(SP), R14", amxUpper)
+	a.op("MOVQ %d(SP), R15", amxLower)
+	for r := range m.mr {
+		for v := range m.nv {
+			a.op("VMOVDQA64 %d(%s), %s", r%4*amxB+64*v, []string{"R14", "R15"}[r/4], m.acc(r, v))
+		}
+	}
+	intTail(a, m)
+	a.label("done")
+	a.op("MOVQ %d(SP), AX", amxStep)
+	a.op("ADDQ AX, %d(SP)", amxUpper)
+	a.op("ADDQ AX, %d(SP)", amxLower)
+	a.op("DECQ %d(SP)", amxLeft)
+}
+
 // distancesAMX compares the distances between 16 offsets from at(base) on: the
 // zero flag says whether all are the same, X0 holds the first.
 func distancesAMX(a *asm, base string, at int) {
@@ -158,58 +251,6 @@ func distancesAMX(a *asm, base string, at int) {
 	a.op("VPCMPQ $4, Z2, Z0, K1 // not equal")
 	a.op("VPCMPQ $4, Z2, Z1, K2")
 	a.op("KORTESTW K1, K2")
-}
-
-// epilogueAMX stores sums that stay as they are straight to their rows, if those
-// are at one distance. Else it gives them to intTail by way of the frame, eight
-// rows at a time, or with a pool four of the upper half and the four of the lower
-// half that complete their windows.
-func epilogueAMX(a *asm) {
-	a.op("CMPQ ARG_Mode, $0")
-	a.op("JNE frame")
-	a.op("CMPQ ARG_Pool, $1")
-	a.op("JNE frame")
-	for h, base := range []string{"R8", "R10"} {
-		distancesAMX(a, "DX", 128*h)
-		a.op("JNE frame")
-		a.op("VMOVQ X0, %s", []string{"R9", "R11"}[h])
-		a.op("MOVQ %d(DX), %s", 128*h, base)
-		a.op("ADDQ ARG_C, %s", base)
-	}
-	for t := range 4 {
-		base, distance, at := []string{"R8", "R10"}[t/2], []string{"R9", "R11"}[t/2], t%2*64
-		a.bytes(fmt.Sprintf("TILESTORED TMM%d, %d(%s)(%s*1)", t, at, base, distance), encodeTileMem(tileStoreD, t, base, distance, at))
-	}
-	a.op("ADDQ $%d, DX", 8*32)
-	a.op("JMP next")
-	a.label("frame")
-	for t := range 4 {
-		at := amxSums + t/2*16*amxB + t%2*64
-		a.bytes(fmt.Sprintf("TILESTORED TMM%d, %d(R12)(R13*1)", t, at), encodeTileMem(tileStoreD, t, "R12", "R13", at))
-	}
-	m := micro{shape: zTile}
-	m.pool = m.maxOfHalves
-	a.op("LEAQ %d(R12), R14", amxSums)
-	a.op("LEAQ %d(R14), R15", 4*amxB)
-	a.op("MOVQ $%d, 24(SP) // to the next rows", 8*amxB)
-	a.op("CMPQ ARG_Pool, $1")
-	a.op("JEQ rows")
-	a.op("LEAQ %d(R14), R15", 16*amxB)
-	a.op("MOVQ $%d, 24(SP)", 4*amxB)
-	a.label("rows")
-	a.op("MOVL $4, CX")
-	a.label("eight")
-	for r := range m.mr {
-		for v := range m.nv {
-			a.op("VMOVDQA64 %d(%s), %s", r%4*amxB+64*v, []string{"R14", "R15"}[r/4], m.acc(r, v))
-		}
-	}
-	intTail(a, m)
-	a.label("done")
-	a.op("ADDQ 24(SP), R14")
-	a.op("ADDQ 24(SP), R15")
-	a.op("DECL CX")
-	a.op("JNE eight")
 }
 
 // peakTiles is the number of independent sums of peakInt8AMX: TDPBSSD has a
@@ -347,4 +388,8 @@ func (a *asm) tileLoad(t int, base, index string, disp int) {
 
 func (a *asm) tdpbssd(b, x, d int) {
 	a.bytes(fmt.Sprintf("TDPBSSD TMM%d, TMM%d, TMM%d", b, x, d), encodeTDPBSSD(b, x, d))
+}
+
+func (a *asm) tileStore(t int, base, index string, disp int) {
+	a.bytes(fmt.Sprintf("TILESTORED TMM%d, %d(%s)(%s*1)", t, disp, base, index), encodeTileMem(tileStoreD, t, base, index, disp))
 }
