@@ -290,7 +290,10 @@ func TestConvWide(t *testing.T) {
 				r := newRand(t)
 				var ctx Context
 				for _, s := range shapes {
-					for i := range cases(im, 8, 2, 1) {
+					if tooMuch(im, s.h*s.w*s.inC*s.outC*s.k*s.k) {
+						continue
+					}
+					for i := range cases(im, 8, 2, 2) {
 						spec := ConvSpec{KH: s.k, KW: s.k, StrideH: 1, StrideW: 1 + i/2%2, DilationH: 1, DilationW: 1, Pool: i%2 == 1}
 						h, w := s.h, s.w
 						if spec.Pool {

@@ -16,7 +16,7 @@ func TestGemm(t *testing.T) {
 				var ctx Context
 				for _, s := range shapes {
 					m, n, k := s[0], s[1], s[2]
-					if slow(im) && m*n*k > 200_000 {
+					if tooMuch(im, m*n*k) {
 						continue
 					}
 					switch d {

@@ -68,6 +68,9 @@ func checkRequired(t *testing.T) {
 // of its instructions is emulated, and has few products (those of AMX have 16384).
 func slow(im *Impl) bool { return emulated[im] && im.k.MR*im.k.NR < 1024 }
 
+// tooMuch says whether a slow row would take seconds for so many products.
+func tooMuch(im *Impl, products int) bool { return slow(im) && products > 300_000 }
+
 // cases is how many cases a test tries.
 func cases(im *Impl, full, short, whenSlow int) int {
 	switch {

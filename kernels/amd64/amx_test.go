@@ -5,6 +5,8 @@ package amd64
 import (
 	"strings"
 	"testing"
+
+	"github.com/klauspost/cpuid/v2"
 )
 
 func TestCheckPalette(t *testing.T) {
@@ -34,5 +36,18 @@ func TestRawRegisters(t *testing.T) {
 	}
 	if leaves, b, c, d := cpuidLeaf(0, 0); leaves < 7 || b == 0 || c == 0 || d == 0 {
 		t.Errorf("CPUID leaf 0: %d leaves, maker %#x %#x %#x", leaves, b, d, c)
+	}
+}
+
+// Without the instructions no step may pass.
+func TestUsableRefuses(t *testing.T) {
+	if cpuid.CPU.Supports(cpuid.AMXTILE) {
+		t.Skip("this CPU has AMX")
+	}
+	if err := amxUsable(); err == nil || !strings.Contains(err.Error(), "XCR0") {
+		t.Errorf("got %v, want the state of tiles in XCR0 missing", err)
+	}
+	if err := permitAMX(); err == nil || !strings.Contains(err.Error(), "permission") {
+		t.Errorf("got %v, want a refused permission", err)
 	}
 }
