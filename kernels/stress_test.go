@@ -40,6 +40,7 @@ func TestStress(t *testing.T) {
 		if testing.Short() && !emulated[im] || slow(im) {
 			t.Skip("takes a while")
 		}
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // threads that take turns
 		r := newRand(t)
 		const goroutines = 24
 		rounds := 30
