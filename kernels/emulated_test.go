@@ -72,7 +72,7 @@ func TestEmulated(t *testing.T) {
 	}
 	defer out.Close()
 	result, err := emulate.Run(out, append(os.Environ(), emulatedEnv+"="+strings.Join(rows, ",")),
-		"-test.v", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.run=^("+strings.Join(slices.Concat(tests, flat, []string{"TestStress"}), "|")+")$", fmt.Sprintf("-seed=%d", *seed))
+		"-test.v", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.run=^("+strings.Join(slices.Concat(tests, flat, []string{"TestStress", "TestNetwork"}), "|")+")$", fmt.Sprintf("-seed=%d", *seed))
 	text, readErr := os.ReadFile(file)
 	if readErr != nil {
 		t.Fatal(readErr)
@@ -93,7 +93,7 @@ func TestEmulated(t *testing.T) {
 			want = append(want, test+"/"+name)
 		}
 		if name == "amxint8" {
-			want = append(want, "TestStress/"+name)
+			want = append(want, "TestStress/"+name, "TestNetwork/"+name)
 		}
 		for _, w := range want {
 			if !strings.Contains(string(text), "--- PASS: "+w+" (") {
