@@ -63,7 +63,7 @@ vet: setup-go
 
 .PHONY: test-go
 test-go: setup-go ## Run the tests as they are.
-	$(GO) test ./...
+	$(GO) test ./... ./kernels/amd64/_asm
 
 .PHONY: race
 race: setup-go ## Run the tests with the race detector (needs a C compiler).

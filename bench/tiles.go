@@ -12,6 +12,14 @@ import (
 // then fill 24 KiB, within every first-level cache of today.
 const tileWords = 96
 
+// A tile of 32 rows is one of AMX, which must be set up anew each call: that
+// takes the time of half a tile of 96 words. It gets a panel of eight tiles and
+// twice the K instead, whose rows lie in the second-level cache.
+const (
+	panelMR    = 32
+	panelTiles = 8
+)
+
 // TileCases measure the micro-kernels on operands in the first-level cache:
 // whole tiles over one panel, which is a 1×1 convolution of a row of pixels.
 // Sums are stored as they are.
@@ -19,9 +27,13 @@ func TileCases() ([]Case, error) {
 	rnd := rand.New(rand.NewPCG(1, 4))
 	var cases []Case
 	for _, im := range Available() {
-		d, k := im.DType(), tileWords*32/im.DType().Bits()
+		d, words := im.DType(), tileWords
 		mr, nr := im.Tile()
-		rows := (max(24, mr) + mr - 1) / mr * mr // 24 is a multiple of most tiles' rows
+		rows := (24 + mr - 1) / mr * mr // 24 is a multiple of most tiles' rows
+		if mr >= panelMR {
+			rows, words = panelTiles*mr, 2*tileWords
+		}
+		k := words * 32 / d.Bits()
 		s := kernels.ConvSpec{
 			In: kernels.Image{DType: d, H: 1, W: rows, C: k}, Out: kernels.Image{DType: dtype.Float32, H: 1, W: rows, C: nr},
 			KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,

@@ -71,7 +71,7 @@ func TestChooseRefuses(t *testing.T) {
 	}
 	for _, im := range Table() {
 		if !im.Available() {
-			cases[im.DType().String()+"="+im.Name()] = "not available here: CPU lacks"
+			cases[im.DType().String()+"="+im.Name()] = "not available here: " + im.Reason()
 		} else if im.Name() != "generic" {
 			cases["generic,"+im.DType().String()+"="+im.Name()] = "is already generic"
 		}
@@ -118,6 +118,7 @@ func TestDetector(t *testing.T) {
 	for _, c := range [][2]cpuid.FeatureID{
 		{cpuid.AVX2, cpuid.AVX}, {cpuid.FMA3, cpuid.AVX}, {cpuid.AVX512F, cpuid.AVX2}, {cpuid.AVX512BW, cpuid.AVX512F},
 		{cpuid.AVX512VL, cpuid.AVX512F}, {cpuid.AVX512VNNI, cpuid.AVX512F}, {cpuid.AVX512VPOPCNTDQ, cpuid.AVX512F}, {cpuid.AVXVNNI, cpuid.AVX2},
+		{cpuid.AMXINT8, cpuid.AMXTILE}, {cpuid.AMXTILE, cpuid.AVX512F},
 	} {
 		if has(c[0]) && !has(c[1]) {
 			t.Errorf("CPU shows %v without %v", c[0], c[1])

@@ -35,10 +35,10 @@ func (c *Context) padded(n int, value uint8) []byte {
 	return b
 }
 
-// steps fills a table with gemmMC multiples of a distance.
-func (c *Context) steps(table *[]int, distance int) {
-	if *table == nil {
-		*table = make([]int, gemmMC)
+// steps fills a table with n multiples of a distance, or more.
+func (c *Context) steps(table *[]int, n, distance int) {
+	if len(*table) < n {
+		*table = make([]int, n)
 	}
 	for i := range *table {
 		(*table)[i] = i * distance

@@ -190,39 +190,61 @@ func (c *Conv) sumsHW() (h, w int) {
 	return c.spec.Out.H, c.spec.Out.W
 }
 
-// addresses builds the tables. Pooled windows lie as four consecutive rows, so
-// that the tile takes their maximum in registers.
+// addresses builds the tables. Pooled windows lie as the tile takes their
+// maximum in registers.
 func (c *Conv) addresses() {
-	s := &c.spec
+	s, mr := &c.spec, c.im.k.MR
 	var units []unit
 	for y := range s.Out.H {
 		for x := range s.Out.W {
 			units = append(units, unit{y, x})
 		}
 	}
-	for _, u := range c.splitEdges(units) {
-		c.coff = append(c.coff, s.Out.Offset(u.y, u.x))
-		if !s.Pool {
-			c.rows = append(c.rows, c.tapOffset(u.y, u.x))
-			continue
-		}
-		for i := range 4 {
-			c.rows = append(c.rows, c.tapOffset(2*u.y+i/2, 2*u.x+i%2))
-		}
-	}
-	c.outRows = len(c.coff)
+	units = c.splitEdges(units)
+	c.outRows = len(units)
 	c.inBytes, c.outBytes = s.In.Bytes(), s.Out.Bytes()
-	mr := c.im.k.MR
-	for len(c.rows)%mr != 0 { // a ragged end repeats the last window
-		c.rows = append(c.rows, c.rows[len(c.rows)-c.pool:]...)
-		c.coff = append(c.coff, c.coff[len(c.coff)-1])
+	per := mr / c.pool
+	for len(units)%per != 0 { // a ragged end repeats the last one
+		units = append(units, units[len(units)-1])
+	}
+	for ; len(units) > 0; units = units[per:] {
+		c.addTile(units[:per])
 	}
 
 	c.segments()
 	c.colBits = s.Out.DType.Bits()
-	c.perCall = max(1, maxWordsPerCall/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	limit := c.im.k.WordsPerCall
+	if limit == 0 {
+		limit = maxWordsPerCall
+	}
+	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
+	}
+}
+
+// addTile adds a tile's rows, and where its outputs go.
+func (c *Conv) addTile(units []unit) {
+	for _, u := range units {
+		c.coff = append(c.coff, c.spec.Out.Offset(u.y, u.x))
+	}
+	switch {
+	case !c.spec.Pool:
+		for _, u := range units {
+			c.rows = append(c.rows, c.tapOffset(u.y, u.x))
+		}
+	case c.im.k.PoolHalves:
+		for i := range 2 {
+			for _, u := range units {
+				c.rows = append(c.rows, c.tapOffset(2*u.y+i, 2*u.x), c.tapOffset(2*u.y+i, 2*u.x+1))
+			}
+		}
+	default:
+		for _, u := range units {
+			for i := range 4 {
+				c.rows = append(c.rows, c.tapOffset(2*u.y+i/2, 2*u.x+i%2))
+			}
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ func TestConv2D(t *testing.T) {
 			eachImpl(t, d, func(t *testing.T, im *Impl) {
 				r := newRand(t)
 				var ctx Context
-				for range 40 {
+				for range cases(im, 40, 40, 8) {
 					s := Conv2DShape{
 						H: 3 + r.IntN(6), W: 3 + r.IntN(6), C: 1 + r.IntN(40), OutC: 1 + r.IntN(40), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3),
 						StrideH: r.IntN(3), StrideW: r.IntN(3), DilationH: r.IntN(2), DilationW: r.IntN(2),

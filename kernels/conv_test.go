@@ -34,7 +34,12 @@ func randomConv(r *rand.Rand, d dtype.DType) convCase {
 		inC = 1 + r.IntN(70)
 	}
 	outC := 1 + r.IntN(70)
-	h, w := 1+r.IntN(6), 1+r.IntN(6)
+	return filledConv(r, s, d, inC, outC, 1+r.IntN(6), 1+r.IntN(6))
+}
+
+// filledConv gives a case that has its kernel, strides and pool the rest: images
+// that fit an output of h×w, values, and a mode with its constants.
+func filledConv(r *rand.Rand, s ConvSpec, d dtype.DType, inC, outC, h, w int) convCase {
 	sumsH, sumsW := h, w
 	if s.Pool {
 		sumsH, sumsW = 2*h, 2*w
@@ -225,43 +230,79 @@ func (c *convCase) check(out []byte) error {
 }
 
 func TestConv(t *testing.T) {
-	n := 300
-	if testing.Short() {
-		n = 60
+	for _, d := range dtype.All {
+		t.Run(d.String(), func(t *testing.T) {
+			eachImpl(t, d, func(t *testing.T, im *Impl) {
+				r := newRand(t)
+				var ctx Context
+				for i := range cases(im, 300, 60, 24) {
+					c := randomConv(r, d)
+					place := guard.Tail
+					if i%2 == 1 {
+						place = guard.Head
+					}
+					if err := runConv(t, im, &ctx, &c, place); err != nil {
+						t.Fatalf("case %d: %v", i, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// runConv runs a case in guarded memory and checks what became of it.
+func runConv(t *testing.T, im *Impl, ctx *Context, c *convCase, place func(testing.TB, int) []byte) error {
+	conv, err := NewConv(im, c.spec, c.weights())
+	if err != nil {
+		return err
+	}
+	in, out := place(t, c.spec.In.Bytes()), place(t, c.spec.Out.Bytes())
+	c.image(im, in)
+	before := string(in)
+	const mark = 0x5a
+	if c.spec.Mode != tile.Bits { // bits past the last column are given as 0 and stay
+		for j := range out {
+			out[j] = mark
+		}
+	}
+	conv.Run(ctx, out, in)
+	if err := c.check(out); err != nil {
+		return err
+	}
+	if string(in) != before {
+		return fmt.Errorf("the input was written to")
+	}
+	if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
+		return fmt.Errorf("%w\n%+v", err, c.spec)
+	}
+	return nil
+}
+
+// Images as wide as networks have them, which the random ones are not: whole tiles
+// lie in a row of pixels, and a kernel's row is longer than a chunk.
+func TestConvWide(t *testing.T) {
+	shapes := []struct{ h, w, inC, outC, k int }{
+		{2, 32, 16, 32, 3}, {3, 16, 64, 64, 3}, {5, 8, 48, 32, 3}, {2, 33, 68, 40, 1}, {1, 64, 3, 32, 3}, {4, 20, 24, 33, 2},
 	}
 	for _, d := range dtype.All {
 		t.Run(d.String(), func(t *testing.T) {
 			eachImpl(t, d, func(t *testing.T, im *Impl) {
 				r := newRand(t)
 				var ctx Context
-				for i := range n {
-					c := randomConv(r, d)
-					conv, err := NewConv(im, c.spec, c.weights())
-					if err != nil {
-						t.Fatalf("case %d: %v", i, err)
+				for _, s := range shapes {
+					if tooMuch(im, s.h*s.w*s.inC*s.outC*s.k*s.k) {
+						continue
 					}
-					place := guard.Tail
-					if i%2 == 1 {
-						place = guard.Head
-					}
-					in, out := place(t, c.spec.In.Bytes()), place(t, c.spec.Out.Bytes())
-					c.image(im, in)
-					before := string(in)
-					const mark = 0x5a
-					if c.spec.Mode != tile.Bits { // bits past the last column are given as 0 and stay
-						for j := range out {
-							out[j] = mark
+					for i := range cases(im, 8, 2, 2) {
+						spec := ConvSpec{KH: s.k, KW: s.k, StrideH: 1, StrideW: 1 + i/2%2, DilationH: 1, DilationW: 1, Pool: i%2 == 1}
+						h, w := s.h, s.w
+						if spec.Pool {
+							h, w = (h+1)/2, w/2
 						}
-					}
-					conv.Run(&ctx, out, in)
-					if err := c.check(out); err != nil {
-						t.Fatalf("case %d: %v", i, err)
-					}
-					if string(in) != before {
-						t.Fatalf("case %d: the input was written to", i)
-					}
-					if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
-						t.Fatalf("case %d: %v\n%+v", i, err, c.spec)
+						c := filledConv(r, spec, d, s.inC, s.outC, h, w)
+						if err := runConv(t, im, &ctx, &c, guard.Tail); err != nil {
+							t.Fatalf("%+v, case %d: %v", s, i, err)
+						}
 					}
 				}
 			})

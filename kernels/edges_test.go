@@ -57,17 +57,13 @@ func resized[T any](v []T, n int) []T {
 }
 
 func TestConvLeavesOutPadding(t *testing.T) {
-	n := 400
-	if testing.Short() {
-		n = 100
-	}
 	for _, d := range dtype.All {
 		t.Run(d.String(), func(t *testing.T) {
 			eachImpl(t, d, func(t *testing.T, im *Impl) {
 				r := newRand(t)
 				var ctx Context
 				edges := 0
-				for i := range n {
+				for i := range cases(im, 400, 100, 12) {
 					c := paddedConv(r, d)
 					conv, err := NewConv(im, c.spec, c.weights())
 					if err != nil {

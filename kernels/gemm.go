@@ -44,6 +44,9 @@ type kBlock struct {
 const (
 	gemmKC = 512 // words of K a block
 	gemmMC = 64  // rows of A a block: 128 KiB of the second-level cache
+	// gemmTiles is the fewest tiles a block: AMX pays some 200 cycles a call to set
+	// its tiles up, a fifth of the time of one tile of 256 words.
+	gemmTiles = 8
 )
 
 // NewGemmFloat32 packs b, n rows of k values.
@@ -194,12 +197,13 @@ func (g *Gemm) run(ctx *Context, c, a unsafe.Pointer, rowBytes, m int) {
 		return
 	}
 	mr, nr := g.im.k.MR, g.im.k.NR
+	block := min(max(gemmMC, gemmTiles*mr), (m+mr-1)/mr*mr)
 	pitch := 4*min(gemmKC, g.words) + 64
-	memory := ctx.bytes(gemmMC * (pitch + 4*nr))
-	packed, scratch := memory[:gemmMC*pitch], memory[gemmMC*pitch:]
-	ctx.steps(&ctx.rows, pitch)
-	ctx.steps(&ctx.coff, 4*g.n)
-	ctx.steps(&ctx.dense, 4*nr)
+	memory := ctx.bytes(block * (pitch + 4*nr))
+	packed, scratch := memory[:block*pitch], memory[block*pitch:]
+	ctx.steps(&ctx.rows, block, pitch)
+	ctx.steps(&ctx.coff, block, 4*g.n)
+	ctx.steps(&ctx.dense, block, 4*nr)
 	src := unsafe.Slice((*byte)(a), m*rowBytes)
 	dst := unsafe.Slice((*byte)(c), 4*m*g.n)
 
@@ -209,8 +213,8 @@ func (g *Gemm) run(ctx *Context, c, a unsafe.Pointer, rowBytes, m int) {
 		k := &g.blocks[kb]
 		t.Segs, t.NSeg, t.SegLen = &k.segs[0], len(k.segs), k.segLen
 		from, to := 4*k.first, min(4*(k.first+k.words), rowBytes)
-		for i := 0; i < m; i += gemmMC {
-			rows := min(gemmMC, m-i)
+		for i := 0; i < m; i += block {
+			rows := min(block, m-i)
 			for r := range rows {
 				packRow(packed[r*pitch:][:4*k.words], src[(i+r)*rowBytes:][from:to], g.im.k.AXor)
 			}

@@ -35,7 +35,7 @@ func eachImpl(t *testing.T, d dtype.DType, f func(t *testing.T, im *Impl)) {
 	required := strings.Split(os.Getenv("MACROSCOPE_REQUIRE"), ",")
 	excluded := strings.Split(os.Getenv(EnvVar), ",")
 	for _, im := range Table() {
-		if im.DType() != d {
+		if im.DType() != d || len(emulated) > 0 && !emulated[im] {
 			continue
 		}
 		t.Run(im.Name(), func(t *testing.T) {
@@ -62,6 +62,24 @@ func checkRequired(t *testing.T) {
 			t.Fatalf("MACROSCOPE_REQUIRE: %q: want all, or some of %s", name, strings.Join(names(dtype.All), ", "))
 		}
 	}
+}
+
+// slow says whether a row takes seconds for what others do in milliseconds: each
+// of its instructions is emulated, and has few products (those of AMX have 16384).
+func slow(im *Impl) bool { return emulated[im] && im.k.MR*im.k.NR < 1024 }
+
+// tooMuch says whether a slow row would take seconds for so many products.
+func tooMuch(im *Impl, products int) bool { return slow(im) && products > 300_000 }
+
+// cases is how many cases a test tries.
+func cases(im *Impl, full, short, whenSlow int) int {
+	switch {
+	case slow(im):
+		return whenSlow
+	case testing.Short():
+		return short
+	}
+	return full
 }
 
 // lengths are what the dot products are tried on.

@@ -12,6 +12,9 @@ import (
 // peakSums is the number of sums that a round of a peak loop adds to.
 const peakSums = 12
 
+// peakTiles is the same for sums of 16×16, each of 64 products.
+const peakTiles = 6
+
 var (
 	avx2 = []cpuid.FeatureID{cpuid.AVX2, cpuid.FMA3}
 	// What the 512-bit tiles use beside their own instruction: byte masks (BW)
@@ -72,6 +75,13 @@ var Kernels = []tile.Kernel{
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
+	},
+	{
+		DType: dtype.Int8, Name: "amxint8", Needs: with(avx512, cpuid.AVX512VNNI, cpuid.AMXTILE, cpuid.AMXINT8), Usable: amxUsable,
+		MR: 32, NR: 32, Tile: tileInt8AMX, Chunk: 16, PoolHalves: true,
+		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
+		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
+		Peak: peakInt8AMX, PeakMACs: peakTiles * 16 * 16 * 64,
 	},
 	{
 		DType: dtype.Binary, Name: "avx2", Needs: avx2,

@@ -39,6 +39,9 @@ func tileInt8AVX512VNNI(t *tile.Args)
 func tileInt8AVX512VNNIPieces(t *tile.Args)
 
 //go:noescape
+func tileInt8AMX(t *tile.Args)
+
+//go:noescape
 func tileBinaryAVX2(t *tile.Args)
 
 //go:noescape
@@ -85,6 +88,7 @@ func peakFloat32AVX512(n int)
 func peakInt8AVX2(n int)
 func peakInt8AVXVNNI(n int)
 func peakInt8AVX512VNNI(n int)
+func peakInt8AMX(n int)
 func peakBinaryAVX2(n int)
 func peakBinaryAVX512(n int)
 
@@ -153,3 +157,5 @@ func pixelMaxPoolAVX512(p *tile.Pixels)
 
 //go:noescape
 func pixelMaxPoolGradAVX512(p *tile.Pixels)
+func xcr0() uint64
+func cpuidLeaf(leaf, sub uint32) (a, b, c, d uint32)

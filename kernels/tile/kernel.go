@@ -23,6 +23,13 @@ type Kernel struct {
 	// 0. With 1 every word has its own offset in Args.Segs; binary, where no weight
 	// makes a word count nothing, knows no other.
 	Chunk int
+	// PoolHalves says that with Pool 4 the windows of Tile lie in both halves of
+	// its rows: 0, 1, h, h+1, then 2, 3, h+2, h+3 and so on, where h is half of MR.
+	PoolHalves bool
+	// WordsPerCall, if not 0, is how many products of words one call may be given
+	// (not counting a single tile that is larger), where the driver's own bound
+	// would be too small: a call must stay below about 100 µs.
+	WordsPerCall int
 	// NonNegativeTile, if not nil, is a faster Tile for bytes of A within 0…127.
 	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.

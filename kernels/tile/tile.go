@@ -77,7 +77,7 @@ type Args struct {
 	SegLen int // words, ≥ 1
 	Tiles  int // ≥ 1
 	Mode   Mode
-	Pool   int // 1, or 4: the maximum of four consecutive rows
+	Pool   int // 1, or 4: the maximum of four consecutive rows (but see Kernel.PoolHalves)
 
 	Init      unsafe.Pointer // [NR] float32 or int32
 	Scale     unsafe.Pointer // [NR] float32, > 0; Requant
@@ -107,6 +107,5 @@ type Piece struct {
 
 // Func is a micro-kernel. One that takes Pieces differs in three points: Init is
 // [2][NR], for the rows of the first and the second half; Pieces take the place
-// of Segs; and with Pool 4 the windows are rows 0, 1, h, h+1, then 2, 3, h+2,
-// h+3, where h is half of MR.
+// of Segs; and with Pool 4 the windows lie as in a tile with Kernel.PoolHalves.
 type Func func(*Args)

@@ -21,3 +21,31 @@ func TestEncodeVPDPBUSD(t *testing.T) {
 		}
 	}
 }
+
+// The bytes as GNU as 2.40 writes them for the instruction beside, in AT&T's
+// order of operands.
+func TestEncodeAMX(t *testing.T) {
+	for _, c := range []struct {
+		gas  string
+		got  []byte
+		want []byte
+	}{
+		{"ldtilecfg (%rax)", encodeTileMem(ldTileCfg, 0, "AX", "", 0), []byte{0xc4, 0xe2, 0x78, 0x49, 0x00}},
+		{"ldtilecfg 6144(%r12)", encodeTileMem(ldTileCfg, 0, "R12", "", 6144), []byte{0xc4, 0xc2, 0x78, 0x49, 0x84, 0x24, 0x00, 0x18, 0x00, 0x00}},
+		{"tilerelease", tileRelease, []byte{0xc4, 0xe2, 0x78, 0x49, 0xc0}},
+		{"tilezero %tmm5", encodeTileZero(5), []byte{0xc4, 0xe2, 0x7b, 0x49, 0xe8}},
+		{"tileloadd (%rax,%rcx,1), %tmm3", encodeTileMem(tileLoadD, 3, "AX", "CX", 0), []byte{0xc4, 0xe2, 0x7b, 0x4b, 0x1c, 0x08}},
+		{"tileloadd 64(%r8,%r9,1), %tmm4", encodeTileMem(tileLoadD, 4, "R8", "R9", 64), []byte{0xc4, 0x82, 0x7b, 0x4b, 0x64, 0x08, 0x40}},
+		{"tileloadd 1024(%r14,%r15,1), %tmm7", encodeTileMem(tileLoadD, 7, "R14", "R15", 1024), []byte{0xc4, 0x82, 0x7b, 0x4b, 0xbc, 0x3e, 0x00, 0x04, 0x00, 0x00}},
+		{"tileloadd (%r13,%rbx,1), %tmm0", encodeTileMem(tileLoadD, 0, "R13", "BX", 0), []byte{0xc4, 0xc2, 0x7b, 0x4b, 0x44, 0x1d, 0x00}},
+		{"tileloadd (%rsp,%rbp,1), %tmm1", encodeTileMem(tileLoadD, 1, "SP", "BP", 0), []byte{0xc4, 0xe2, 0x7b, 0x4b, 0x0c, 0x2c}},
+		{"tilestored %tmm3, 2112(%r12,%r13,1)", encodeTileMem(tileStoreD, 3, "R12", "R13", 2112), []byte{0xc4, 0x82, 0x7a, 0x4b, 0x9c, 0x2c, 0x40, 0x08, 0x00, 0x00}},
+		{"tilestored %tmm0, (%rsi,%rdi,1)", encodeTileMem(tileStoreD, 0, "SI", "DI", 0), []byte{0xc4, 0xe2, 0x7a, 0x4b, 0x04, 0x3e}},
+		{"tdpbssd %tmm6, %tmm4, %tmm0", encodeTDPBSSD(6, 4, 0), []byte{0xc4, 0xe2, 0x4b, 0x5e, 0xc4}},
+		{"tdpbssd %tmm7, %tmm5, %tmm3", encodeTDPBSSD(7, 5, 3), []byte{0xc4, 0xe2, 0x43, 0x5e, 0xdd}},
+	} {
+		if !bytes.Equal(c.got, c.want) {
+			t.Errorf("%s: got % x, want % x", c.gas, c.got, c.want)
+		}
+	}
+}

@@ -74,14 +74,7 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 // VPDPBUSD on Y registers is EVEX and faults where there is AVX-VNNI alone.
 func vpdpbusdY(a *asm, signed, unsigned, acc string) {
 	n := func(reg string) (i int) { check(scan(reg, &i)); return i }
-	text := ""
-	for i, b := range encodeVPDPBUSD(n(signed), n(unsigned), n(acc)) {
-		if i > 0 {
-			text += "; "
-		}
-		text += fmt.Sprintf("BYTE $%#02x", b)
-	}
-	a.op("%s // VPDPBUSD %s, %s, %s", text, signed, unsigned, acc)
+	a.bytes(fmt.Sprintf("VPDPBUSD %s, %s, %s", signed, unsigned, acc), encodeVPDPBUSD(n(signed), n(unsigned), n(acc)))
 }
 
 func scan(reg string, i *int) error {

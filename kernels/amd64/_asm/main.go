@@ -32,6 +32,7 @@ func main() {
 		"int8_avx2":              int8AVX2,
 		"int8_avxvnni":           int8AVXVNNI,
 		"int8_avx512vnni":        int8AVX512VNNI,
+		"int8_amxint8":           int8AMX,
 		"binary_avx2":            binaryAVX2,
 		"binary_avx512vpopcntdq": binaryAVX512,
 		"binary_avx512carrysave": binaryCarrySave,

@@ -7,16 +7,7 @@ import "fmt"
 func (a *asm) pieces(m micro) {
 	half := m.mr / 2
 	whole := m
-	whole.pool = func(a *asm, max string) []int {
-		for _, w := range []int{0, 2} {
-			for v := range m.nv {
-				a.op("%s %s, %s, %s", max, m.acc(w+1, v), m.acc(w, v), m.acc(w, v))
-				a.op("%s %s, %s, %s", max, m.acc(w+half+1, v), m.acc(w+half, v), m.acc(w+half, v))
-				a.op("%s %s, %s, %s", max, m.acc(w+half, v), m.acc(w, v), m.acc(w, v))
-			}
-		}
-		return []int{0, 2}
-	}
+	whole.pool = m.maxOfHalves
 	a.comment(fmt.Sprintf("%s is the loop of tile.Args with Pieces, %d×%d: the step of the tile above on\nall rows, on rows 0-%d or on rows %d-%d.", m.name, m.mr, m.nr(), half-1, half, m.mr-1))
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $16-8\n", m.name, m.name))
 	a.op("MOVQ t+0(FP), DI")
@@ -88,4 +79,18 @@ func (a *asm) pieces(m micro) {
 	a.op("VZEROUPPER")
 	a.op("RET")
 	a.raw("\n")
+}
+
+// maxOfHalves leaves the maxima of rows 0, 1, h, h+1 and of 2, 3, h+2, h+3 in
+// rows 0 and 2, where h is half of the eight rows.
+func (m micro) maxOfHalves(a *asm, max string) []int {
+	const half = 4
+	for _, w := range []int{0, 2} {
+		for v := range m.nv {
+			a.op("%s %s, %s, %s", max, m.acc(w+1, v), m.acc(w, v), m.acc(w, v))
+			a.op("%s %s, %s, %s", max, m.acc(w+half+1, v), m.acc(w+half, v), m.acc(w+half, v))
+			a.op("%s %s, %s, %s", max, m.acc(w+half, v), m.acc(w, v), m.acc(w, v))
+		}
+	}
+	return []int{0, 2}
 }

@@ -1,0 +1,4 @@
+package kernels
+
+// Slow is slow, for the tests outside.
+var Slow = slow
