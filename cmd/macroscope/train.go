@@ -14,7 +14,6 @@ import (
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/internal/atomicfile"
-	"macroscope/models"
 	"macroscope/nn"
 	"macroscope/onnx"
 	"macroscope/train"
@@ -199,7 +198,7 @@ func (c *trainCmd) train(e *env, run *train.Run, cfg train.Config, threads int, 
 	}
 	g := run.Graph()
 	err := atomicfile.Write(e.ctx, c.Output, func(w io.Writer) error {
-		return onnx.Write(w, g, onnx.WriteOptions{Metadata: map[string]string{
+		return onnx.Write(w, g, onnx.WriteOptions{Version: bench.DescribeMachine().Commit, Metadata: map[string]string{
 			"training": fmt.Sprintf("%+v, %d threads", cfg, threads),
 			"test":     fmt.Sprintf("%d of %d", last.Correct, last.Images),
 		}})
