@@ -178,9 +178,22 @@ func (b *builder) newValue(v *graph.Value) *value {
 	return x
 }
 
-// give makes x what readers of v read; each of several gets a copy, so that it has
-// a gradient of its own.
+// like is a new value of x's shape: a flattened image stays one.
+func (b *builder) like(x *value) *value {
+	bare := kernels.Image{DType: dtype.Float32, H: x.data.H, W: x.data.W, C: x.data.C}
+	c := &value{name: x.name, constant: x.constant, data: batch{Image: bare}, grad: batch{Image: bare}}
+	b.values = append(b.values, c)
+	return c
+}
+
+// give makes x what readers of v read, rounded where v is int8; each of several gets
+// a copy, so that it has a gradient of its own.
 func (b *builder) give(v *graph.Value, x *value) {
+	if v.Scale != 0 {
+		q := b.like(x)
+		b.ops = append(b.ops, &roundOp{in: x, out: q, s: v.Scale})
+		x = q
+	}
 	n := len(b.readers[v])
 	if v == b.g.Output {
 		n++ // the loss
@@ -191,8 +204,7 @@ func (b *builder) give(v *graph.Value, x *value) {
 	}
 	fork := &forkOp{in: x}
 	for range n {
-		c := b.newValue(v)
-		c.constant = x.constant
+		c := b.like(x)
 		fork.out = append(fork.out, c)
 	}
 	b.ready[v], b.ops = slices.Clone(fork.out), append(b.ops, fork)

@@ -18,7 +18,8 @@ type convOp struct {
 	im      *kernels.Impl
 
 	fwd     convolver
-	used    []float32 // what multiplies: the weights, or their signs
+	used    []float32 // what multiplies: the weights, their signs or what int8 makes of them
+	scales  int       // int8: 1, or one a channel; 0: not int8
 	bwd     convolver // nil: nobody wants in's gradient
 	turned  []float32 // [InC][KH][KW][OutC], taps reversed: the weights of bwd
 	spread  *spread   // of dout, where strides skip; nil: none
@@ -79,8 +80,8 @@ func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, t
 	if !in.constant {
 		o.askGrad(c, reachY, reachX)
 	}
-	o.used = o.weight.W
-	if c.Binary {
+	o.used, o.scales = o.weight.W, len(c.Scale)
+	if c.Binary || o.scales > 0 {
 		o.used = make([]float32, len(o.weight.W))
 	}
 	o.partDW, o.pending = make([][]float32, threads), make([]pending, threads)
@@ -142,8 +143,15 @@ func (o *convOp) plan() error {
 }
 
 func (o *convOp) prepare() {
-	if o.weight.Latent {
+	switch {
+	case o.weight.Latent:
 		signs(o.used, o.weight.W)
+	case o.scales > 0:
+		if s, err := scalesOf(o.weight.W, o.out.data.C, o.scales); err == nil {
+			rounded(o.used, o.weight.W, s)
+		} else { // NaN or too large: let the loss find it
+			copy(o.used, o.weight.W)
+		}
 	}
 	var bias []float32
 	if o.bias != nil {

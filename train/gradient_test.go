@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"macroscope/graph"
+	"macroscope/quant"
 )
 
 // wide is a network in float64, computed as plainly as can be, with the batch's own
@@ -17,6 +18,7 @@ type wide struct {
 	g         *graph.Graph
 	o         Options
 	images    *images
+	scales    map[string][]float32 // of int8 weights
 	params    map[string][]float64 // by Param's name; a convolution's [OutC][KH][KW][InC]
 	latent    map[string]bool
 	signsOf   map[string][]float64 // what a sign saw at the point where the gradient is taken
@@ -24,12 +26,21 @@ type wide struct {
 }
 
 func newWide(n *Net, im *images) *wide {
-	w := &wide{g: n.g, o: n.options, images: im, params: map[string][]float64{}, latent: map[string]bool{}, signsOf: map[string][]float64{}}
+	w := &wide{g: n.g, o: n.options, images: im, params: map[string][]float64{}, latent: map[string]bool{}, signsOf: map[string][]float64{}, scales: map[string][]float32{}}
 	for _, p := range n.Params() {
 		for _, x := range p.W {
 			w.params[p.Name] = append(w.params[p.Name], float64(x))
 		}
 		w.latent[p.Name] = p.Latent
+	}
+	for _, o := range n.convs {
+		if o.scales > 0 {
+			s, err := scalesOf(o.weight.W, o.out.data.C, o.scales)
+			if err != nil {
+				panic(err)
+			}
+			w.scales[o.weight.Name] = s
+		}
 	}
 	w.recording = true
 	w.loss()
@@ -63,6 +74,23 @@ func (e Estimator) integral(x float64) float64 {
 	return x
 }
 
+// round is what int8 makes of x at the recorded point, and moves with x around it where
+// nothing is clamped; scales are for equal parts of x.
+func (w *wide) round(name string, x []float64, scales []float32) []float64 {
+	if w.recording {
+		w.signsOf[name] = append([]float64(nil), x...)
+	}
+	y, per := make([]float64, len(x)), len(x)/len(scales)
+	for i, v := range x {
+		at, s := w.signsOf[name][i], scales[i/per]
+		y[i] = float64(s) * float64(quant.Quantize(float32(at), s))
+		if math.Abs(at) <= (quant.Max+0.5)*float64(s) {
+			y[i] += v - at
+		}
+	}
+	return y
+}
+
 // plane is a batch: [n][C][H][W].
 type plane struct {
 	n, c, h, w int
@@ -89,8 +117,17 @@ func (w *wide) loss() float64 {
 		}
 	}
 	values := map[*graph.Value]*plane{w.g.Input: in}
+	carried := func(v *graph.Value, p *plane) *plane {
+		if v.Scale != 0 {
+			q := *p
+			q.v = w.round(v.Name, p.v, []float32{v.Scale})
+			p = &q
+		}
+		return p
+	}
+	values[w.g.Input] = carried(w.g.Input, in)
 	for _, node := range w.g.Nodes {
-		values[node.Out] = w.node(node, values)
+		values[node.Out] = carried(node.Out, w.node(node, values))
 	}
 	logits, sum := values[w.g.Output], 0.0
 	for i := range n {
@@ -180,6 +217,9 @@ func (w *wide) conv(name string, op *graph.Conv2D, in, out *plane) {
 	weights := w.params[name+".weight"]
 	if w.latent[name+".weight"] {
 		weights = w.sign(name, weights, StraightThrough)
+	}
+	if s := w.scales[name+".weight"]; s != nil {
+		weights = w.round(name+".weight", weights, s)
 	}
 	for n := range in.n {
 		for o := range out.c {
@@ -323,7 +363,41 @@ func gradientCases(r *rand.Rand) map[string]*graph.Graph {
 		x = b.Add("conv3", binaryConv(r, 7, 5, 3, 1, -1), x)
 		return end(b, b.Add("norm3", randomNorm(r, 5), x))
 	})
+	build("int8", graph.Shape{3, 8, 8}, func(b *graph.Builder, x *graph.Value) *graph.Value {
+		c := randomConv(r, 3, 6, 3, 1)
+		c.Bias = normals(r, 6, 0.2)
+		x = b.Add("relu1", &graph.ReLU{}, b.Add("conv1", c, x))
+		x = b.Add("pool1", &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)
+		return end(b, b.Add("relu2", &graph.ReLU{}, b.Add("conv2", randomConv(r, 6, 5, 3, 1), x)))
+	})
+	toInt8(cases["int8"])
 	return cases
+}
+
+// toInt8 gives a network's layers int8 weights, the convolutions by channel, and their
+// inputs scales, which clamp some.
+func toInt8(g *graph.Graph) {
+	for _, n := range g.Nodes {
+		var w *graph.Weights
+		rows, scales := 1, 1
+		switch op := n.Op.(type) {
+		case *graph.Conv2D:
+			w, rows, scales = &op.Weights, op.OutC, op.OutC
+		case *graph.Dense:
+			w, rows = &op.Weights, op.Out
+		default:
+			continue
+		}
+		n.In[0].Scale = 1.5 / quant.Max
+		s, err := scalesOf(w.Float, rows, scales)
+		if err != nil {
+			panic(err)
+		}
+		w.Scale, w.Int8 = s, make([]int8, len(w.Float))
+		for i, x := range w.Float {
+			w.Int8[i] = quant.Quantize(x, s[i*scales/len(w.Float)])
+		}
+	}
 }
 
 // TestGradients compares every gradient with central differences in float64 on

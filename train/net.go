@@ -219,6 +219,12 @@ func (n *Net) graphOf(s State) *graph.Graph {
 func (n *Net) weightsOf(node *graph.Node, s State, shape *graph.Conv2D) graph.Weights {
 	w := s[node.Name+".weight"]
 	o := n.convs[node]
+	if o.scales > 0 {
+		if q, err := int8Weights(w, shape.OutC, o.scales, shape); err == nil {
+			q.Bias = s[node.Name+".bias"]
+			return q
+		}
+	}
 	if o.weight.Latent {
 		used := make([]float32, len(w))
 		signs(used, w)
