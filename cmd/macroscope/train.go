@@ -16,22 +16,23 @@ import (
 	"macroscope/internal/atomicfile"
 	"macroscope/nn"
 	"macroscope/onnx"
+	"macroscope/ptq"
 	"macroscope/train"
 )
 
 type trainCmd struct {
-	Model      string  `default:"cifar10cnn" help:"The network: the built-in one, from random weights, or an ONNX file to go on from."`
-	DType      string  `name:"dtype" enum:"float32,binary" default:"float32" help:"Number format: ${enum}. For int8 train float32, then quantize."`
+	Model      string  `default:"cifar10cnn" help:"The network: the built-in one, from random weights (int8: its float32 ones), or an ONNX file to go on from."`
+	DType      string  `name:"dtype" enum:"float32,int8,binary" default:"float32" help:"Number format: ${enum}. int8 goes on from a float32 network."`
 	Width      int     `default:"1" help:"Multiply the built-in network's channels." placeholder:"N"`
 	Data       string  `required:"" help:"Folder with the CIFAR-10 files." placeholder:"DIR"`
 	Output     string  `short:"o" required:"" help:"ONNX file to write." placeholder:"FILE"`
-	Epochs     int     `help:"Passes over the training images (default: float32 40, binary 60)." placeholder:"N"`
+	Epochs     int     `help:"Passes over the training images (default: float32 40, int8 5, binary 60)." placeholder:"N"`
 	Batch      int     `default:"128" help:"Images a step." placeholder:"N"`
 	Limit      int     `help:"Only the first N training images; 0 is all." placeholder:"N"`
 	Seed       uint64  `default:"1" help:"Of weights, order and augmentation." placeholder:"N"`
 	Threads    int     `help:"Threads (default: as many as there are cores)." placeholder:"N"`
-	Rate       float64 `help:"Learning rate at its peak (default: float32 0.15 with SGD, binary 0.005 with Adam)." placeholder:"X"`
-	Decay      float64 `default:"5e-4" help:"float32: weight decay." placeholder:"X"`
+	Rate       float64 `help:"Learning rate at its peak (default: float32 0.15 and int8 0.002 with SGD, binary 0.005 with Adam)." placeholder:"X"`
+	Decay      float64 `default:"5e-4" help:"float32 and int8: weight decay." placeholder:"X"`
 	Smoothing  float64 `default:"0.1" help:"Label smoothing." placeholder:"X"`
 	Crop       int     `default:"2" help:"Shift images by up to N pixels." placeholder:"N"`
 	Cutout     int     `default:"0" help:"Blank a square of N pixels; 0 is none." placeholder:"N"`
@@ -58,7 +59,10 @@ func (c *trainCmd) config(d dtype.DType) train.Config {
 		Schedule: train.Schedule{Kind: "linear", Warmup: 0.2}, Smoothing: c.Smoothing, Average: 0.998,
 		Augment: train.Augment{Crop: c.Crop, Flip: true, Cutout: c.Cutout, Fill: 120},
 	}
-	if d == dtype.Binary {
+	switch d {
+	case dtype.Int8:
+		cfg.Epochs, cfg.Rate = 5, 0.002
+	case dtype.Binary:
 		cfg.Epochs, cfg.Optimizer, cfg.Rate, cfg.Decay, cfg.Average = 60, "adam", 0.005, 0, 0
 		cfg.Schedule = train.Schedule{Kind: "cosine", Warmup: 0.05}
 		if c.Estimator == "approxsign" {
@@ -89,16 +93,16 @@ func (c *trainCmd) Run(e *env) error {
 	if c.Limit < 0 || c.Epochs < 0 || c.Rate < 0 || threads < 1 {
 		return usageError{fmt.Errorf("--limit %d, --epochs %d, --rate %v, --threads %d: want none below 0, and at least one thread", c.Limit, c.Epochs, c.Rate, c.Threads)}
 	}
-	g, err := c.network(d)
-	if err != nil {
-		return err
-	}
 	set, err := cifar10.LoadTrain(c.Data)
 	if err != nil {
 		return err
 	}
 	if c.Limit > 0 {
 		set = set.Head(c.Limit)
+	}
+	g, err := c.network(e, d, set)
+	if err != nil {
+		return err
 	}
 	test, err := cifar10.LoadTest(c.Data)
 	if err != nil {
@@ -132,19 +136,32 @@ func (c *trainCmd) Run(e *env) error {
 	return c.train(e, run, cfg, threads, test)
 }
 
-// network is the built-in topology or a file's.
-func (c *trainCmd) network(d dtype.DType) (*graph.Graph, error) {
-	if c.Model == "cifar10cnn" {
+// network is where training starts: the built-in topology or a file's network, for
+// int8 quantized on training images.
+func (c *trainCmd) network(e *env, d dtype.DType, set *cifar10.Set) (*graph.Graph, error) {
+	builtIn := c.Model == "cifar10cnn"
+	if c.Width != 1 && !(builtIn && d != dtype.Int8) {
+		return nil, usageError{errors.New("--width is about the built-in network with random weights")}
+	}
+	if builtIn && d != dtype.Int8 {
 		g, err := train.CIFAR10CNN(d, c.Width, c.Seed)
 		if err != nil {
 			return nil, usageError{err}
 		}
 		return g, nil
 	}
-	if c.Width != 1 {
-		return nil, usageError{errors.New("--width is about the built-in network")}
+	if builtIn {
+		return bench.LoadNetwork(c.Model, d, ptq.Options{})
 	}
-	return onnx.ReadFile(c.Model)
+	g, err := onnx.ReadFile(c.Model)
+	if err != nil || d != dtype.Int8 {
+		return g, err
+	}
+	cal, err := ptq.Calibrate(e.ctx, g, set.Head(calibrationImages).Pixels, "training images of "+c.Data, nil)
+	if err != nil {
+		return nil, err
+	}
+	return ptq.Quantize(g, cal, ptq.Options{})
 }
 
 func (c *trainCmd) resume(run *train.Run) error {
