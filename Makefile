@@ -129,12 +129,13 @@ lint: setup-go vet ## gofmt, go vet and staticcheck.
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	$(STATICCHECK) ./...
 
-GENERATED := kernels/amd64 onnx/internal/onnxpb
+GENERATED := kernels/amd64 kernels/arm64 onnx/internal/onnxpb
 
 .PHONY: generate
 generate: setup-go ## Write generated files anew.
 	@.ci/setup protoc
 	$(GO) run ./kernels/amd64/_asm
+	$(GO) run ./kernels/arm64/_asm
 	@if command -v protoc >/dev/null; then \
 		echo "$(GO) generate ./..."; $(GO) generate ./...; \
 	else \
