@@ -1,0 +1,14 @@
+// Package bound predicts what the arm64 micro-kernels reach on cores that are
+// not at hand: a bound by counting, not a measurement. Emulation shows that a
+// kernel is right and how many instructions it executes; it says nothing of
+// time. So the instructions of the innermost loop (arm64.Mix, counted by the
+// generator, confirmed by a test under emulation) are laid over what is
+// published of a core: how many instructions it takes in a cycle, which of its
+// vector pipes do what, how many loads it does, how long a sum waits for the
+// sum before it. The resource that is busy longest is the bound.
+//
+// What is left out makes a real core slower, never faster: cache misses, the
+// way to the next tile, the epilogue, mispredicted branches, too small a window
+// to find the order that the bound assumes, in-order stalls of the Cortex-A53.
+// A number here is thus an upper bound of MACs a cycle.
+package bound
