@@ -17,7 +17,9 @@ type kernelsCmd struct {
 
 // Help is the longer text of macroscope kernels --help.
 func (*kernelsCmd) Help() string {
-	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.`
+	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.
+
+--predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources.`
 }
 
 // kernelRow is a row of the table in JSON.

@@ -25,14 +25,14 @@ type Prediction struct {
 	// InstructionsPerMAC is of the loop, whatever the core.
 	InstructionsPerMAC float64 `json:"instructions_per_mac"`
 	// Missing names the instruction that the core does not have; "" if it has
-	// all, else the rest is 0.
+	// all. Else the rest is 0, and not in JSON.
 	Missing string `json:"missing,omitempty"`
 	// MACPerCycle is the bound, PeakPerCycle that of the loop's multiplications
 	// and additions alone: what measured percentages of peak are percent of.
-	MACPerCycle  float64 `json:"mac_per_cycle"`
-	PeakPerCycle float64 `json:"peak_mac_per_cycle"`
+	MACPerCycle  float64 `json:"mac_per_cycle,omitzero"`
+	PeakPerCycle float64 `json:"peak_mac_per_cycle,omitzero"`
 	// Limit is the resource that is busy longest.
-	Limit string `json:"limit"`
+	Limit string `json:"limit,omitzero"`
 }
 
 // Kernel is the micro-kernel's name, "int8/neon", with what its tile is for.
