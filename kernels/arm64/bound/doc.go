@@ -10,5 +10,8 @@
 // What is left out makes a real core slower, never faster: cache misses, the
 // way to the next tile, the epilogue, mispredicted branches, too small a window
 // to find the order that the bound assumes, in-order stalls of the Cortex-A53.
-// A number here is thus an upper bound of MACs a cycle.
+// A number here is thus an upper bound of MACs a cycle. How near one may come: a
+// float32 product with another 8×8 NEON tile was measured on an Apple M1 at 96.4
+// GFLOP/s (github.com/bluss/matrixmultiply, pull request 73), where the bound is
+// 16 MACs a cycle, 102.4 GFLOP/s at 3.2 GHz: 94 % of it.
 package bound
