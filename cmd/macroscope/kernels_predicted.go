@@ -13,6 +13,7 @@ import (
 // predictionsJSON is what --predicted -o json writes.
 type predictionsJSON struct {
 	Note        string             `json:"note"`
+	Counts      []bound.Count      `json:"counts"`
 	Predictions []bound.Prediction `json:"predictions"`
 	Sources     []coreSources      `json:"sources"`
 }
@@ -24,20 +25,20 @@ type coreSources struct {
 
 // predicted writes the bounds of the arm64 kernels.
 func (c *kernelsCmd) predicted(e *env) error {
-	out := predictionsJSON{Note: bound.Heading, Predictions: bound.All()}
+	out := predictionsJSON{Note: bound.Heading, Counts: bound.Counts(), Predictions: bound.All()}
 	for _, core := range bound.Cores {
 		out.Sources = append(out.Sources, coreSources{core.Name, core.Sources})
 	}
 	t := table.Table{
-		Head:  []string{"core", "kernel", "tile", "instructions/MAC", "MAC/cycle", "peak MAC/cycle", "of peak", "limit"},
-		Right: []bool{false, false, false, true, true, true, true, false},
+		Head:  []string{"core", "kernel", "MAC/cycle", "peak MAC/cycle", "of peak", "limit"},
+		Right: []bool{false, false, true, true, true, false},
 	}
 	for _, p := range out.Predictions {
 		bounds := []string{"–", "–", "–", "no " + p.Missing + " on this core"}
 		if p.Missing == "" {
 			bounds = []string{fmt.Sprintf("%.2f", p.MACPerCycle), fmt.Sprintf("%.2f", p.PeakPerCycle), fmt.Sprintf("%.1f %%", 100*p.OfPeak()), p.Limit}
 		}
-		t.Add(append([]string{p.Core, p.Kernel(), fmt.Sprintf("%dx%d", p.TileRows, p.TileCols), fmt.Sprintf("%.4f", p.InstructionsPerMAC)}, bounds...)...)
+		t.Add(append([]string{p.Core, p.Kernel()}, bounds...)...)
 	}
 	switch c.Output {
 	case "json":
@@ -51,7 +52,13 @@ func (c *kernelsCmd) predicted(e *env) error {
 		w.Flush()
 		return w.Error()
 	}
-	fmt.Fprintf(e.stdout, "arm64 kernels: %s. Upper bounds: instructions of the innermost loop over published figures of each core.\n\n", bound.Heading)
+	fmt.Fprintln(e.stdout, "The arm64 kernels' innermost loops, a trip:")
+	fmt.Fprintln(e.stdout)
+	counted := countTable(out.Counts)
+	if err := e.writeTable(c.Output, &counted); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "\nThe same over published figures of CPUs, as upper bounds: %s.\n\n", bound.Heading)
 	if err := e.writeTable(c.Output, &t); err != nil {
 		return err
 	}
@@ -69,16 +76,30 @@ func (c *kernelsCmd) predicted(e *env) error {
 	return nil
 }
 
+// countTable is what the loops execute.
+func countTable(counts []bound.Count) table.Table {
+	t := table.Table{
+		Head:  []string{"kernel", "tile", "MACs", "instructions", "instructions/MAC", "multiplications", "loads/multiplication", "sums", "registers"},
+		Right: []bool{false, false, true, true, true, true, true, true, true},
+	}
+	for _, n := range counts {
+		t.Add(n.Kernel(), fmt.Sprintf("%dx%d", n.TileRows, n.TileCols), strconv.Itoa(n.MACs), strconv.Itoa(n.Instructions),
+			fmt.Sprintf("%.4f", float64(n.Instructions)/float64(n.MACs)), strconv.Itoa(n.Multiplications),
+			fmt.Sprintf("%.2f", float64(n.Loads)/float64(n.Multiplications)), strconv.Itoa(n.Sums), strconv.Itoa(n.Registers))
+	}
+	return t
+}
+
 // shapeJSON is a row of what --shapes -o json writes.
 type shapeJSON struct {
-	DType       dtype.DType `json:"dtype"`
-	Rows        int         `json:"tile_rows"`
-	Cols        int         `json:"tile_columns"`
-	Fits        bool        `json:"fits"`
-	Sums        int         `json:"sums"`
-	Registers   int         `json:"registers"`
-	WordsOfA    int         `json:"words_of_a_per_load"`
-	LoadsPerMAC float64     `json:"loads_per_instruction"`
+	DType     dtype.DType `json:"dtype"`
+	Rows      int         `json:"tile_rows"`
+	Cols      int         `json:"tile_columns"`
+	Fits      bool        `json:"fits"`
+	Sums      int         `json:"sums"`
+	Registers int         `json:"registers"`
+	WordsOfA  int         `json:"words_of_a_per_load"`
+	Loads     float64     `json:"loads_per_instruction"`
 
 	Predictions []bound.Prediction `json:"predictions"`
 }
@@ -97,13 +118,13 @@ func (c *kernelsCmd) shapes(e *env) error {
 	for _, d := range []dtype.DType{dtype.Float32, dtype.Int8} {
 		instruction := map[dtype.DType]string{dtype.Float32: "FMLA", dtype.Int8: "SDOT"}[d]
 		for _, s := range bound.Shapes(d) {
-			rows = append(rows, shapeJSON{d, s.Rows, s.Cols, s.WordsOfA > 0, s.Sums, s.Registers, s.WordsOfA, s.LoadsPerMAC, s.Bounds})
+			rows = append(rows, shapeJSON{d, s.Rows, s.Cols, s.WordsOfA > 0, s.Sums, s.Registers, s.WordsOfA, s.Loads, s.Bounds})
 			cells := []string{instruction, fmt.Sprintf("%dx%d", s.Rows, s.Cols), strconv.Itoa(s.Registers)}
 			if s.WordsOfA == 0 {
 				t.Add(append(cells, "does not fit")...)
 				continue
 			}
-			cells = append(cells, strconv.Itoa(s.WordsOfA), fmt.Sprintf("%.2f", s.LoadsPerMAC))
+			cells = append(cells, strconv.Itoa(s.WordsOfA), fmt.Sprintf("%.2f", s.Loads))
 			for _, p := range s.Bounds {
 				if p.Missing != "" {
 					cells = append(cells, "no "+p.Missing)

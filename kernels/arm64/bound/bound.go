@@ -35,14 +35,8 @@ type Prediction struct {
 	Limit string `json:"limit,omitzero"`
 }
 
-// Kernel is the micro-kernel's name, "int8/neon", with what its tile is for.
-func (p Prediction) Kernel() string {
-	name := p.DType.String() + "/" + p.Impl
-	if p.NonNegative {
-		name += ", A ≥ 0"
-	}
-	return name
-}
+// Kernel is the micro-kernel's name, as Count.Kernel.
+func (p Prediction) Kernel() string { return kernelName(p.DType, p.Impl, p.NonNegative) }
 
 // OfPeak is the bound as a part of the peak, 0 where an instruction is missing.
 func (p Prediction) OfPeak() float64 {
@@ -95,9 +89,6 @@ func counts(m arm64.Mix) tally {
 		sadalp: m.SADALP, eor: m.EOR, cnt: m.CNT, uadalp: m.UADALP, add: m.Add, permute: m.Permute, scalar: m.Scalar, branch: m.Branch,
 	}
 }
-
-// Instructions is how many instructions a trip of the loop executes.
-func Instructions(m arm64.Mix) int { return counts(m).sum() }
 
 func (n tally) sum() (s int) {
 	for _, k := range n {

@@ -138,7 +138,7 @@ func TestEveryClassCounts(t *testing.T) {
 	for _, name := range names {
 		m := arm64.Mix{MACs: 1, Sums: 1}
 		reflect.ValueOf(&m).Elem().FieldByName(name).SetInt(3)
-		if got := Instructions(m); got != 3 {
+		if got := counts(m).sum(); got != 3 {
 			t.Errorf("3 %s count as %d instructions", name, got)
 		}
 	}
@@ -206,11 +206,28 @@ func TestShapes(t *testing.T) {
 		loads                        float64
 	}{{8, 8, 4, 26, 16.0 / 64}, {8, 12, 1, 29, 44.0 / 96}, {16, 8, 0, 36, 0}, {12, 4, 4, 25, 16.0 / 48}} {
 		s := newShape(dtype.Float32, tt.rows, tt.cols)
-		if s.WordsOfA != tt.words || s.Registers != tt.registers || !near(s.LoadsPerMAC, tt.loads) && tt.words > 0 {
+		if s.WordsOfA != tt.words || s.Registers != tt.registers || !near(s.Loads, tt.loads) && tt.words > 0 {
 			t.Errorf("%d×%d: %+v, want %+v", tt.rows, tt.cols, s, tt)
 		}
 		if (s.Bounds == nil) != (tt.words == 0) {
 			t.Errorf("%d×%d: %d bounds", tt.rows, tt.cols, len(s.Bounds))
+		}
+	}
+}
+
+// What the kernels' comments say: a quarter of a load a FMLA or SDOT, half a load
+// a SMMLA, twelve for 64 SMULL, twenty for 64 EOR; and all of them fit into the
+// registers.
+func TestCounts(t *testing.T) {
+	want := map[string][2]int{ // loads, multiplications
+		"float32/neon": {16, 64}, "int8/dotprod": {16, 64}, "int8/i8mm": {16, 32}, "int8/neon": {12, 64}, "int8/neon, A ≥ 0": {12, 64}, "binary/neon": {20, 64},
+	}
+	for _, c := range Counts() {
+		if w, ok := want[c.Kernel()]; !ok || w != [2]int{c.Loads, c.Multiplications} {
+			t.Errorf("%s: %d loads for %d multiplications, want %v", c.Kernel(), c.Loads, c.Multiplications, w)
+		}
+		if c.Registers > vectorRegisters || c.Sums >= c.Registers {
+			t.Errorf("%s: %d sums in %d registers of %d", c.Kernel(), c.Sums, c.Registers, vectorRegisters)
 		}
 	}
 }

@@ -15,9 +15,9 @@ type Shape struct {
 	WordsOfA  int
 	Sums      int // registers of sums
 	Registers int // vector registers that the loop needs at least, of 32
-	// LoadsPerMAC is loads of 16 bytes or less for an FMLA or SDOT.
-	LoadsPerMAC float64
-	Bounds      []Prediction // one for each of Cores; nil if the tile does not fit
+	// Loads is how many loads of 16 bytes or less an FMLA or SDOT needs.
+	Loads  float64
+	Bounds []Prediction // one for each of Cores; nil if the tile does not fit
 }
 
 const vectorRegisters = 32
@@ -52,14 +52,14 @@ func newShape(d dtype.DType, rows, cols int) Shape {
 	} else {
 		m.LoadLane = 4 * rows
 	}
-	multiplications := 4 * s.Sums
-	m.MACs = 4 * multiplications
 	if d == dtype.Float32 {
-		m.FMLA = multiplications
+		m.FMLA = 4 * s.Sums
+		m.MACs = 4 * m.FMLA
 	} else {
-		m.SDOT, m.MACs = multiplications, 4*m.MACs
+		m.SDOT = 4 * s.Sums
+		m.MACs = 16 * m.SDOT
 	}
-	s.LoadsPerMAC = float64(m.LoadQ+2*m.LoadPair+m.LoadLane) / float64(multiplications)
+	s.Loads = float64(loads(m)) / float64(multiplications(m))
 	for i := range Cores {
 		s.Bounds = append(s.Bounds, Predict(&Cores[i], m))
 	}
