@@ -284,7 +284,7 @@ func (c *Conv) tapOffset(y, x int) int {
 func (c *Conv) pack(weights []uint32) {
 	s, nr := &c.spec, c.im.k.NR
 	k := len(c.take)
-	b := packPanels(weights, s.Out.C, nr, c.take)
+	b := packPanels(&c.im.k, weights, s.Out.C, nr, c.take, c.segLen)
 	c.weightsB = 4 * len(weights)
 	var sums []int32
 	if c.im.k.AXor != 0 {

@@ -123,7 +123,7 @@ func (w *Winograd) transformWeights(weights []float32) {
 					one[o*inC+c] = float32(sum)
 				}
 			}
-			copy(w.u[(i*w.n+j)*w.per:], packPanels(PackFloat32(one), outC, w.nr, all(inC)))
+			copy(w.u[(i*w.n+j)*w.per:], packPanels(&w.im.k, PackFloat32(one), outC, w.nr, all(inC), inC))
 		}
 	}
 }

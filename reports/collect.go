@@ -12,6 +12,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 )
 
 // Options say what a report covers. The zero value is good.
@@ -86,7 +87,7 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	r := &Report{
 		Model: o.Model, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
 		BenchTime: float64(o.BenchTime) / float64(time.Millisecond), Threads: machine.Threads,
-		Warnings: machine.Warnings(), Designs: designs,
+		Warnings: machine.Warnings(), Designs: designs, Predictions: bound.All(),
 		FloatBytesWithBN: 4 * networks[0].Graph.Params(),
 	}
 	for _, s := range machine.Settings() {

@@ -5,6 +5,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 	"macroscope/simhw"
 	"macroscope/simhw/energy"
 )
@@ -107,6 +108,12 @@ func fixture() *Report {
 					Total: simhw.Total{Cycles: 5000, ComputeCycles: 5000, LatencyCycles: 5000, IntervalCycles: 5000, Utilization: 0.2}},
 					Notes: []string{"Method: made up."}},
 			}},
+	}
+	r.Predictions = []bound.Prediction{
+		{Core: "Toy-1", DType: dtype.Float32, Impl: "neon", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.3125, MACPerCycle: 3, PeakPerCycle: 4, Limit: "load pipes"},
+		{Core: "Toy-1", DType: dtype.Int8, Impl: "dotprod", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.08, Missing: "SDOT"},
+		{Core: "Toy-2", DType: dtype.Float32, Impl: "neon", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.3125, MACPerCycle: 8, PeakPerCycle: 8, Limit: "vector pipes"},
+		{Core: "Toy-2", DType: dtype.Int8, Impl: "dotprod", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.08, MACPerCycle: 32, PeakPerCycle: 32, Limit: "vector pipes"},
 	}
 	r.compareDesigns()
 	return r

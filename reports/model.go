@@ -6,6 +6,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 	"macroscope/simhw"
 )
 
@@ -30,6 +31,9 @@ type Report struct {
 	Runs     []Run         `json:"runs"` // whole networks, by implementation
 	Images   Images        `json:"images"`
 	Designs  []Design      `json:"designs"`
+
+	// Predictions are upper bounds for kernels on CPUs that are not at hand.
+	Predictions []bound.Prediction `json:"predicted_not_measured"`
 
 	// FloatBytesWithBN is the size of the float32 network as trained, its batch
 	// norms not folded: four bytes a parameter.
