@@ -183,11 +183,29 @@ func (c *Conv) checkEpilogue() error {
 }
 
 // sumsHW is the extent before the pool.
-func (c *Conv) sumsHW() (h, w int) {
-	if c.spec.Pool {
-		return 2 * c.spec.Out.H, 2 * c.spec.Out.W
+func (c *Conv) sumsHW() (h, w int) { return c.spec.sumsHW() }
+
+func (s *ConvSpec) sumsHW() (h, w int) {
+	if s.Pool {
+		return 2 * s.Out.H, 2 * s.Out.W
 	}
-	return c.spec.Out.H, c.spec.Out.W
+	return s.Out.H, s.Out.W
+}
+
+// inputBytes counts the bytes of In that taps read, each once, those of the halo
+// too.
+func (s *ConvSpec) inputBytes() int {
+	touched := func(n, stride, k, dilation int) int {
+		seen := map[int]bool{}
+		for i := range n {
+			for j := range k {
+				seen[i*stride+j*dilation] = true
+			}
+		}
+		return len(seen)
+	}
+	h, w := s.sumsHW()
+	return touched(h, s.StrideH, s.KH, s.DilationH) * touched(w, s.StrideW, s.KW, s.DilationW) * s.In.PixelBytes()
 }
 
 // addresses builds the tables. Pooled windows lie as four consecutive rows, so
@@ -210,17 +228,22 @@ func (c *Conv) addresses() {
 			c.rows = append(c.rows, c.tapOffset(2*u.y+i/2, 2*u.x+i%2))
 		}
 	}
-	c.outRows = len(c.coff)
 	c.inBytes, c.outBytes = s.In.Bytes(), s.Out.Bytes()
+	c.segments()
+	c.colBits = s.Out.DType.Bits()
+	c.perCall = max(1, maxWordsPerCall/(c.im.k.MR*c.im.k.NR*c.segLen*len(c.segs)))
+	c.wholeTiles()
+}
+
+// wholeTiles ends the tables of rows: a ragged end repeats the last window.
+func (c *Conv) wholeTiles() {
 	mr := c.im.k.MR
-	for len(c.rows)%mr != 0 { // a ragged end repeats the last window
+	c.outRows = len(c.coff)
+	for len(c.rows)%mr != 0 {
 		c.rows = append(c.rows, c.rows[len(c.rows)-c.pool:]...)
 		c.coff = append(c.coff, c.coff[len(c.coff)-1])
 	}
-
-	c.segments()
-	c.colBits = s.Out.DType.Bits()
-	c.perCall = max(1, maxWordsPerCall/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	c.dense = nil
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
@@ -326,6 +349,9 @@ func (c *Conv) MACs() int {
 
 // WeightBytes is what Run must read of weights, without the padding to tiles.
 func (c *Conv) WeightBytes() int { return c.weightsB }
+
+// InputBytes is what Run reads of its input, each byte once, with the halo.
+func (c *Conv) InputBytes() int { return c.spec.inputBytes() }
 
 // Tiles is the number of tiles that Run computes: the parts in which RunTiles
 // can split it.
