@@ -29,12 +29,14 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 	return err
 }
 
-func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, bytes int) {
+// layer adds a layer to the plan's list and gives its place there.
+func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, bytes int) int {
 	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), MACs: g.node.MACs(), WeightBytes: bytes}
 	for _, n := range g.fused {
 		l.Fused = append(l.Fused, n.Name)
 	}
 	c.plan.layers = append(c.plan.layers, l)
+	return len(c.plan.layers) - 1
 }
 
 // convolver is a prepared convolution: kernels.Conv or kernels.Winograd.
@@ -43,9 +45,12 @@ type convolver interface {
 	Tiles() int
 	RunTiles(ctx *kernels.Context, out, in []byte, from, to int)
 	WeightBytes() int
+	InputBytes() int
 }
 
 type convStep struct {
+	node    string
+	layer   int // in Plan.layers
 	conv    convolver
 	in, out *buffer
 }
@@ -116,8 +121,8 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.plan.steps = append(append(c.plan.steps, &convStep{conv, in, to.written}), to.after...)
-	c.layer(g, d, im, name, conv.WeightBytes()+constants)
+	st := &convStep{g.node.Name, c.layer(g, d, im, name, conv.WeightBytes()+constants), conv, in, to.written}
+	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
 

@@ -49,7 +49,10 @@ type Layer struct {
 }
 
 // step is one piece of work on one image.
-type step interface{ run(s *state) }
+type step interface {
+	run(s *state)
+	about() Step
+}
 
 // Layers lists the plan's layers in order.
 func (p *Plan) Layers() []Layer { return append([]Layer(nil), p.layers...) }
