@@ -95,14 +95,14 @@ func PeakThreadsCases() ([]Case, error) {
 		}
 		cases = append(cases, Case{
 			Name: PeakName(im) + "/threads=2", MACs: 2 * float64(peak(macs)),
-			Measure: func(time func(func(int)) float64) (float64, []Metric) {
+			Measure: func(time func(func(int)) float64) Measured {
 				alone := time(one)
 				ns := time(func(rounds int) {
 					start <- rounds
 					one(rounds)
 					<-done
 				})
-				return ns, []Metric{{measured(2 * alone / ns), TimesOneThread}}
+				return Measured{NS: ns, Extra: []Metric{{measured(2 * alone / ns), TimesOneThread}}}
 			},
 		})
 	}
@@ -394,9 +394,9 @@ func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
 	c.Name += fmt.Sprintf("/threads=%d", threads)
 	c.Peak = "" // it is one thread's
 	run := inferences(plan.NewRunner(threads), make([]float32, batch*plan.OutputSize()), pixels)
-	c.Measure = func(time func(func(int)) float64) (float64, []Metric) {
+	c.Measure = func(time func(func(int)) float64) Measured {
 		alone, ns := time(one.Run), time(run)
-		return ns, []Metric{{measured(alone / ns), TimesOneThread}}
+		return Measured{NS: ns, Extra: []Metric{{measured(alone / ns), TimesOneThread}}}
 	}
 	return c
 }
@@ -410,6 +410,7 @@ func AllCases(model string) ([]Case, error) {
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },
+		func() ([]Case, error) { return LayerCases(model, "") },
 	} {
 		c, err := more()
 		if err != nil {

@@ -31,7 +31,7 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 
 // layer adds a layer to the plan's list and gives its place there.
 func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, bytes int) int {
-	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), MACs: g.node.MACs(), WeightBytes: bytes}
+	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), Kernel: im, MACs: g.node.MACs(), WeightBytes: bytes}
 	for _, n := range g.fused {
 		l.Fused = append(l.Fused, n.Name)
 	}

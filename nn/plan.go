@@ -42,7 +42,8 @@ type Layer struct {
 	Name        string // the node's
 	Kind        string // "conv2d" or "dense"
 	DType       dtype.DType
-	Impl        string   // "conv2d/int8/avx512vnni"
+	Impl        string // "conv2d/int8/avx512vnni"
+	Kernel      *kernels.Impl
 	Fused       []string // nodes whose work the layer's kernel does as well
 	MACs        int64    // one image
 	WeightBytes int      // what inference reads of weights, biases, scales and thresholds

@@ -94,6 +94,9 @@ func (pr *Profiler) Profile(times []StepTime, pixels []uint8, n int) {
 		for v := range ns {
 			ns[v] = max(0, float64(pr.spent[v][j]-time.Duration(n)*reading)) / float64(n)
 		}
+		if pr.variants[2][j] == pr.variants[1][j] {
+			ns[2] = ns[1]
+		}
 		times[j] = pr.steps[j].split(ns, pr.variants[0][j] != pr.variants[1][j])
 	}
 }
@@ -138,10 +141,11 @@ func twins(st step) (bare, flat step) {
 		switch conv := st.conv.(type) {
 		case *kernels.Conv:
 			b.conv = conv.WithoutProducts()
-			f.conv = b.conv
-			if c := conv.WithoutPool(); c != nil {
-				f.conv = c
+			c := conv.WithoutPool()
+			if c == nil {
+				return &b, &b
 			}
+			f.conv = c
 		case *kernels.Winograd:
 			b.conv, f.conv = conv.WithoutProducts(), conv.InputTransform()
 		}
