@@ -223,6 +223,9 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 	for _, c := range all {
 		if wanted(c.Name) {
 			needed[c.Name], needed[c.Peak] = true, true
+			for _, part := range c.Parts {
+				needed[part.Peak] = true
+			}
 		}
 	}
 	kept := slices.DeleteFunc(all, func(c bench.Case) bool { return !needed[c.Name] })

@@ -75,11 +75,21 @@ func fixture() *Report {
 	network := func(d dtype.DType, weights, impl string, bytes, correct int, conv *Value) Network {
 		n := Network{DType: d, Weights: weights, Impl: impl, Params: 309290, MACs: 38653952, WeightBytes: bytes, Accuracy: newAccuracy(1000, correct)}
 		n.Layers = []Layer{
-			{Name: "conv1", Kind: "conv2d", DType: d, Impl: "conv2d/" + d.String() + "/" + impl, Fused: []string{"relu1", "pool1"}, MACs: 38633472, WeightBytes: bytes - 100, Seconds: conv},
+			{Name: "conv1", Kind: "conv2d", DType: d, Impl: "conv2d/" + d.String() + "/" + impl, Fused: []string{"relu1", "pool1"}, MACs: 38633472, WeightBytes: bytes - 100},
 			{Name: "dense", Kind: "dense", DType: d, Impl: "dot/" + d.String() + "/" + impl, MACs: 20480, WeightBytes: 100},
 		}
 		if weights != perTensor {
 			n.time(r.Runs)
+		}
+		if conv != nil && weights != perTensor {
+			t := float64(conv.Median)
+			n.Steps = []Step{
+				{Name: "input", DType: d, Seconds: around(t/100, 1), Packing: around(t/100, 1), Moved: exact(12288), PerSec: around(12288/(t/100), 1)},
+				{Name: "conv1", DType: d, Layer: true, Seconds: conv, Kernel: around(t*0.9, 1), Epilogue: around(t*0.06, 1), Pool: around(t*0.04, 5),
+					GMACs: around(0.0386/t, 1), Peak: around(90, 1), Moved: exact(1e6), PerSec: around(1e6/t, 1)},
+				{Name: "dense", DType: d, Layer: true, Seconds: bare(t / 50), Moved: exact(22648)}, // parts not measured
+			}
+			n.KernelPart, n.MaxSpeedup, n.TimesPeak = around(87.4, 0.2), around(7.94, 2), around(1.14, 0.5)
 		}
 		return n
 	}
