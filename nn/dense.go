@@ -62,7 +62,7 @@ func (st *denseInt8) run(s *state) {
 
 func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	d := c.layerType(g.node)
-	im, in := c.choice.For(d), g.inputs[0]
+	im, in := c.pick(g.node).Impl, g.inputs[0]
 	lo := float32(math.Inf(-1))
 	if g.relu {
 		lo = 0
@@ -73,7 +73,7 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 			to.written = to.out
 		}
 		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: lo, in: in, out: to.written}
-		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", 4*(op.In*op.Out+len(op.Bias)))}
+		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, to.written), 4*(op.In*op.Out+len(op.Bias)))}
 		c.plan.steps = append(append(c.plan.steps, st), to.after...)
 		return to.out, nil
 	}
@@ -90,7 +90,7 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
 		return nil, err
 	}
-	st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", op.In*op.Out+8*op.Out)}
+	st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, st.out), op.In*op.Out+8*op.Out)}
 	c.plan.steps = append(c.plan.steps, st)
 	return st.out, nil
 }

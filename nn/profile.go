@@ -70,35 +70,61 @@ func (pr *Profiler) Steps() []Step { return append([]Step(nil), pr.steps...) }
 // n says how long it takes. It panics if pixels is no whole number of images, or
 // times not as long as Steps.
 func (pr *Profiler) Profile(times []StepTime, pixels []uint8, n int) {
-	images := len(pixels) / pr.size
-	if images == 0 || len(pixels)%pr.size != 0 || len(times) != len(pr.steps) || n < 1 {
-		panic(fmt.Sprintf("nn: %d pixels, %d times, %d images: want whole images of %d, %d times, at least 1", len(pixels), len(times), n, pr.size, len(pr.steps)))
+	pr.check(len(times), len(pixels), n)
+	var reading [3]time.Duration
+	for v := range pr.variants {
+		reading[v] = pr.pass(v, pixels, n)
 	}
-	reading := clockReading()
-	for v, steps := range pr.variants {
-		clear(pr.spent[v])
-		for i := range n {
-			pr.s.pixels, pr.s.out = pixels[i%images*pr.size:][:pr.size], pr.out
-			last := time.Now()
-			for j, st := range steps {
-				st.run(pr.s)
-				now := time.Now()
-				pr.spent[v][j] += now.Sub(last)
-				last = now
-			}
-		}
-	}
-	pr.s.unload()
 	for j := range times {
 		var ns [3]float64
 		for v := range ns {
-			ns[v] = max(0, float64(pr.spent[v][j]-time.Duration(n)*reading)) / float64(n)
+			ns[v] = pr.mean(v, j, n, reading[v])
 		}
 		if pr.variants[2][j] == pr.variants[1][j] {
 			ns[2] = ns[1]
 		}
 		times[j] = pr.steps[j].split(ns, pr.variants[0][j] != pr.variants[1][j])
 	}
+}
+
+// Totals is Profile without the parts: it sets ns to each step's nanoseconds.
+func (pr *Profiler) Totals(ns []float64, pixels []uint8, n int) {
+	pr.check(len(ns), len(pixels), n)
+	reading := pr.pass(0, pixels, n)
+	for j := range ns {
+		ns[j] = pr.mean(0, j, n, reading)
+	}
+}
+
+func (pr *Profiler) check(times, pixels, n int) {
+	if pixels == 0 || pixels%pr.size != 0 || times != len(pr.steps) || n < 1 {
+		panic(fmt.Sprintf("nn: %d pixels, %d times, %d images: want whole images of %d, %d times, at least 1", pixels, times, n, pr.size, len(pr.steps)))
+	}
+}
+
+// pass times the steps of a variant over n images, and gives what reading the
+// clock adds to each of them.
+func (pr *Profiler) pass(v int, pixels []uint8, n int) time.Duration {
+	reading := clockReading()
+	spent, images := pr.spent[v], len(pixels)/pr.size
+	clear(spent)
+	for i := range n {
+		pr.s.pixels, pr.s.out = pixels[i%images*pr.size:][:pr.size], pr.out
+		last := time.Now()
+		for j, st := range pr.variants[v] {
+			st.run(pr.s)
+			now := time.Now()
+			spent[j] += now.Sub(last)
+			last = now
+		}
+	}
+	pr.s.unload()
+	return reading
+}
+
+// mean is a step's nanoseconds of one image.
+func (pr *Profiler) mean(v, step, n int, reading time.Duration) float64 {
+	return max(0, float64(pr.spent[v][step]-time.Duration(n)*reading)) / float64(n)
 }
 
 // split tells the parts of a step apart by the times of itself and its twins. A

@@ -97,6 +97,16 @@ func TestProfile(t *testing.T) {
 	if n := testing.AllocsPerRun(3, func() { pr.Profile(times, pixels, 10) }); n != 0 {
 		t.Errorf("%v allocations a profile", n)
 	}
+	ns := make([]float64, len(times))
+	pr.Totals(ns, pixels, 10)
+	for i, v := range ns {
+		if v < 0 {
+			t.Errorf("step %d took %v ns", i, v)
+		}
+	}
+	if !(ns[1] > 0) {
+		t.Errorf("the convolution took %v ns", ns[1])
+	}
 	kernel := 0.0
 	for range 20 { // one may be disturbed
 		pr.Profile(times, pixels, 10)
