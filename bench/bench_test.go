@@ -42,6 +42,16 @@ func runCases(b *testing.B, cases []Case, err error) {
 			if c.Bytes > 0 && c.Measure == nil {
 				b.SetBytes(c.Bytes)
 			}
+			if c.Prepare != nil {
+				notices, err := c.Prepare(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, n := range notices {
+					b.Log(n)
+				}
+			}
+			b.ResetTimer()
 			seconds := 0.0 // of one iteration
 			if c.Measure != nil {
 				m := c.Measure(func(run func(int)) float64 {

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"unsafe"
@@ -308,7 +309,7 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 }
 
 // NetworkCases measure whole inferences, from bytes of pixels to logits, with
-// every implementation of the dtype (int8 layers of the binary network use the
+// every implementation of the dtype, and with each layer's fastest (int8 layers of the binary network use the
 // chosen int8 implementation, or generic with generic).
 func NetworkCases(model string) ([]Case, error) {
 	set, err := Sample()
@@ -345,8 +346,14 @@ func NetworkCases(model string) ([]Case, error) {
 					c := networkCase(plan, im, batch, set)
 					c.Name += algo
 					cases = append(cases, c)
-					if im == usual.For(d) && algo == "" && runtime.NumCPU() > 1 {
+					if im != usual.For(d) || algo != "" {
+						continue
+					}
+					if runtime.NumCPU() > 1 {
 						cases = append(cases, threadsCase(plan, c, batch, set))
+					}
+					if os.Getenv(kernels.EnvVar) == "" { // which forces
+						cases = append(cases, tunedCase(g, d, c, batch, set))
 					}
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Case struct {
 	// Run does the work n times, n ≥ 1, on one goroutine, without allocating.
 	// Everything that can be made ready beforehand is.
 	Run func(n int)
+	// Prepare, if set, is called once, before anything of the case is measured. Its
+	// notices go into the report.
+	Prepare func(ctx context.Context) (notices []string, err error)
 	// Measure, if set, stands in for Run where a case's time is made of several:
 	// time runs something n times, as Run does, and gives the nanoseconds of one.
 	Measure func(time func(run func(n int)) float64) Measured
@@ -79,6 +83,7 @@ type Report struct {
 	Results  []Result // round by round, in the order of cases within a round
 	Rounds   int      // complete ones
 	Warnings []string // cases that did not become steady, or that beat their peak
+	Notices  []string // what the preparation of cases has to say, each once
 }
 
 const (
@@ -175,6 +180,9 @@ func (r *runner) run() error {
 		if err := r.step(i, 0); err != nil {
 			return err
 		}
+		if err := r.prepare(i); err != nil {
+			return err
+		}
 		if err := r.warmUp(i); err != nil {
 			return err
 		}
@@ -209,6 +217,19 @@ func (r *runner) run() error {
 		}
 	}
 	return nil
+}
+
+func (r *runner) prepare(i int) error {
+	if r.cases[i].Prepare == nil {
+		return nil
+	}
+	notices, err := r.cases[i].Prepare(r.ctx)
+	for _, n := range notices {
+		if !slices.Contains(r.report.Notices, n) {
+			r.report.Notices = append(r.report.Notices, n)
+		}
+	}
+	return err
 }
 
 // step tells what comes next, unless the context has ended.
@@ -292,7 +313,7 @@ func (r *runner) warn(format string, args ...any) {
 // checkPeaks warns of cases that beat what was taken for the limit.
 func (r *runner) checkPeaks() {
 	for _, row := range Summarize(r.report.Results) {
-		if NameKey(row.Name, "algo") != "" || NameKey(row.Name, "layer") != "" {
+		if NameKey(row.Name, "algo") != "" || NameKey(row.Name, "layer") != "" || strings.HasPrefix(row.Name, "BenchmarkNetwork/") {
 			continue // does with fewer multiplications than its MACs say: padding counts, but is left out
 		}
 		if s, ok := row.Get(PercentOfPeak); ok && s.Median > peakMargin {

@@ -102,7 +102,7 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 		return nil, err
 	}
 	r.Rounds, r.results = run.Rounds, run.Results
-	r.Warnings = append(r.Warnings, run.Warnings...)
+	r.Warnings, r.Notices = append(r.Warnings, run.Warnings...), run.Notices
 	m := measured{bench.Summarize(run.Results)}
 	r.Kernels = describeKernels(kernels, m)
 	r.Ops, r.Convs = m.ops(kernels), m.convs(kernels)

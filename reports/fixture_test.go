@@ -29,6 +29,7 @@ func fixture() *Report {
 		Machine:          []Setting{{"commit", "0123abc+dirty"}, {"cpu", "Toy CPU <2> | \"quoted\""}, {"threads", "1"}},
 		FloatBytesWithBN: 4 * 309290,
 		Images:           Images{Count: 1000, Of: 10000, Source: "the CIFAR-10 test set in data", Note: "only the first 1000 of 10000 images were asked for"},
+		Notices:          []string{"int8 tuned: conv1 by conv2d/int8/wide (1.21 times as fast as conv2d/int8/simd)"},
 		results:          []bench.Result{{Name: "BenchmarkDot/dtype=int8/impl=generic/n=4096", Iters: 7, Metrics: []bench.Metric{{Value: 2000, Unit: "ns/op"}}}},
 	}
 	r.Kernels = []Kernel{

@@ -103,7 +103,7 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 			float = m.seconds("Network", k.DType, k.Impl, "/batch=1")
 		}
 	}
-	for _, k := range kernels {
+	for _, k := range withTuned(kernels) {
 		one := m.find(caseName("Network", k.DType, k.Impl, "/batch=1"))
 		if one.Name == "" {
 			continue
@@ -125,4 +125,16 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 		runs = append(runs, r)
 	}
 	return runs
+}
+
+// withTuned adds to each format what is no implementation but picks one for each
+// layer.
+func withTuned(kernels []bench.KernelInfo) (list []bench.KernelInfo) {
+	for i, k := range kernels {
+		list = append(list, k)
+		if i+1 == len(kernels) || kernels[i+1].DType != k.DType {
+			list = append(list, bench.KernelInfo{DType: k.DType, Impl: bench.TunedImpl})
+		}
+	}
+	return list
 }

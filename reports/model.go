@@ -30,6 +30,7 @@ type Report struct {
 	Runs     []Run         `json:"runs"` // whole networks, by implementation
 	Images   Images        `json:"images"`
 	Designs  []Design      `json:"designs"`
+	Notices  []string      `json:"notices"` // what tuning picked
 
 	// FloatBytesWithBN is the size of the float32 network as trained, its batch
 	// norms not folded: four bytes a parameter.

@@ -19,10 +19,12 @@ func (r *Report) networkSection() section {
 	s.grid(r.sizeTable())
 	s.charts(r.accuracyCharts()...)
 	s.grid(r.speedTable())
+	s.list(r.Notices...)
 	s.charts(r.latencyChart())
 	s.list(
 		"int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.",
 		"The binary network is trained binarized and is another network than the others; its first and last layer are int8.",
+		"The row “tuned”, where there is one, has for each layer the implementation that is fastest here. The other numbers of this report are by the chosen ones.",
 		"Latency is one image at a time, from bytes of pixels to logits, with everything in cache but what the network itself displaces; reading the image is not included.",
 		"The energy of this CPU is not measured.",
 	)

@@ -75,6 +75,9 @@ func (c *benchCmd) Run(e *env) error {
 	})
 	bar.done()
 	e.warn(report.Warnings...)
+	for _, n := range report.Notices {
+		e.note("%s", n)
+	}
 	if err != nil && report.Rounds == 0 {
 		return err
 	}
