@@ -110,10 +110,10 @@ func (u Unit) direction() string {
 }
 
 // format writes v for people with four significant digits. Units that carry a
-// prefix or a percent sign already get no second prefix.
+// prefix or a percent sign already get no second prefix, factors none at all.
 func (u Unit) format(v float64) string {
 	switch {
-	case strings.HasPrefix(u.Name, "G"), strings.HasPrefix(u.Name, "pJ"), strings.Contains(u.Name, "%"):
+	case u.Name == MaxSpeedup, strings.HasPrefix(u.Name, "x-"), strings.HasPrefix(u.Name, "G"), strings.HasPrefix(u.Name, "pJ"), strings.Contains(u.Name, "%"):
 		if a := max(v, -v); a == 0 || 1e-3 <= a && a < 1e7 {
 			return strconv.FormatFloat(v, 'f', decimals(a), 64)
 		}

@@ -106,7 +106,7 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	m := measured{bench.Summarize(run.Results)}
 	r.Kernels = describeKernels(kernels, m)
 	r.Ops, r.Convs = m.ops(kernels), m.convs(kernels)
-	r.Runs = m.runs(kernels)
+	r.Runs, r.Shared = m.runs(kernels), m.shared(kernels)
 	r.describeNetworks(networks, m)
 	r.compareDesigns()
 

@@ -138,3 +138,23 @@ func withTuned(kernels []bench.KernelInfo) (list []bench.KernelInfo) {
 	}
 	return list
 }
+
+// The cases that are measured on two threads, as they are told of.
+var sharedCases = []struct{ title, op, rest string }{
+	{"peak", "Peak", ""},
+	{"batch of 1", "Network", "/batch=1"},
+	{"batch of 64", "Network", "/batch=64"},
+}
+
+// shared are the cases on two threads; each was timed in turn with one thread.
+func (m measured) shared(kernels []bench.KernelInfo) (list []Shared) {
+	for _, k := range kernels {
+		for _, c := range sharedCases {
+			row := m.find(caseName(c.op, k.DType, k.Impl, c.rest+"/threads=2"))
+			if x := newValue(row, bench.TimesOneThread, 1); x != nil {
+				list = append(list, Shared{DType: k.DType, Impl: k.Impl, Case: c.title, Seconds: newValue(row, "ns/op", 1), Times: x})
+			}
+		}
+	}
+	return list
+}

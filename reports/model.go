@@ -28,6 +28,7 @@ type Report struct {
 	Convs    []Measurement `json:"convs"`
 	Networks []Network     `json:"networks"`
 	Runs     []Run         `json:"runs"` // whole networks, by implementation
+	Shared   []Shared      `json:"two_threads"`
 	Images   Images        `json:"images"`
 	Designs  []Design      `json:"designs"`
 	Notices  []string      `json:"notices"` // what tuning picked
@@ -148,6 +149,15 @@ type Run struct {
 	PerSecond  *Value      `json:"images_s"`
 	VsFloat    *Ratio      `json:"speedup_vs_float32"` // over the chosen float32 kernels
 	VsBaseline *Ratio      `json:"speedup_vs_baseline"`
+}
+
+// Shared is a case on two threads, by a format's chosen implementation.
+type Shared struct {
+	DType   dtype.DType `json:"dtype"`
+	Impl    string      `json:"impl"`
+	Case    string      `json:"case"`    // "batch of 64", or "peak": what a second thread can bring at most
+	Seconds *Value      `json:"seconds"` // of one run
+	Times   *Value      `json:"times_one_thread"`
 }
 
 // Images says on what the accuracy was counted.

@@ -20,6 +20,7 @@ func (r *Report) networkSection() section {
 	s.charts(r.accuracyCharts()...)
 	s.grid(r.speedTable())
 	s.list(r.Notices...)
+	s.grid(r.sharedTable())
 	s.charts(r.latencyChart())
 	s.list(
 		"int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.",
@@ -61,6 +62,16 @@ func (r *Report) speedTable() *grid {
 	for _, x := range r.Runs {
 		g.add(x.Chosen, x.DType.String(), x.Impl, x.Latency.withCI(micro), x.Latency.best(micro), x.GMACs.median(1), x.Peak.percent(),
 			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.or(x.DType == dtype.Float32 && x.Chosen), x.VsBaseline.or(x.Impl == r.Baseline))
+	}
+	return g
+}
+
+// sharedTable is what a second thread brings.
+func (r *Report) sharedTable() *grid {
+	g := newGrid(fmt.Sprintf("Two threads against one, timed in turn (medians ± 95 %% CI of %d interleaved rounds; peak: what this machine gives a second thread at most)", r.Rounds), 3,
+		"format", "implementation", "case", "time, µs", "times as fast as one thread")
+	for _, x := range r.Shared {
+		g.add(x.Case == "batch of 64", x.DType.String(), x.Impl, x.Case, x.Seconds.withCI(micro), x.Times.withCI(1))
 	}
 	return g
 }
