@@ -113,10 +113,8 @@ func checkExact(t testing.TB, r *rand.Rand, g *graph.Graph, batch int, dtypes ..
 		sameBits(t, c.String()+", bytes", g, got, want)
 		runner.Close()
 	}
-	for range 3 {
-		p, names := mixture(t, r, g)
-		sameBits(t, names, g, run(t, p, in), want)
-	}
+	p, names := mixture(t, r, g)
+	sameBits(t, names, g, run(t, p, in), want)
 }
 
 // randomInt8 is a small network of int8 layers and float32 ops between them.
