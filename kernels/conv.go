@@ -183,11 +183,29 @@ func (c *Conv) checkEpilogue() error {
 }
 
 // sumsHW is the extent before the pool.
-func (c *Conv) sumsHW() (h, w int) {
-	if c.spec.Pool {
-		return 2 * c.spec.Out.H, 2 * c.spec.Out.W
+func (c *Conv) sumsHW() (h, w int) { return c.spec.sumsHW() }
+
+func (s *ConvSpec) sumsHW() (h, w int) {
+	if s.Pool {
+		return 2 * s.Out.H, 2 * s.Out.W
 	}
-	return c.spec.Out.H, c.spec.Out.W
+	return s.Out.H, s.Out.W
+}
+
+// inputBytes counts the bytes of In that taps read, each once, those of the halo
+// too.
+func (s *ConvSpec) inputBytes() int {
+	touched := func(n, stride, k, dilation int) int {
+		seen := map[int]bool{}
+		for i := range n {
+			for j := range k {
+				seen[i*stride+j*dilation] = true
+			}
+		}
+		return len(seen)
+	}
+	h, w := s.sumsHW()
+	return touched(h, s.StrideH, s.KH, s.DilationH) * touched(w, s.StrideW, s.KW, s.DilationW) * s.In.PixelBytes()
 }
 
 // addresses builds the tables. Pooled windows lie as the tile takes their
@@ -218,6 +236,13 @@ func (c *Conv) addresses() {
 		limit = maxWordsPerCall
 	}
 	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	c.denseRows()
+}
+
+// denseRows builds the table of a scratch tile's outputs.
+func (c *Conv) denseRows() {
+	mr := c.im.k.MR
+	c.dense = nil
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
@@ -348,6 +373,9 @@ func (c *Conv) MACs() int {
 
 // WeightBytes is what Run must read of weights, without the padding to tiles.
 func (c *Conv) WeightBytes() int { return c.weightsB }
+
+// InputBytes is what Run reads of its input, each byte once, with the halo.
+func (c *Conv) InputBytes() int { return c.spec.inputBytes() }
 
 // Tiles is the number of tiles that Run computes: the parts in which RunTiles
 // can split it.
