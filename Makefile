@@ -101,6 +101,10 @@ test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
 		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec "qemu-aarch64 -cpu max" ./kernels/... ./nn/... ./quant/...; \
 	fi
 
+.PHONY: count-arm64
+count-arm64: setup-go ## Count the instructions a MAC that the arm64 tiles execute under qemu, against what was counted.
+	@$(GO) test -count=1 -v -run TestExecutedInstructions ./kernels/arm64
+
 .PHONY: cross
 cross: setup-go ## Build and vet for other systems.
 	@for t in $(TARGETS); do \
@@ -129,12 +133,13 @@ lint: setup-go vet ## gofmt, go vet and staticcheck.
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	$(STATICCHECK) ./...
 
-GENERATED := kernels/amd64 onnx/internal/onnxpb
+GENERATED := kernels/amd64 kernels/arm64 onnx/internal/onnxpb
 
 .PHONY: generate
 generate: setup-go ## Write generated files anew.
 	@.ci/setup protoc
 	$(GO) run ./kernels/amd64/_asm
+	$(GO) run ./kernels/arm64/_asm
 	@if command -v protoc >/dev/null; then \
 		echo "$(GO) generate ./..."; $(GO) generate ./...; \
 	else \

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"unsafe"
@@ -95,14 +96,14 @@ func PeakThreadsCases() ([]Case, error) {
 		}
 		cases = append(cases, Case{
 			Name: PeakName(im) + "/threads=2", MACs: 2 * float64(peak(macs)),
-			Measure: func(time func(func(int)) float64) (float64, []Metric) {
+			Measure: func(time func(func(int)) float64) Measured {
 				alone := time(one)
 				ns := time(func(rounds int) {
 					start <- rounds
 					one(rounds)
 					<-done
 				})
-				return ns, []Metric{{measured(2 * alone / ns), TimesOneThread}}
+				return Measured{NS: ns, Extra: []Metric{{measured(2 * alone / ns), TimesOneThread}}}
 			},
 		})
 	}
@@ -308,7 +309,7 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 }
 
 // NetworkCases measure whole inferences, from bytes of pixels to logits, with
-// every implementation of the dtype (int8 layers of the binary network use the
+// every implementation of the dtype, and with each layer's fastest (int8 layers of the binary network use the
 // chosen int8 implementation, or generic with generic).
 func NetworkCases(model string) ([]Case, error) {
 	set, err := Sample()
@@ -345,8 +346,14 @@ func NetworkCases(model string) ([]Case, error) {
 					c := networkCase(plan, im, batch, set)
 					c.Name += algo
 					cases = append(cases, c)
-					if im == usual.For(d) && algo == "" && runtime.NumCPU() > 1 {
+					if im != usual.For(d) || algo != "" {
+						continue
+					}
+					if runtime.NumCPU() > 1 {
 						cases = append(cases, threadsCase(plan, c, batch, set))
+					}
+					if os.Getenv(kernels.EnvVar) == "" { // which forces
+						cases = append(cases, tunedCase(g, d, c, batch, set))
 					}
 				}
 			}
@@ -394,9 +401,9 @@ func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
 	c.Name += fmt.Sprintf("/threads=%d", threads)
 	c.Peak = "" // it is one thread's
 	run := inferences(plan.NewRunner(threads), make([]float32, batch*plan.OutputSize()), pixels)
-	c.Measure = func(time func(func(int)) float64) (float64, []Metric) {
+	c.Measure = func(time func(func(int)) float64) Measured {
 		alone, ns := time(one.Run), time(run)
-		return ns, []Metric{{measured(alone / ns), TimesOneThread}}
+		return Measured{NS: ns, Extra: []Metric{{measured(alone / ns), TimesOneThread}}}
 	}
 	return c
 }
@@ -410,6 +417,7 @@ func AllCases(model string) ([]Case, error) {
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },
+		func() ([]Case, error) { return LayerCases(model, "") },
 	} {
 		c, err := more()
 		if err != nil {

@@ -54,6 +54,10 @@ Unit kernel-% better=higher
 Unit max-speedup
 Unit x-peak-time better=lower
 Unit x-1-thread better=higher
+Unit kernel-ns/op better=lower
+Unit packing-ns/op better=lower
+Unit epilogue-ns/op better=lower
+Unit pool-ns/op better=lower
 
 goos: linux
 cpu: A CPU

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,10 +19,16 @@ type Case struct {
 	// Run does the work n times, n ≥ 1, on one goroutine, without allocating.
 	// Everything that can be made ready beforehand is.
 	Run func(n int)
+	// Prepare, if set, is called once, before anything of the case is measured. Its
+	// notices go into the report.
+	Prepare func(ctx context.Context) (notices []string, err error)
 	// Measure, if set, stands in for Run where a case's time is made of several:
 	// time runs something n times, as Run does, and gives the nanoseconds of one.
-	// What Measure returns is the case's time, and further values of this round.
-	Measure func(time func(run func(n int)) float64) (ns float64, extra []Metric)
+	Measure func(time func(run func(n int)) float64) Measured
+	// Parts are measured by this case's Measure, whose Parts are as many, and give
+	// results of their own, before the case's. Of them Name, MACs, Bytes, Peak and
+	// Extra count.
+	Parts []Case
 	// MACs is the number of multiply-accumulates of one iteration; 0: the case
 	// has no GMAC/s.
 	MACs float64
@@ -35,6 +42,13 @@ type Case struct {
 	Peak string
 	// Extra are values that do not depend on time: weight-bytes, pJ/op.
 	Extra []Metric
+}
+
+// Measured is what Measure found in one round.
+type Measured struct {
+	NS    float64 // of one iteration
+	Extra []Metric
+	Parts []Measured // one for each of the case's Parts
 }
 
 // RunOptions says how long and how often to measure. The zero value is good.
@@ -69,6 +83,7 @@ type Report struct {
 	Results  []Result // round by round, in the order of cases within a round
 	Rounds   int      // complete ones
 	Warnings []string // cases that did not become steady, or that beat their peak
+	Notices  []string // what the preparation of cases has to say, each once
 }
 
 const (
@@ -110,38 +125,41 @@ func Run(ctx context.Context, cases []Case, opt RunOptions) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := &runner{ctx: ctx, cases: cases, peaks: peaks, opt: opt, iters: make([]int, len(cases)), extra: make([][]Metric, len(cases))}
+	r := &runner{ctx: ctx, cases: cases, peaks: peaks, opt: opt, iters: make([]int, len(cases)), last: make([]Measured, len(cases))}
 	r.total = len(cases) * (1 + opt.Rounds)
 	err = r.run()
 	r.checkPeaks()
 	return r.report, err
 }
 
-// checkCases finds each case's peak (−1: it has none).
-func checkCases(cases []Case) (peaks []int, err error) {
+// checkCases finds the place of each peak.
+func checkCases(cases []Case) (peaks map[string]int, err error) {
 	if len(cases) == 0 {
 		return nil, errors.New("no case to measure")
 	}
-	index := map[string]int{}
+	index, names := map[string]int{}, map[string]bool{}
+	var all []Case
 	for i, c := range cases {
+		index[c.Name] = i
+		all = append(append(all, c.Parts...), c)
+	}
+	peaks = map[string]int{}
+	for _, c := range all {
 		if err := CheckName(c.Name); err != nil {
 			return nil, err
 		}
-		if _, twice := index[c.Name]; twice {
+		if names[c.Name] {
 			return nil, fmt.Errorf("benchmark %s: there are two cases of this name", c.Name)
 		}
-		index[c.Name] = i
-	}
-	for _, c := range cases {
-		peak := -1
-		if c.Peak != "" {
-			i, ok := index[c.Peak]
-			if !ok || cases[i].MACs <= 0 || c.MACs <= 0 {
-				return nil, fmt.Errorf("benchmark %s: peak %q: want a case that counts MACs, as this one must", c.Name, c.Peak)
-			}
-			peak = i
+		names[c.Name] = true
+		if c.Peak == "" {
+			continue
 		}
-		peaks = append(peaks, peak)
+		i, ok := index[c.Peak]
+		if !ok || cases[i].MACs <= 0 || c.MACs <= 0 {
+			return nil, fmt.Errorf("benchmark %s: peak %q: want a case that counts MACs, as this one must", c.Name, c.Peak)
+		}
+		peaks[c.Peak] = i
 	}
 	return peaks, nil
 }
@@ -149,10 +167,10 @@ func checkCases(cases []Case) (peaks []int, err error) {
 type runner struct {
 	ctx         context.Context
 	cases       []Case
-	peaks       []int // index of each case's peak, or −1
+	peaks       map[string]int // index of each peak
 	opt         RunOptions
 	iters       []int      // of each case, for one measurement
-	extra       [][]Metric // of each case's last measurement
+	last        []Measured // of each case with Measure
 	report      Report
 	done, total int
 }
@@ -160,6 +178,9 @@ type runner struct {
 func (r *runner) run() error {
 	for i := range r.cases {
 		if err := r.step(i, 0); err != nil {
+			return err
+		}
+		if err := r.prepare(i); err != nil {
 			return err
 		}
 		if err := r.warmUp(i); err != nil {
@@ -198,6 +219,19 @@ func (r *runner) run() error {
 	return nil
 }
 
+func (r *runner) prepare(i int) error {
+	if r.cases[i].Prepare == nil {
+		return nil
+	}
+	notices, err := r.cases[i].Prepare(r.ctx)
+	for _, n := range notices {
+		if !slices.Contains(r.report.Notices, n) {
+			r.report.Notices = append(r.report.Notices, n)
+		}
+	}
+	return err
+}
+
 // step tells what comes next, unless the context has ended.
 func (r *runner) step(i, round int) error {
 	if err := context.Cause(r.ctx); err != nil {
@@ -223,9 +257,8 @@ func (r *runner) measure(i, n int) float64 {
 	if c.Measure == nil {
 		return timed(c.Run)
 	}
-	var ns float64
-	ns, r.extra[i] = c.Measure(timed)
-	return math.Max(ns, 1/float64(n))
+	r.last[i] = c.Measure(timed)
+	return math.Max(r.last[i].NS, 1/float64(n))
 }
 
 // warmUp finds how often case i runs in BenchTime, and keeps it running until
@@ -280,8 +313,8 @@ func (r *runner) warn(format string, args ...any) {
 // checkPeaks warns of cases that beat what was taken for the limit.
 func (r *runner) checkPeaks() {
 	for _, row := range Summarize(r.report.Results) {
-		if NameKey(row.Name, "algo") != "" {
-			continue // does with fewer multiplications than its MACs say
+		if NameKey(row.Name, "algo") != "" || NameKey(row.Name, "layer") != "" || strings.HasPrefix(row.Name, "BenchmarkNetwork/") {
+			continue // does with fewer multiplications than its MACs say: padding counts, but is left out
 		}
 		if s, ok := row.Get(PercentOfPeak); ok && s.Median > peakMargin {
 			r.warn("%s reaches %.0f%% of its peak: the peak was measured too low", row.Name, s.Median)
@@ -290,28 +323,47 @@ func (r *runner) checkPeaks() {
 }
 
 // results turns a round's times into results, in the order of cases.
-func (r *runner) results(perOp []float64) []Result {
-	results := make([]Result, len(r.cases))
+func (r *runner) results(perOp []float64) (results []Result) {
 	for i, c := range r.cases {
-		ns := perOp[i]
-		res := Result{Name: c.Name, Iters: r.iters[i], Metrics: []Metric{{measured(ns), "ns/op"}}}
-		add := func(v float64, unit string) {
-			res.Metrics = append(res.Metrics, Metric{measured(v), unit})
+		peakTime, known := 0.0, len(c.Parts) > 0 // of the parts' MACs at their peaks
+		for j, part := range c.Parts {
+			m := r.last[i].Parts[j]
+			results = append(results, r.result(part, r.iters[i], m.NS, m.Extra, perOp))
+			if peak, ok := r.peaks[part.Peak]; ok {
+				peakTime += part.MACs * perOp[peak] / r.cases[peak].MACs
+			} else if part.MACs > 0 {
+				known = false
+			}
 		}
+		res := r.result(c, r.iters[i], perOp[i], r.last[i].Extra, perOp)
+		if known && peakTime > 0 {
+			res.Metrics = append(res.Metrics, Metric{measured(perOp[i] / peakTime), TimesPeakTime})
+		}
+		results = append(results, res)
+	}
+	return results
+}
+
+// result is a case's result: ns of one iteration, and what follows from them.
+func (r *runner) result(c Case, iters int, ns float64, extra []Metric, perOp []float64) Result {
+	res := Result{Name: c.Name, Iters: iters, Metrics: []Metric{{measured(ns), "ns/op"}}}
+	add := func(v float64, unit string) {
+		res.Metrics = append(res.Metrics, Metric{measured(v), unit})
+	}
+	if ns > 0 {
 		if c.Bytes > 0 {
 			add(float64(c.Bytes)/ns*1e3, "MB/s")
 		}
 		if c.MACs > 0 {
 			add(c.MACs/ns, GMACPerSecond)
 		}
-		if p := r.peaks[i]; p >= 0 {
+		if p, ok := r.peaks[c.Peak]; ok {
 			add(100*(c.MACs/ns)/(r.cases[p].MACs/perOp[p]), PercentOfPeak)
 		}
 		if c.Images > 0 {
 			add(c.Images/ns*1e9, ImagesPerSecond)
 		}
-		res.Metrics = append(append(res.Metrics, c.Extra...), r.extra[i]...)
-		results[i] = res
 	}
-	return results
+	res.Metrics = append(append(res.Metrics, c.Extra...), extra...)
+	return res
 }

@@ -96,6 +96,8 @@ func TestUnitFormat(t *testing.T) {
 		{Top1Percent, 87.65, "87.65"},
 		{PicojoulePerOp, 1.5e9, "1.5e+09"},
 		{WeightBytes, 309290, "302.0Ki"},
+		{TimesOneThread, 0.9975, "0.9975"},
+		{MaxSpeedup, 3.8, "3.800"},
 		{CyclesPerOp, 112283, "112.3k"},
 	}
 	for _, tt := range tests {

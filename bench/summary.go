@@ -3,6 +3,7 @@ package bench
 import (
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +15,18 @@ import (
 // marks a median more than 1.1 times the best: something disturbed the runs.
 func WriteSummary(w io.Writer, results []Result) error {
 	t := table.Table{
-		Head:  []string{"case", "n", "median", "95% CI", "best", "GMAC/s", "%peak", "images/s", ""},
-		Right: []bool{false, true, true, true, true, true, true, true},
+		Head:  []string{"case", "n", "median", "95% CI", "best"},
+		Right: []bool{false, true, true, true, true},
 	}
-	for _, row := range Summarize(results) {
+	rows, units := Summarize(results), []string{GMACPerSecond, PercentOfPeak, ImagesPerSecond}
+	if slices.ContainsFunc(rows, func(r Row) bool { _, ok := r.Get(TimesOneThread); return ok }) {
+		units = append(units, TimesOneThread)
+	}
+	for _, unit := range units {
+		t.Head, t.Right = append(t.Head, unit), append(t.Right, true)
+	}
+	t.Head = append(t.Head, "")
+	for _, row := range rows {
 		s, ok := row.Get("sec/op")
 		if !ok {
 			continue
@@ -30,7 +39,7 @@ func WriteSummary(w io.Writer, results []Result) error {
 			mark = "!"
 		}
 		cells := []string{strings.TrimPrefix(row.Name, "Benchmark"), strconv.Itoa(s.N), s.Format(s.Median) + "s", ci, s.Format(s.Best) + "s"}
-		for _, unit := range []string{GMACPerSecond, PercentOfPeak, ImagesPerSecond} {
+		for _, unit := range units {
 			cell := ""
 			if v, ok := row.Get(unit); ok {
 				cell = v.Format(v.Median)

@@ -28,7 +28,19 @@ func TestWriteSummary(t *testing.T) {
 	if f := strings.Fields(lines[1]); f[0] != "Dot/impl=steady" || f[2] != "2.000µs" || lines[1] != strings.TrimRight(lines[1], "!") {
 		t.Errorf("steady row: %q", lines[1])
 	}
+	if strings.Contains(lines[0], TimesOneThread) {
+		t.Errorf("a column without values: %q", lines[0])
+	}
 	if f := strings.Fields(lines[2]); f[2] != "1.500µs" || f[len(f)-1] != "!" {
 		t.Errorf("disturbed row: %q", lines[2])
+	}
+
+	results[0].Metrics = append(results[0].Metrics, Metric{1.95, TimesOneThread})
+	b.Reset()
+	if err := WriteSummary(&b, results); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(b.String(), "\n"); !strings.Contains(lines[0], TimesOneThread) || !strings.HasSuffix(strings.TrimSpace(lines[1]), "1.950") {
+		t.Errorf("no column of %s:\n%s", TimesOneThread, b.String())
 	}
 }

@@ -13,19 +13,23 @@ import (
 
 // Units of our metrics, beside those of package testing (ns/op, MB/s).
 const (
-	GMACPerSecond   = "GMAC/s"       // 10⁹ multiply-accumulates a second
-	PercentOfPeak   = "%peak"        // GMAC/s as a percentage of the impl's measured peak
-	OpPerSecond     = "op/s"         // additions and multiplications a second: 2 for a MAC
-	ImagesPerSecond = "images/s"     // inferences a second
-	PicojoulePerOp  = "pJ/op"        // simulated energy of one run of the case
-	CyclesPerOp     = "cycles/op"    // simulated clock cycles of one run of the case
-	WeightBytes     = "weight-bytes" // all constants that one inference reads: weights, biases, scales
-	Top1Percent     = "top1-%"       // share of images whose most likely class is the right one
-	BytesMoved      = "B-moved/op"   // bytes read and written: activations in, weights and constants, activations out
-	KernelPercent   = "kernel-%"     // share of a network's time in which products are computed
-	MaxSpeedup      = "max-speedup"  // Amdahl's limit: time over the time that is left if products cost nothing
-	TimesPeakTime   = "x-peak-time"  // time over that of the network's MACs at their implementations' measured peaks
-	TimesOneThread  = "x-1-thread"   // time of one thread over that of several, measured in turn
+	GMACPerSecond   = "GMAC/s"         // 10⁹ multiply-accumulates a second
+	PercentOfPeak   = "%peak"          // GMAC/s as a percentage of the impl's measured peak
+	OpPerSecond     = "op/s"           // additions and multiplications a second: 2 for a MAC
+	ImagesPerSecond = "images/s"       // inferences a second
+	PicojoulePerOp  = "pJ/op"          // simulated energy of one run of the case
+	CyclesPerOp     = "cycles/op"      // simulated clock cycles of one run of the case
+	WeightBytes     = "weight-bytes"   // all constants that one inference reads: weights, biases, scales
+	Top1Percent     = "top1-%"         // share of images whose most likely class is the right one
+	BytesMoved      = "B-moved/op"     // bytes read and written: activations in, weights and constants, activations out
+	KernelPercent   = "kernel-%"       // share of a network's time in which products are computed
+	MaxSpeedup      = "max-speedup"    // Amdahl's limit: time over the time that is left if products cost nothing
+	TimesPeakTime   = "x-peak-time"    // time over that of the network's MACs at their implementations' measured peaks
+	KernelTime      = "kernel-ns/op"   // of a layer: products and their sums
+	PackingTime     = "packing-ns/op"  // bringing values into the form that their reader takes
+	EpilogueTime    = "epilogue-ns/op" // what becomes of the sums
+	PoolTime        = "pool-ns/op"     // pools
+	TimesOneThread  = "x-1-thread"     // time of one thread over that of several, measured in turn
 )
 
 // Unit says how to read the values of a unit.
@@ -50,6 +54,10 @@ var Units = []Unit{
 	{MaxSpeedup, 0, false},
 	{TimesPeakTime, -1, false},
 	{TimesOneThread, +1, false},
+	{KernelTime, -1, false},
+	{PackingTime, -1, false},
+	{EpilogueTime, -1, false},
+	{PoolTime, -1, false},
 }
 
 // lookUnit finds what is known of a unit: first what the files' Unit lines say
@@ -57,8 +65,9 @@ var Units = []Unit{
 func lookUnit(name string, meta benchfmt.UnitMetadataMap) Unit {
 	u := Unit{Name: name}
 	for _, known := range Units {
-		if known.Name == name {
+		if _, tidy := benchunit.Tidy(1, known.Name); known.Name == name || tidy == name {
 			u = known
+			u.Name = name
 		}
 	}
 	if b := meta.GetBetter(name); b != 0 {
@@ -101,10 +110,10 @@ func (u Unit) direction() string {
 }
 
 // format writes v for people with four significant digits. Units that carry a
-// prefix or a percent sign already get no second prefix.
+// prefix or a percent sign already get no second prefix, factors none at all.
 func (u Unit) format(v float64) string {
 	switch {
-	case strings.HasPrefix(u.Name, "G"), strings.HasPrefix(u.Name, "pJ"), strings.Contains(u.Name, "%"):
+	case u.Name == MaxSpeedup, strings.HasPrefix(u.Name, "x-"), strings.HasPrefix(u.Name, "G"), strings.HasPrefix(u.Name, "pJ"), strings.Contains(u.Name, "%"):
 		if a := max(v, -v); a == 0 || 1e-3 <= a && a < 1e7 {
 			return strconv.FormatFloat(v, 'f', decimals(a), 64)
 		}

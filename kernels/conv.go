@@ -183,11 +183,29 @@ func (c *Conv) checkEpilogue() error {
 }
 
 // sumsHW is the extent before the pool.
-func (c *Conv) sumsHW() (h, w int) {
-	if c.spec.Pool {
-		return 2 * c.spec.Out.H, 2 * c.spec.Out.W
+func (c *Conv) sumsHW() (h, w int) { return c.spec.sumsHW() }
+
+func (s *ConvSpec) sumsHW() (h, w int) {
+	if s.Pool {
+		return 2 * s.Out.H, 2 * s.Out.W
 	}
-	return c.spec.Out.H, c.spec.Out.W
+	return s.Out.H, s.Out.W
+}
+
+// inputBytes counts the bytes of In that taps read, each once, those of the halo
+// too.
+func (s *ConvSpec) inputBytes() int {
+	touched := func(n, stride, k, dilation int) int {
+		seen := map[int]bool{}
+		for i := range n {
+			for j := range k {
+				seen[i*stride+j*dilation] = true
+			}
+		}
+		return len(seen)
+	}
+	h, w := s.sumsHW()
+	return touched(h, s.StrideH, s.KH, s.DilationH) * touched(w, s.StrideW, s.KW, s.DilationW) * s.In.PixelBytes()
 }
 
 // addresses builds the tables. Pooled windows lie as the tile takes their
@@ -218,6 +236,13 @@ func (c *Conv) addresses() {
 		limit = maxWordsPerCall
 	}
 	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	c.denseRows()
+}
+
+// denseRows builds the table of a scratch tile's outputs.
+func (c *Conv) denseRows() {
+	mr := c.im.k.MR
+	c.dense = nil
 	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
@@ -284,7 +309,7 @@ func (c *Conv) tapOffset(y, x int) int {
 func (c *Conv) pack(weights []uint32) {
 	s, nr := &c.spec, c.im.k.NR
 	k := len(c.take)
-	b := packPanels(weights, s.Out.C, nr, c.take)
+	b := packPanels(&c.im.k, weights, s.Out.C, nr, c.take, c.segLen)
 	c.weightsB = 4 * len(weights)
 	var sums []int32
 	if c.im.k.AXor != 0 {
@@ -347,7 +372,7 @@ func (c *Conv) SetFloat32(weights, bias []float32) {
 			c.im.FullName("conv2d"), len(weights), len(bias), c.weightsB/4, s.Out.C))
 	}
 	panel := len(c.take) * nr
-	packInto(unsafe.Slice(&c.panels[0].b[0], len(c.panels)*panel), view[uint32](floatBytes(weights)), s.Out.C, nr, c.take)
+	packInto(&c.im.k, unsafe.Slice(&c.panels[0].b[0], len(c.panels)*panel), view[uint32](floatBytes(weights)), s.Out.C, nr, c.take, c.segLen)
 	for i := range c.panels {
 		p := &c.panels[i]
 		inits := [][]float32{unsafe.Slice((*float32)(p.init), nr)}
@@ -376,6 +401,9 @@ func (c *Conv) MACs() int {
 
 // WeightBytes is what Run must read of weights, without the padding to tiles.
 func (c *Conv) WeightBytes() int { return c.weightsB }
+
+// InputBytes is what Run reads of its input, each byte once, with the halo.
+func (c *Conv) InputBytes() int { return c.spec.inputBytes() }
 
 // Tiles is the number of tiles that Run computes: the parts in which RunTiles
 // can split it.

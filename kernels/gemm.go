@@ -128,7 +128,7 @@ func newGemm(im *Impl, rows []uint32, n, k int) *Gemm {
 		take = append(take, -1)
 	}
 	words := len(take)
-	g := &Gemm{im: im, n: n, k: k, words: words, b: packPanels(rows, n, nr, take)}
+	g := &Gemm{im: im, n: n, k: k, words: words, b: packPanels(&im.k, rows, n, nr, take, words)} // blocks of K have an even length
 	padded := (n + nr - 1) / nr * nr
 	for first := 0; first < words; first += gemmKC {
 		b := kBlock{first: first, words: min(gemmKC, words-first), init: alignedSlice[int32](padded)}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"macroscope/dtype"
+	"macroscope/kernels/tile"
 	"macroscope/quant"
 )
 
@@ -41,24 +42,30 @@ func PackBinary(w []float32, c int) []uint32 {
 	return words
 }
 
-// packPanels turns n rows of words into what a tile reads: panels of nr
+// packPanels turns n rows of words into what a kernel's tile reads: panels of nr
 // columns, in each len(take) rows of nr words, which are the words take of a
-// row; missing columns and words (−1) are 0.
-func packPanels(words []uint32, n, nr int, take []int) []uint32 {
+// row; missing columns and words (−1) are 0. Segments of segLen words follow
+// each other in take.
+func packPanels(k *tile.Kernel, words []uint32, n, nr int, take []int, segLen int) []uint32 {
 	p := alignedSlice[uint32]((n + nr - 1) / nr * len(take) * nr)
-	packInto(p, words, n, nr, take)
+	packInto(k, p, words, n, nr, take, segLen)
 	return p
 }
 
 // packInto writes the panels to p, whose missing columns and words are 0 already.
-func packInto(p, words []uint32, n, nr int, take []int) {
-	k, from := len(take), len(words)/n
+func packInto(k *tile.Kernel, p, words []uint32, n, nr int, take []int, segLen int) {
+	from := len(words) / n
 	for c := range n {
-		row, to := words[c*from:(c+1)*from], p[c/nr*k*nr+c%nr:]
+		row, panel := words[c*from:(c+1)*from], p[c/nr*len(take)*nr:]
 		for i, t := range take {
-			if t >= 0 {
-				to[i*nr] = row[t]
+			if t < 0 {
+				continue
 			}
+			at := i*nr + c%nr
+			if s := i % segLen; k.PairWords && s|1 < segLen { // one of a pair
+				at = (i-s%2)*nr + 2*(c%nr) + s%2
+			}
+			panel[at] = row[t]
 		}
 	}
 }

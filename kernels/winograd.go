@@ -34,6 +34,7 @@ type Winograd struct {
 	in,
 	out []int // byte offset of every tile's first tap in In, first pixel in Out
 	inBytes, outBytes int
+	stages            int // that are done: all but in a twin
 }
 
 // zeroSegment is the one segment of a matrix product's rows.
@@ -51,7 +52,7 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 	if err != nil {
 		return nil, err
 	}
-	w := &Winograd{im: im, spec: direct.spec, n: m + 2}
+	w := &Winograd{im: im, spec: direct.spec, n: m + 2, stages: allStages}
 	for i := range im.k.Winograd {
 		if im.k.Winograd[i].M == m {
 			w.t = &im.k.Winograd[i]
@@ -155,32 +156,25 @@ func (w *Winograd) MACs() int {
 // WeightBytes is what Run reads of weights: (m+2)²/9 times the filters.
 func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.spec.In.C * w.spec.Out.C }
 
-// WinogradStages names the stages of a convolution by minimal filtering.
-var WinogradStages = []string{"transform-in", "products", "transform-out"}
+// InputBytes is as Conv's.
+func (w *Winograd) InputBytes() int { return w.spec.inputBytes() }
 
-// allStages has a bit for each of WinogradStages.
-const allStages = 1<<3 - 1
+// The stages of a convolution by minimal filtering, as bits.
+const (
+	stageIn = 1 << iota
+	stageProducts
+	stageOut
+	allStages = stageIn | stageProducts | stageOut
+)
 
 // Tiles is the number of blocks of tiles that Run computes, as Conv's.
 func (w *Winograd) Tiles() int { return (w.tilesY*w.tilesX + w.block - 1) / w.block }
 
 // Run is as Conv's.
-func (w *Winograd) Run(ctx *Context, out, in []byte) {
-	w.run(ctx, out, in, 0, w.Tiles(), allStages)
-}
+func (w *Winograd) Run(ctx *Context, out, in []byte) { w.RunTiles(ctx, out, in, 0, w.Tiles()) }
 
 // RunTiles is as Conv's.
 func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
-	w.run(ctx, out, in, from, to, allStages)
-}
-
-// RunStage does one of WinogradStages alone, on what ctx holds of the last Run:
-// for measuring. The result is of no use.
-func (w *Winograd) RunStage(ctx *Context, out, in []byte, stage int) {
-	w.run(ctx, out, in, 0, w.Tiles(), 1<<stage)
-}
-
-func (w *Winograd) run(ctx *Context, out, in []byte, from, to, stages int) {
 	s := &w.spec
 	if len(in) < w.inBytes || len(out) < w.outBytes {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), w.inBytes, w.outBytes))
@@ -195,7 +189,7 @@ func (w *Winograd) run(ctx *Context, out, in []byte, from, to, stages int) {
 	for first := from * w.block; first < min(to*w.block, len(w.in)); first += w.block {
 		count := min(w.block, len(w.in)-first)
 		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
-		for i := range count * (stages & 1) {
+		for i := range count * (w.stages & stageIn / stageIn) {
 			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*s.In.C])
 			w.t.In(t)
 		}
@@ -203,7 +197,7 @@ func (w *Winograd) run(ctx *Context, out, in []byte, from, to, stages int) {
 			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: s.In.C, Pool: 1,
 			Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
 		}
-		for p := range points * (stages >> 1 & 1) {
+		for p := range points * (w.stages & stageProducts / stageProducts) {
 			a.A = unsafe.Pointer(&v[p*stepV])
 			for col := 0; col < w.cols; col += w.nr {
 				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*s.In.C]), unsafe.Pointer(&m[p*stepM+4*col])
@@ -218,7 +212,7 @@ func (w *Winograd) run(ctx *Context, out, in []byte, from, to, stages int) {
 			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0]),
 			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool,
 		}
-		for i := range count * (stages >> 2 & 1) {
+		for i := range count * (w.stages & stageOut / stageOut) {
 			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])
 			w.t.Out(t)
 		}

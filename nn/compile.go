@@ -30,6 +30,7 @@ type compiler struct {
 	g        *graph.Graph
 	choice   *kernels.Choice
 	winograd bool
+	picks    map[string]Pick
 	plan     *Plan
 	readers  map[*graph.Value][]*graph.Node
 	giver    map[*graph.Value]*graph.Node

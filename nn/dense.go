@@ -13,7 +13,14 @@ import (
 // order: row o is [H][W][words of C], padding values 0. With one image at a
 // time it is a dot product a row; a matrix tile would compute rows for nobody.
 
+// denseAbout is which layer of a plan a dense step is.
+type denseAbout struct {
+	node  string
+	layer int
+}
+
 type denseFloat struct {
+	denseAbout
 	im      *kernels.Impl
 	rows    [][]float32
 	bias    []float32 // nil is 0
@@ -22,7 +29,7 @@ type denseFloat struct {
 }
 
 func (st *denseFloat) run(s *state) {
-	x, to := floats(st.in.bytes(s)), floats(st.out.bytes(s))
+	x, to := floats(st.in.bytes(s))[:len(st.rows[0])], floats(st.out.bytes(s))
 	for o, w := range st.rows {
 		y := st.im.DotFloat32(x, w)
 		if st.bias != nil {
@@ -33,6 +40,7 @@ func (st *denseFloat) run(s *state) {
 }
 
 type denseInt8 struct {
+	denseAbout
 	im      *kernels.Impl
 	rows    [][]int8
 	m, b    []float32
@@ -41,7 +49,7 @@ type denseInt8 struct {
 }
 
 func (st *denseInt8) run(s *state) {
-	x, to := signedBytes(st.in.bytes(s)), st.out.bytes(s)
+	x, to := signedBytes(st.in.bytes(s))[:len(st.rows[0])], st.out.bytes(s)
 	for o, w := range st.rows {
 		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
 		if st.out.form.dtype == dtype.Int8 {
@@ -54,7 +62,7 @@ func (st *denseInt8) run(s *state) {
 
 func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	d := c.layerType(g.node)
-	im, in := c.choice.For(d), g.inputs[0]
+	im, in := c.pick(g.node).Impl, g.inputs[0]
 	lo := float32(math.Inf(-1))
 	if g.relu {
 		lo = 0
@@ -65,8 +73,8 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 			to.written = to.out
 		}
 		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: lo, in: in, out: to.written}
+		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, to.written), 4*(op.In*op.Out+len(op.Bias)))}
 		c.plan.steps = append(append(c.plan.steps, st), to.after...)
-		c.layer(g, d, im, "dot", 4*(op.In*op.Out+len(op.Bias)))
 		return to.out, nil
 	}
 	if op.In > maxInt8Row {
@@ -82,8 +90,8 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
 		return nil, err
 	}
+	st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, st.out), op.In*op.Out+8*op.Out)}
 	c.plan.steps = append(c.plan.steps, st)
-	c.layer(g, d, im, "dot", op.In*op.Out+8*op.Out)
 	return st.out, nil
 }
 

@@ -129,7 +129,7 @@ func (c *compiler) ask(g *group) error {
 		d := c.layerType(g.node)
 		f := form{dtype: d}
 		if d == dtype.Int8 {
-			f.xor = c.choice.For(d).AXor()
+			f.xor = c.pick(g.node).Impl.AXor()
 		}
 		b := c.want(c.root(g.node.In[0]), f)
 		g.inputs = []*buffer{b}

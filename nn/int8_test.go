@@ -113,6 +113,8 @@ func checkExact(t testing.TB, r *rand.Rand, g *graph.Graph, batch int, dtypes ..
 		sameBits(t, c.String()+", bytes", g, got, want)
 		runner.Close()
 	}
+	p, names := mixture(t, r, g)
+	sameBits(t, names, g, run(t, p, in), want)
 }
 
 // randomInt8 is a small network of int8 layers and float32 ops between them.

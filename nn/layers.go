@@ -29,12 +29,14 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 	return err
 }
 
-func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op string, bytes int) {
-	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), MACs: g.node.MACs(), WeightBytes: bytes}
+// layer adds a layer to the plan's list and gives its place there.
+func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op, problem string, bytes int) int {
+	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), Kernel: im, Problem: problem, MACs: g.node.MACs(), WeightBytes: bytes}
 	for _, n := range g.fused {
 		l.Fused = append(l.Fused, n.Name)
 	}
 	c.plan.layers = append(c.plan.layers, l)
+	return len(c.plan.layers) - 1
 }
 
 // convolver is a prepared convolution: kernels.Conv or kernels.Winograd.
@@ -43,9 +45,12 @@ type convolver interface {
 	Tiles() int
 	RunTiles(ctx *kernels.Context, out, in []byte, from, to int)
 	WeightBytes() int
+	InputBytes() int
 }
 
 type convStep struct {
+	node    string
+	layer   int // in Plan.layers
 	conv    convolver
 	in, out *buffer
 }
@@ -60,7 +65,7 @@ func (st *convStep) runUnits(s *state, ctx *kernels.Context, from, to int) {
 
 func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	d := c.layerType(g.node)
-	im, in := c.choice.For(d), g.inputs[0]
+	pick, in := c.pick(g.node), g.inputs[0]
 	spec := kernels.ConvSpec{
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
 		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: c.nonNegative(in.value), Pool: g.pool,
@@ -112,25 +117,23 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		to.written = to.out
 	}
 	spec.In, spec.Out = in.img, to.written.img
-	conv, name, err := c.prepare(im, spec, weights, op)
+	conv, name, err := c.prepare(pick, spec, weights, op)
 	if err != nil {
 		return nil, err
 	}
-	c.plan.steps = append(append(c.plan.steps, &convStep{conv, in, to.written}), to.after...)
-	c.layer(g, d, im, name, conv.WeightBytes()+constants)
+	st := &convStep{g.node.Name, c.layer(g, d, pick.Impl, name, convProblem(&spec), conv.WeightBytes()+constants), conv, in, to.written}
+	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
 
 // prepare chooses the algorithm of a convolution and names it.
-func (c *compiler) prepare(im *kernels.Impl, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, string, error) {
-	if c.winograd && im.DType() == dtype.Float32 {
-		for _, m := range []int{4, 2} {
-			if w, err := kernels.NewWinograd(im, spec, channelsLast(op.Float, op), m); err == nil {
-				return w, fmt.Sprintf("winograd%d", m), nil
-			} // the shape does not suit: the next one
-		}
+func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, string, error) {
+	for m := pick.Winograd; m >= 2; m -= 2 {
+		if w, err := kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Float, op), m); err == nil {
+			return w, fmt.Sprintf("winograd%d", m), nil
+		} // the shape does not suit: the next one
 	}
-	conv, err := kernels.NewConv(im, spec, weights)
+	conv, err := kernels.NewConv(pick.Impl, spec, weights)
 	return conv, "conv2d", err
 }
 

@@ -12,9 +12,10 @@ import (
 // float64 where it sums. It is not fast; it is there so that a network runs.
 
 type opStep struct {
-	ins []*buffer
-	out *buffer
-	f   func(s *state, ins []*buffer, out *buffer)
+	node *graph.Node
+	ins  []*buffer
+	out  *buffer
+	f    func(s *state, ins []*buffer, out *buffer)
 }
 
 func (st *opStep) run(s *state) { st.f(s, st.ins, st.out) }
@@ -24,7 +25,7 @@ func (st *opStep) run(s *state) { st.f(s, st.ins, st.out) }
 func (c *compiler) emitOp(g *group) (*buffer, error) {
 	if c.poolsBits(g.node) {
 		out := c.native(g.out, dtype.Binary)
-		c.plan.steps = append(c.plan.steps, &opStep{g.inputs, out, maxPoolBits(g.node.Op.(*graph.MaxPool))})
+		c.plan.steps = append(c.plan.steps, &opStep{g.node, g.inputs, out, maxPoolBits(g.node.Op.(*graph.MaxPool))})
 		return out, nil
 	}
 	f, err := opFunc(g.node)
@@ -40,7 +41,7 @@ func (c *compiler) emitOp(g *group) (*buffer, error) {
 	if to.written == nil {
 		to.written = to.out
 	}
-	c.plan.steps = append(append(c.plan.steps, &opStep{g.inputs, to.written, f}), to.after...)
+	c.plan.steps = append(append(c.plan.steps, &opStep{g.node, g.inputs, to.written, f}), to.after...)
 	return to.out, nil
 }
 

@@ -16,6 +16,9 @@ type Options struct {
 	// minimal filtering where their shape suits (kernels.Winograd): faster, with
 	// larger rounding errors.
 	Winograd bool
+	// Picks says of some layers, by their nodes' names, how they are computed; the
+	// others follow Kernels and Winograd. Package tune finds picks by measuring.
+	Picks map[string]Pick
 	// Observe, if not nil, is called for every image with each float32 value
 	// that a step has written, in the value's own order ([C H W] or [F]); the
 	// slice is reused. It is for calibration: a Runner with it uses one thread.
@@ -42,14 +45,19 @@ type Layer struct {
 	Name        string // the node's
 	Kind        string // "conv2d" or "dense"
 	DType       dtype.DType
-	Impl        string   // "conv2d/int8/avx512vnni"
+	Impl        string // "conv2d/int8/avx512vnni"
+	Kernel      *kernels.Impl
+	Problem     string   // all that its time depends on but the implementation: dtype, shapes, epilogue
 	Fused       []string // nodes whose work the layer's kernel does as well
 	MACs        int64    // one image
 	WeightBytes int      // what inference reads of weights, biases, scales and thresholds
 }
 
 // step is one piece of work on one image.
-type step interface{ run(s *state) }
+type step interface {
+	run(s *state)
+	about() Step
+}
 
 // Layers lists the plan's layers in order.
 func (p *Plan) Layers() []Layer { return append([]Layer(nil), p.layers...) }
@@ -99,7 +107,10 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 		}
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
-	c.winograd = o.Winograd
+	c.winograd, c.picks = o.Winograd, o.Picks
+	if err := c.checkPicks(); err != nil {
+		return nil, fmt.Errorf("network %s: %w", g.Name, err)
+	}
 	if err := c.compile(o.Observe); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}

@@ -60,14 +60,7 @@ func (p *Plan) NewRunner(threads int) *Runner {
 	}
 	r := &Runner{plan: p}
 	for range max(1, threads) {
-		s := &state{mem: kernels.Aligned(p.arena), scratch: make([]float32, p.scratch)}
-		for _, b := range p.bufs {
-			b.fill(s)
-		}
-		if !p.observe {
-			p.warm(s)
-		}
-		r.states = append(r.states, s)
+		r.states = append(r.states, p.newState())
 	}
 	if threads > 1 {
 		r.split.plan(p, r.states[0])
@@ -91,6 +84,18 @@ func (p *Plan) NewRunner(threads int) *Runner {
 		}()
 	}
 	return r
+}
+
+// newState makes an arena, its halos filled.
+func (p *Plan) newState() *state {
+	s := &state{mem: kernels.Aligned(p.arena), scratch: make([]float32, p.scratch)}
+	for _, b := range p.bufs {
+		b.fill(s)
+	}
+	if !p.observe {
+		p.warm(s)
+	}
+	return s
 }
 
 // warm passes an image of zeros, so that the kernels' working memory has its

@@ -201,33 +201,34 @@ func (r *Report) designRows(value func(*Estimate) (float64, bool), unit string) 
 
 // layerChart is where the time of an inference goes.
 func (r *Report) layerChart() chart {
-	c := chart{id: "chart-layers", title: "Where the time of an inference goes", note: "Convolutions measured alone; the rest is the pixels' conversion, the dense layer and what lies between layers."}
+	c := chart{id: "chart-layers", title: "Where the time of an inference goes", note: "Each step timed among the others; the rest is the conversion of the pixels, what lies between layers, and the output."}
 	var rows [][]part
 	var names niceTicks
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		if n.Rest == nil {
+		whole := n.stepsSeconds()
+		if !(whole > 0) {
 			continue
 		}
-		rest := math.Max(0, float64(n.Rest.Median))
-		whole := float64(n.Convs.Median) + rest
 		var row []part
-		for l, layer := range n.Layers {
-			if layer.Seconds == nil {
+		rest := 100.0
+		for l, st := range n.Steps {
+			if !st.Layer || st.Seconds == nil {
 				continue
 			}
 			alpha := uint8(0xff)
 			if l%2 == 1 {
 				alpha = 0xdc
 			}
-			p := 100 * float64(layer.Seconds.Median) / whole
-			row = append(row, part{p, fmt.Sprintf("%s %.0f %%", layer.Name, p), inkOf(layer.DType), alpha})
+			p := 100 * float64(st.Seconds.Median) / whole
+			row = append(row, part{p, fmt.Sprintf("%s %.0f %%", st.Name, p), inkOf(st.DType), alpha})
+			rest -= p
 		}
-		if p := 100 * rest / whole; p > 0 {
-			row = append(row, part{p, fmt.Sprintf("rest %.0f %%", p), inkRest, 0xff})
+		if rest > 0 {
+			row = append(row, part{rest, fmt.Sprintf("rest %.0f %%", rest), inkRest, 0xff})
 		}
 		rows = append(rows, row)
-		names = append(names, plot.Tick{Label: fmt.Sprintf("%s, %s µs", n.DType, digits(float64(n.Latency.Median)*micro))})
+		names = append(names, plot.Tick{Label: fmt.Sprintf("%s, %s µs", n.DType, digits(whole*micro))})
 	}
 	if len(rows) == 0 {
 		return c

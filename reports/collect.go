@@ -12,6 +12,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 )
 
 // Options say what a report covers. The zero value is good.
@@ -86,7 +87,7 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	r := &Report{
 		Model: o.Model, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
 		BenchTime: float64(o.BenchTime) / float64(time.Millisecond), Threads: machine.Threads,
-		Warnings: machine.Warnings(), Designs: designs,
+		Warnings: machine.Warnings(), Designs: designs, Predictions: bound.All(),
 		FloatBytesWithBN: 4 * networks[0].Graph.Params(),
 	}
 	for _, s := range machine.Settings() {
@@ -102,11 +103,11 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 		return nil, err
 	}
 	r.Rounds, r.results = run.Rounds, run.Results
-	r.Warnings = append(r.Warnings, run.Warnings...)
+	r.Warnings, r.Notices = append(r.Warnings, run.Warnings...), run.Notices
 	m := measured{bench.Summarize(run.Results)}
 	r.Kernels = describeKernels(kernels, m)
 	r.Ops, r.Convs = m.ops(kernels), m.convs(kernels)
-	r.Runs = m.runs(kernels)
+	r.Runs, r.Shared = m.runs(kernels), m.shared(kernels)
 	r.describeNetworks(networks, m)
 	r.compareDesigns()
 
@@ -223,6 +224,9 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 	for _, c := range all {
 		if wanted(c.Name) {
 			needed[c.Name], needed[c.Peak] = true, true
+			for _, part := range c.Parts {
+				needed[part.Peak] = true
+			}
 		}
 	}
 	kept := slices.DeleteFunc(all, func(c bench.Case) bool { return !needed[c.Name] })

@@ -118,7 +118,7 @@ func TestCollectNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("times whole networks in plain Go")
 	}
-	o := quick(`Network|Conv`)
+	o := quick(`Network|Layers`)
 	o.Rounds = 6
 	o.Impls = []string{"generic"}
 	r, err := Collect(t.Context(), o, nil)
@@ -127,11 +127,20 @@ func TestCollectNetwork(t *testing.T) {
 	}
 	for _, d := range dtype.All {
 		n := r.Network(d, "")
-		if !n.Timed() || n.Rest == nil || n.Convs == nil {
-			t.Fatalf("%v: latency %v, convolutions %v, rest %v", d, n.Latency, n.Convs, n.Rest)
+		if !n.Timed() || n.KernelPart == nil || n.MaxSpeedup == nil || n.TimesPeak == nil || !(n.stepsSeconds() > 0) {
+			t.Fatalf("%v: latency %v, kernel %v %%, at most %v, of peaks %v, steps %v", d, n.Latency, n.KernelPart, n.MaxSpeedup, n.TimesPeak, n.Steps)
 		}
-		if sum := n.Convs.Median + n.Rest.Median; sum < n.Latency.Median*0.999999 || sum > n.Latency.Median*1.000001 {
-			t.Errorf("%v: parts %v, whole %v", d, sum, n.Latency.Median)
+		layers := 0
+		for _, st := range n.Steps {
+			if st.Layer {
+				layers++
+			}
+			if st.Seconds == nil || st.Moved == nil || st.Layer != (st.GMACs != nil) {
+				t.Errorf("%v: step %+v", d, st)
+			}
+		}
+		if layers != len(n.Layers) {
+			t.Errorf("%v: %d layers timed of %d", d, layers, len(n.Layers))
 		}
 		if !n.Latency.Lo.known() || n.Latency.Lo > n.Latency.Median || n.Latency.Hi < n.Latency.Median {
 			t.Errorf("%v: latency %+v", d, *n.Latency)

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"macroscope/internal/table"
@@ -101,20 +102,25 @@ func (s *section) charts(list ...chart) {
 
 // document puts the report into words.
 func (r *Report) document() document {
-	return document{
-		title:    "What a multiply-accumulate costs: " + r.Model,
-		subtitle: r.subtitle(),
-		sections: []section{
-			r.glanceSection(),
-			r.machineSection(),
-			r.kernelSection(),
-			r.networkSection(),
-			r.layerSection(),
-			r.designSection(),
-			r.designNotes(),
-			r.howTo(),
-		},
+	sections := []section{
+		r.glanceSection(),
+		r.machineSection(),
+		r.kernelSection(),
+		r.networkSection(),
+		r.layerSection(),
+		r.designSection(),
+		r.designNotes(),
+		r.howTo(),
 	}
+	if len(r.Predictions) > 0 {
+		before := "howto" // of another architecture: near the end
+		if r.onArm64() {
+			before = "network"
+		}
+		at := slices.IndexFunc(sections, func(s section) bool { return s.id == before })
+		sections = slices.Insert(sections, at, r.predictedSection())
+	}
+	return document{title: "What a multiply-accumulate costs: " + r.Model, subtitle: r.subtitle(), sections: sections}
 }
 
 func (r *Report) subtitle() string {

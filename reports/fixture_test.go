@@ -5,6 +5,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 	"macroscope/simhw"
 	"macroscope/simhw/energy"
 )
@@ -29,6 +30,7 @@ func fixture() *Report {
 		Machine:          []Setting{{"commit", "0123abc+dirty"}, {"cpu", "Toy CPU <2> | \"quoted\""}, {"threads", "1"}},
 		FloatBytesWithBN: 4 * 309290,
 		Images:           Images{Count: 1000, Of: 10000, Source: "the CIFAR-10 test set in data", Note: "only the first 1000 of 10000 images were asked for"},
+		Notices:          []string{"int8 tuned: conv1 by conv2d/int8/wide (1.21 times as fast as conv2d/int8/simd)"},
 		results:          []bench.Result{{Name: "BenchmarkDot/dtype=int8/impl=generic/n=4096", Iters: 7, Metrics: []bench.Metric{{Value: 2000, Unit: "ns/op"}}}},
 	}
 	r.Kernels = []Kernel{
@@ -68,6 +70,10 @@ func fixture() *Report {
 		run(dtype.Int8, "simd", true, around(1.7e-4, 1)),
 		run(dtype.Binary, "generic", true, around(6.5e-4, 3)), // no faster than float32 within the noise
 	}
+	r.Shared = []Shared{
+		{DType: dtype.Int8, Impl: "simd", Case: "peak", Seconds: around(5e-6, 1), Times: around(1.99, 0.5)},
+		{DType: dtype.Int8, Impl: "simd", Case: "batch of 64", Seconds: around(5.6e-3, 1), Times: around(1.95, 1)},
+	}
 	r.Runs[1].VsFloat = nil
 	r.Runs[1].VsBaseline = newRatio(r.Runs[0].Latency, r.Runs[1].Latency)
 	r.Runs[1].PerImage64 = around(6.3e-4, 1)
@@ -75,11 +81,21 @@ func fixture() *Report {
 	network := func(d dtype.DType, weights, impl string, bytes, correct int, conv *Value) Network {
 		n := Network{DType: d, Weights: weights, Impl: impl, Params: 309290, MACs: 38653952, WeightBytes: bytes, Accuracy: newAccuracy(1000, correct)}
 		n.Layers = []Layer{
-			{Name: "conv1", Kind: "conv2d", DType: d, Impl: "conv2d/" + d.String() + "/" + impl, Fused: []string{"relu1", "pool1"}, MACs: 38633472, WeightBytes: bytes - 100, Seconds: conv},
+			{Name: "conv1", Kind: "conv2d", DType: d, Impl: "conv2d/" + d.String() + "/" + impl, Fused: []string{"relu1", "pool1"}, MACs: 38633472, WeightBytes: bytes - 100},
 			{Name: "dense", Kind: "dense", DType: d, Impl: "dot/" + d.String() + "/" + impl, MACs: 20480, WeightBytes: 100},
 		}
 		if weights != perTensor {
 			n.time(r.Runs)
+		}
+		if conv != nil && weights != perTensor {
+			t := float64(conv.Median)
+			n.Steps = []Step{
+				{Name: "input", DType: d, Seconds: around(t/100, 1), Packing: around(t/100, 1), Moved: exact(12288), PerSec: around(12288/(t/100), 1)},
+				{Name: "conv1", DType: d, Layer: true, Seconds: conv, Kernel: around(t*0.9, 1), Epilogue: around(t*0.06, 1), Pool: around(t*0.04, 5),
+					GMACs: around(0.0386/t, 1), Peak: around(90, 1), Moved: exact(1e6), PerSec: around(1e6/t, 1)},
+				{Name: "dense", DType: d, Layer: true, Seconds: bare(t / 50), Moved: exact(22648)}, // parts not measured
+			}
+			n.KernelPart, n.MaxSpeedup, n.TimesPeak = around(87.4, 0.2), around(7.94, 2), around(1.14, 0.5)
 		}
 		return n
 	}
@@ -107,6 +123,12 @@ func fixture() *Report {
 					Total: simhw.Total{Cycles: 5000, ComputeCycles: 5000, LatencyCycles: 5000, IntervalCycles: 5000, Utilization: 0.2}},
 					Notes: []string{"Method: made up."}},
 			}},
+	}
+	r.Predictions = []bound.Prediction{
+		{Core: "Toy-1", DType: dtype.Float32, Impl: "neon", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.3125, MACPerCycle: 3, PeakPerCycle: 4, Limit: "load pipes"},
+		{Core: "Toy-1", DType: dtype.Int8, Impl: "dotprod", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.08, Missing: "SDOT"},
+		{Core: "Toy-2", DType: dtype.Float32, Impl: "neon", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.3125, MACPerCycle: 8, PeakPerCycle: 8, Limit: "vector pipes"},
+		{Core: "Toy-2", DType: dtype.Int8, Impl: "dotprod", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.08, MACPerCycle: 32, PeakPerCycle: 32, Limit: "vector pipes"},
 	}
 	r.compareDesigns()
 	return r

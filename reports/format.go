@@ -77,19 +77,6 @@ func (v *Value) withCI(factor float64) string {
 	return s
 }
 
-// between shows a value times factor with the ends of its interval:
-// "9.582 (4.120 to 15.03)". It suits differences, whose sign may be open.
-func (v *Value) between(factor float64) string {
-	if v == nil || !v.Median.known() {
-		return absent
-	}
-	s := digits(float64(v.Median) * factor)
-	if v.Lo.known() && v.Hi.known() {
-		s += " (" + digits(float64(v.Lo)*factor) + " to " + digits(float64(v.Hi)*factor) + ")"
-	}
-	return s
-}
-
 // best shows the best measurement times factor.
 func (v *Value) best(factor float64) string {
 	if v == nil {

@@ -45,7 +45,6 @@ func TestFormats(t *testing.T) {
 		{noisy.withCI(micro), "2,000 ± 30.0 % !"},
 		{noisy.median(micro), "2,000 !"},
 		{(&Value{Median: Float(nan)}).withCI(1), "–"},
-		{(&Value{Median: 1e-6, Lo: -1e-6, Hi: 3e-6}).between(micro), "1.000 (−1.000 to 3.000)"},
 		{around(98.76, 1).percent(), "98.8 %"},
 		{around(103.2, 1).percent(), "103 %"},
 		{size(310992), "303.7 KiB"},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,41 @@ func TestJSONHoldsEverything(t *testing.T) {
 	} {
 		if render(t, pair[0]) != render(t, pair[1]) {
 			t.Errorf("%s of the report read back differs", name)
+		}
+	}
+}
+
+// Predictions are told apart from measurements, and stand where their reader is:
+// after the kernels on arm64, at the end elsewhere.
+func TestPredictionsSayWhatTheyAre(t *testing.T) {
+	for _, tt := range []struct {
+		arch, title, before, text string
+	}{
+		{"amd64", "Other CPUs: predicted, not measured", "howto", "| float32/neon | 3.00 (75 %) | 8.00 (100 %) |"},
+		{"arm64", "arm64: predicted, not measured", "network", "| Toy-1 | float32/neon | 0.3125 | 3.00 | 4.00 | 75.0 % | load pipes |"},
+	} {
+		r := fixture()
+		r.Machine = append(r.Machine, Setting{"goarch", tt.arch})
+		sections := r.document().sections
+		at := slices.IndexFunc(sections, func(s section) bool { return s.id == "predicted" })
+		if at < 0 || sections[at].title != tt.title || sections[at+1].id != tt.before {
+			t.Errorf("%s: section %d, want %q before %q", tt.arch, at, tt.title, tt.before)
+			continue
+		}
+		tables := 0
+		for _, b := range sections[at].blocks {
+			if b.table != nil {
+				tables++
+				if !strings.Contains(b.table.caption, "predicted, not measured") {
+					t.Errorf("%s: table %q does not say that it is predicted", tt.arch, b.table.caption)
+				}
+			}
+		}
+		if tables != 1 {
+			t.Errorf("%s: %d tables, want 1", tt.arch, tables)
+		}
+		if text := strings.Join(strings.Fields(render(t, r.WriteMarkdown)), " "); !strings.Contains(text, tt.text) {
+			t.Errorf("%s: Markdown lacks %q", tt.arch, tt.text)
 		}
 	}
 }

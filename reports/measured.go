@@ -103,7 +103,7 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 			float = m.seconds("Network", k.DType, k.Impl, "/batch=1")
 		}
 	}
-	for _, k := range kernels {
+	for _, k := range withTuned(kernels) {
 		one := m.find(caseName("Network", k.DType, k.Impl, "/batch=1"))
 		if one.Name == "" {
 			continue
@@ -125,4 +125,36 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 		runs = append(runs, r)
 	}
 	return runs
+}
+
+// withTuned adds to each format what is no implementation but picks one for each
+// layer.
+func withTuned(kernels []bench.KernelInfo) (list []bench.KernelInfo) {
+	for i, k := range kernels {
+		list = append(list, k)
+		if i+1 == len(kernels) || kernels[i+1].DType != k.DType {
+			list = append(list, bench.KernelInfo{DType: k.DType, Impl: bench.TunedImpl})
+		}
+	}
+	return list
+}
+
+// The cases that are measured on two threads, as they are told of.
+var sharedCases = []struct{ title, op, rest string }{
+	{"peak", "Peak", ""},
+	{"batch of 1", "Network", "/batch=1"},
+	{"batch of 64", "Network", "/batch=64"},
+}
+
+// shared are the cases on two threads; each was timed in turn with one thread.
+func (m measured) shared(kernels []bench.KernelInfo) (list []Shared) {
+	for _, k := range kernels {
+		for _, c := range sharedCases {
+			row := m.find(caseName(c.op, k.DType, k.Impl, c.rest+"/threads=2"))
+			if x := newValue(row, bench.TimesOneThread, 1); x != nil {
+				list = append(list, Shared{DType: k.DType, Impl: k.Impl, Case: c.title, Seconds: newValue(row, "ns/op", 1), Times: x})
+			}
+		}
+	}
+	return list
 }

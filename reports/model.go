@@ -6,6 +6,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels/arm64/bound"
 	"macroscope/simhw"
 )
 
@@ -28,8 +29,13 @@ type Report struct {
 	Convs    []Measurement `json:"convs"`
 	Networks []Network     `json:"networks"`
 	Runs     []Run         `json:"runs"` // whole networks, by implementation
+	Shared   []Shared      `json:"two_threads"`
 	Images   Images        `json:"images"`
 	Designs  []Design      `json:"designs"`
+	Notices  []string      `json:"notices"` // what tuning picked
+
+	// Predictions are upper bounds for kernels on CPUs that are not at hand.
+	Predictions []bound.Prediction `json:"predicted_not_measured"`
 
 	// FloatBytesWithBN is the size of the float32 network as trained, its batch
 	// norms not folded: four bytes a parameter.
@@ -85,11 +91,29 @@ type Network struct {
 	VsFloat    *Ratio `json:"speedup_vs_float32"`
 	VsBaseline *Ratio `json:"speedup_vs_baseline"`
 
-	// Convs is the sum of the layers that were measured alone, Rest is Latency
-	// less that. Their bounds add up the bounds of what they are made of, so they
-	// are wide. Null where a convolution was not measured.
-	Convs *Value `json:"conv_s"`
-	Rest  *Value `json:"rest_s"`
+	// Steps is where the time of one inference goes, null where that was not
+	// measured; then so are the three after it.
+	Steps      []Step `json:"steps"`
+	KernelPart *Value `json:"kernel_percent"` // of the steps' time: products and their sums
+	MaxSpeedup *Value `json:"max_speedup"`    // what kernels that take no time would bring
+	TimesPeak  *Value `json:"times_peak"`     // time over that of the MACs at their kernels' peaks
+}
+
+// Step is a layer with what is fused into it, or what stands between layers,
+// timed among the others in whole inferences. Parts that it has not are null.
+type Step struct {
+	Name     string      `json:"name"`
+	DType    dtype.DType `json:"dtype"` // of the layer; the network's where it is none
+	Layer    bool        `json:"layer"`
+	Seconds  *Value      `json:"seconds"`
+	Kernel   *Value      `json:"kernel_s"`
+	Epilogue *Value      `json:"epilogue_s"`
+	Pool     *Value      `json:"pool_s"`
+	Packing  *Value      `json:"packing_s"`
+	GMACs    *Value      `json:"gmac_s"`
+	Peak     *Value      `json:"peak_percent"`
+	Moved    *Value      `json:"bytes_moved"`
+	PerSec   *Value      `json:"bytes_moved_s"`
 }
 
 // Timed says whether the variant itself was timed: per-tensor weights run the
@@ -105,7 +129,6 @@ type Layer struct {
 	Fused       []string    `json:"fused"`
 	MACs        int64       `json:"macs"`
 	WeightBytes int         `json:"weight_bytes"`
-	Seconds     *Value      `json:"seconds"` // measured alone; null for dense layers
 }
 
 // Accuracy is a count of right answers and the 95 % interval (Wilson's) for
@@ -130,6 +153,15 @@ type Run struct {
 	PerSecond  *Value      `json:"images_s"`
 	VsFloat    *Ratio      `json:"speedup_vs_float32"` // over the chosen float32 kernels
 	VsBaseline *Ratio      `json:"speedup_vs_baseline"`
+}
+
+// Shared is a case on two threads, by a format's chosen implementation.
+type Shared struct {
+	DType   dtype.DType `json:"dtype"`
+	Impl    string      `json:"impl"`
+	Case    string      `json:"case"`    // "batch of 64", or "peak": what a second thread can bring at most
+	Seconds *Value      `json:"seconds"` // of one run
+	Times   *Value      `json:"times_one_thread"`
 }
 
 // Images says on what the accuracy was counted.

@@ -55,11 +55,11 @@ func (r *Report) describeNetworks(plans []*bench.Network, m measured) {
 		for _, l := range p.Plan.Layers() {
 			n.Layers = append(n.Layers, Layer{
 				Name: l.Name, Kind: l.Kind, DType: l.DType, Impl: l.Impl, Fused: l.Fused, MACs: l.MACs, WeightBytes: l.WeightBytes,
-				Seconds: m.seconds("Conv", l.DType, r.chosen(l.DType), "/layer="+l.Name+"/batch=1"),
 			})
 		}
 		if v.weights != perTensor {
 			n.time(r.Runs)
+			n.profile(m)
 		}
 		r.Networks = append(r.Networks, n)
 	}
@@ -75,7 +75,7 @@ func (r *Report) chosen(d dtype.DType) string {
 	return ""
 }
 
-// time takes over the network's own run, and what of it the layers explain.
+// time takes over the network's own run.
 func (n *Network) time(runs []Run) {
 	for _, run := range runs {
 		if run.DType == n.DType && run.Chosen {
@@ -83,23 +83,40 @@ func (n *Network) time(runs []Run) {
 			n.VsFloat, n.VsBaseline = run.VsFloat, run.VsBaseline
 		}
 	}
-	if n.Latency == nil {
-		return
-	}
-	sum := Value{}
-	for _, l := range n.Layers {
-		switch v := l.Seconds; {
-		case v != nil:
-			sum.Median, sum.Lo, sum.Hi, sum.Best = sum.Median+v.Median, sum.Lo+v.Lo, sum.Hi+v.Hi, sum.Best+v.Best
-			sum.N, sum.Noisy = v.N, sum.Noisy || v.Noisy
-		case l.Kind == "conv2d":
-			return // a part of the sum is missing
+}
+
+// profile takes over where the network's time goes.
+func (n *Network) profile(m measured) {
+	for _, p := range bench.LayerProfiles(m.rows) {
+		if p.DType != n.DType.String() || p.Impl != n.Impl {
+			continue
+		}
+		n.KernelPart, n.MaxSpeedup = newValue(p.Whole, bench.KernelPercent, 1), newValue(p.Whole, bench.MaxSpeedup, 1)
+		n.TimesPeak = newValue(p.Whole, bench.TimesPeakTime, 1)
+		for _, row := range p.Steps {
+			st := Step{
+				Name: bench.NameKey(row.Name, "layer"), DType: n.DType,
+				Seconds: newValue(row, "ns/op", 1), Kernel: newValue(row, bench.KernelTime, 1), Epilogue: newValue(row, bench.EpilogueTime, 1),
+				Pool: newValue(row, bench.PoolTime, 1), Packing: newValue(row, bench.PackingTime, 1),
+				GMACs: newValue(row, bench.GMACPerSecond, 1), Peak: newValue(row, bench.PercentOfPeak, 1),
+				Moved: newValue(row, bench.BytesMoved, 1), PerSec: newValue(row, "MB/s", 1),
+			}
+			for _, l := range n.Layers {
+				if l.Name == st.Name {
+					st.DType, st.Layer = l.DType, true
+				}
+			}
+			n.Steps = append(n.Steps, st)
 		}
 	}
-	if sum.N == 0 {
-		return
+}
+
+// stepsSeconds is the sum of the steps' medians.
+func (n *Network) stepsSeconds() (sum float64) {
+	for _, st := range n.Steps {
+		if st.Seconds != nil {
+			sum += float64(st.Seconds.Median)
+		}
 	}
-	whole := n.Latency
-	n.Convs = &sum
-	n.Rest = &Value{Median: whole.Median - sum.Median, Lo: whole.Lo - sum.Hi, Hi: whole.Hi - sum.Lo, Best: whole.Best - sum.Best, N: whole.N, Noisy: whole.Noisy || sum.Noisy}
+	return sum
 }

@@ -118,6 +118,7 @@ func (r *Report) howTo() section {
 	s.text("Its parts, and more:")
 	s.code(
 		"macroscope kernels                                   # which implementations run here, and why",
+		"macroscope kernels --predicted                       # what the arm64 kernels can reach at most, and from which figures",
 		"macroscope bench -o bench.txt                        # all sizes, all implementations",
 		"macroscope compare bench.txt                         # implementations against the baseline",
 		"macroscope compare here=bench.txt there=other.txt    # this machine against another",

@@ -19,10 +19,13 @@ func (r *Report) networkSection() section {
 	s.grid(r.sizeTable())
 	s.charts(r.accuracyCharts()...)
 	s.grid(r.speedTable())
+	s.list(r.Notices...)
+	s.grid(r.sharedTable())
 	s.charts(r.latencyChart())
 	s.list(
 		"int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.",
 		"The binary network is trained binarized and is another network than the others; its first and last layer are int8.",
+		"The row “tuned”, where there is one, has for each layer the implementation that is fastest here. The other numbers of this report are by the chosen ones.",
 		"Latency is one image at a time, from bytes of pixels to logits, with everything in cache but what the network itself displaces; reading the image is not included.",
 		"The energy of this CPU is not measured.",
 	)
@@ -63,11 +66,23 @@ func (r *Report) speedTable() *grid {
 	return g
 }
 
+// sharedTable is what a second thread brings.
+func (r *Report) sharedTable() *grid {
+	g := newGrid(fmt.Sprintf("Two threads against one, timed in turn (medians ± 95 %% CI of %d interleaved rounds; peak: what this machine gives a second thread at most)", r.Rounds), 3,
+		"format", "implementation", "case", "time, µs", "times as fast as one thread")
+	for _, x := range r.Shared {
+		g.add(x.Case == "batch of 64", x.DType.String(), x.Impl, x.Case, x.Seconds.withCI(micro), x.Times.withCI(1))
+	}
+	return g
+}
+
 func (r *Report) layerSection() section {
 	s := section{id: "layers", title: "The network layer by layer"}
-	s.text("Each convolution measured alone, with what is fused into it, against the whole inference. The rest is the conversion of the pixels, the dense layer, and the steps between layers; it can come out below zero where layers run faster one after another than alone. The binary network's first layer is int8; it is shown with the time of the int8 network's first layer, whose output is wider.")
+	s.text("Each step of one inference on one thread, timed among the others, so that it finds in the caches what they leave there. Kernel is products and their sums; epilogue what becomes of them (bias, ReLU, requantization, thresholds, storing); pool the maxima in it, at most; packing brings values into the form that their reader takes. The parts of a layer are told apart by twins of its kernel that leave one out; what a core does of an epilogue beside the next products counts as kernel. Weights are packed once, before. Bytes moved counts each byte of input, weights and output once; padding counts in GMAC/s even where it is left out.")
 	s.charts(r.layerChart())
-	s.grid(r.layerTable())
+	for i := range r.Networks {
+		s.grid(r.stepsTable(&r.Networks[i]))
+	}
 	s.list(r.amdahl()...)
 	s.grid(r.bytesTable())
 	s.text("Which kernel ran each layer, and what its kernel does besides:")
@@ -79,73 +94,50 @@ func (r *Report) layerSection() section {
 	return s
 }
 
-// layerTable is the time of every layer by format, and what is left.
-func (r *Report) layerTable() *grid {
-	g := newGrid("Time by layer, µs, and its share of the inference (chosen implementations; "+r.measuredAs()+")", 1, "layer")
-	var nets []*Network
-	for i := range r.Networks {
-		if n := &r.Networks[i]; n.Timed() {
-			nets = append(nets, n)
-			g.Head = append(g.Head, n.title(), "share")
-			g.Right = append(g.Right, true, true)
+// stepsTable is where the time of one inference goes.
+func (r *Report) stepsTable(n *Network) *grid {
+	g := newGrid(fmt.Sprintf("Where the time goes: %s by %s, µs (chosen implementations; %s)", n.title(), n.Impl, r.measuredAs()), 1,
+		"layer", "time", "share", "kernel", "epilogue", "pool", "packing", "GMAC/s", "of peak", "bytes moved", "GB/s")
+	whole, all := n.stepsSeconds(), [4]float64{}
+	for _, st := range n.Steps {
+		cells := []string{st.Name, st.Seconds.withCI(micro), absent}
+		if st.Seconds != nil {
+			cells[2] = share(float64(st.Seconds.Median), whole)
 		}
-	}
-	if len(nets) == 0 {
-		return g
-	}
-	for l, layer := range nets[0].Layers {
-		cells := []string{layer.Name}
-		for _, n := range nets {
-			time, part := absent, absent
-			if l < len(n.Layers) && n.Layers[l].Seconds != nil {
-				v := n.Layers[l].Seconds
-				time, part = v.withCI(micro), share(float64(v.Median), float64(n.Latency.Median))
-				if n.Layers[l].DType != n.DType {
-					time = "(" + n.Layers[l].DType.String() + ") " + time
-				}
-			}
-			cells = append(cells, time, part)
-		}
-		g.Add(cells...)
-	}
-	row := func(name string, strong bool, cell func(*Network) (*Value, string)) {
-		cells := []string{name}
-		for _, n := range nets {
-			v, time := cell(n)
-			part := absent
+		for i, v := range []*Value{st.Kernel, st.Epilogue, st.Pool, st.Packing} {
+			cells = append(cells, v.median(micro))
 			if v != nil {
-				part = share(float64(v.Median), float64(n.Latency.Median))
+				all[i] += float64(v.Median)
 			}
-			cells = append(cells, time, part)
 		}
-		g.add(strong, cells...)
+		moved := absent
+		if st.Moved != nil {
+			moved = count(int64(st.Moved.Median))
+		}
+		g.Add(append(cells, st.GMACs.median(1), st.Peak.percent(), moved, st.PerSec.median(1e-9))...)
 	}
-	row("all convolutions", false, func(n *Network) (*Value, string) { return n.Convs, n.Convs.withCI(micro) })
-	row("rest", false, func(n *Network) (*Value, string) { return n.Rest, n.Rest.between(micro) })
-	row("whole network", true, func(n *Network) (*Value, string) { return n.Latency, n.Latency.withCI(micro) })
+	if len(n.Steps) > 0 {
+		cells := []string{"all steps", digits(whole * micro), share(whole, whole)}
+		for _, v := range all {
+			cells = append(cells, digits(v*micro))
+		}
+		g.addStrong(append(cells, absent, absent, absent, absent)...)
+	}
 	return g
 }
 
-// amdahl says how much faster convolutions could still make the network.
+// amdahl says how much faster kernels could still make the network.
 func (r *Report) amdahl() (list []string) {
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		if n.Rest == nil || !(n.Latency.Median > 0) {
+		if n.KernelPart == nil || n.MaxSpeedup == nil {
 			continue
 		}
-		whole := float64(n.Latency.Median)
-		text := fmt.Sprintf("%s: convolutions take %s of the inference. Were they to cost nothing, ", n.title(), share(min(whole, float64(n.Convs.Median)), whole))
-		switch rest := n.Rest; {
-		case rest.Lo > 0:
-			text += fmt.Sprintf("the rest would still bound the network at %s (%s–%s).", times(whole/float64(rest.Median)), times(whole/float64(rest.Hi)), times(whole/float64(rest.Lo)))
-		case rest.Hi > 0:
-			text += fmt.Sprintf("the network could be %s as fast or more: the rest is within the noise.", times(whole/float64(rest.Hi)))
-		case rest.Median > 0:
-			text += fmt.Sprintf("the rest would still bound the network at about %s.", times(whole/float64(rest.Median)))
-		default:
-			text += "nothing measurable would be left."
+		text := fmt.Sprintf("%s: kernel is %s of the time; an infinitely fast kernel would make the network %s as fast at most", n.title(), n.KernelPart.percent(), times(float64(n.MaxSpeedup.Median)))
+		if n.TimesPeak != nil {
+			text += fmt.Sprintf(". An inference takes %s as long as its MACs would at their kernels' peaks", times(float64(n.TimesPeak.Median)))
 		}
-		list = append(list, text)
+		list = append(list, text+".")
 	}
 	return list
 }

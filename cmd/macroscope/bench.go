@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"macroscope/bench"
+	"macroscope/dtype"
 	"macroscope/internal/atomicfile"
 	"macroscope/kernels"
 )
@@ -19,25 +21,33 @@ type benchCmd struct {
 	Count     int           `default:"10" help:"How often each case is measured; 6 or more give a confidence interval."`
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Seed      uint64        `default:"1" help:"Decides the order of cases within the rounds."`
+	Layers    bool          `help:"Show where the time of one inference goes: layer by layer, kernel, epilogue, pool and packing, bytes moved."`
+	DType     string        `name:"dtype" help:"With --layers: only this number format." placeholder:"FORMAT"`
+	Impl      string        `help:"With --layers: by this implementation instead of the chosen one." placeholder:"NAME"`
 	List      bool          `help:"Print the names of the cases and measure nothing."`
 	Output    string        `short:"o" help:"File to write in the Go benchmark format; the table goes to the standard output." placeholder:"FILE"`
 }
 
 // Help is the longer text of macroscope bench --help.
 func (*benchCmd) Help() string {
-	return `Every round measures every case once, in a shuffled order, after a warm-up. On a terminal, or with -o, it shows a table: the median with its 95% confidence interval, the best run, and the percentage of the peak measured in the same round. Else, and in the file, it writes the Go benchmark format with the machine's description, which macroscope compare and benchstat read. After Ctrl-C the complete rounds are kept.`
+	return `Every round measures every case once, in a shuffled order, after a warm-up. On a terminal, or with -o, it shows a table: the median with its 95% confidence interval, the best run, and the percentage of the peak measured in the same round. Else, and in the file, it writes the Go benchmark format with the machine's description, which macroscope compare and benchstat read. After Ctrl-C the complete rounds are kept.
+
+--layers shows a table a format: each step of one inference on one thread, timed among the others; of a layer also what goes into its kernel (products and sums), its epilogue (bias, ReLU, requantization, thresholds, storing), its pool, and the packing of values for their reader. Parts are told apart by twins of the kernel that leave one out. Weights are packed once, before. B moved counts each byte of input, weights and output once.`
 }
 
 func (c *benchCmd) Run(e *env) error {
 	if c.Count < 1 || c.Benchtime <= 0 {
 		return usageError{fmt.Errorf("--count %d, --benchtime %v: want at least 1 and more than 0", c.Count, c.Benchtime)}
 	}
+	if !c.Layers && (c.DType != "" || c.Impl != "") {
+		return usageError{errors.New("--dtype and --impl go with --layers: for other cases take --filter 'dtype=int8/impl=avx2'")}
+	}
 	cases, err := c.cases()
 	if err != nil {
 		return err
 	}
 	if c.List {
-		for _, k := range cases {
+		for _, k := range withParts(cases) {
 			if _, err := fmt.Fprintln(e.stdout, k.Name); err != nil {
 				return err
 			}
@@ -65,6 +75,9 @@ func (c *benchCmd) Run(e *env) error {
 	})
 	bar.done()
 	e.warn(report.Warnings...)
+	for _, n := range report.Notices {
+		e.note("%s", n)
+	}
 	if err != nil && report.Rounds == 0 {
 		return err
 	}
@@ -83,6 +96,9 @@ func (c *benchCmd) Run(e *env) error {
 	if file != nil || terminalWidth(e.stdout) > 0 {
 		show = func(w io.Writer) error { return bench.WriteSummary(w, report.Results) }
 	}
+	if c.Layers {
+		show = func(w io.Writer) error { return bench.WriteLayers(w, report.Results) }
+	}
 	if werr := show(e.stdout); werr != nil {
 		return werr
 	}
@@ -98,14 +114,19 @@ func (c *benchCmd) cases() ([]bench.Case, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--filter: %w", err)}
 	}
-	all, err := bench.AllCases(c.Model)
+	all, err := c.candidates()
 	if err != nil {
 		return nil, usageError{err}
 	}
 	needed := map[string]bool{}
 	for _, k := range all {
-		if re.MatchString(k.Name) {
-			needed[k.Name], needed[k.Peak] = true, true
+		matches := func(k bench.Case) bool { return re.MatchString(k.Name) }
+		whole := !c.Layers || len(k.Parts) > 0 // of layers, peaks only come along
+		if whole && matches(k) || slices.ContainsFunc(k.Parts, matches) {
+			needed[k.Name] = true
+			for _, part := range withParts([]bench.Case{k}) {
+				needed[part.Peak] = true
+			}
 		}
 	}
 	kept := slices.DeleteFunc(all, func(k bench.Case) bool { return !needed[k.Name] })
@@ -113,4 +134,33 @@ func (c *benchCmd) cases() ([]bench.Case, error) {
 		return nil, usageError{fmt.Errorf("--filter %q: no case matches; macroscope bench --list shows their names", c.Filter)}
 	}
 	return kept, nil
+}
+
+// candidates are the cases that there are.
+func (c *benchCmd) candidates() ([]bench.Case, error) {
+	if !c.Layers {
+		return bench.AllCases(c.Model)
+	}
+	all, err := bench.LayerCases(c.Model, c.Impl)
+	if err != nil || c.DType == "" {
+		return append(all, bench.PeakCases()...), err
+	}
+	d, err := dtype.Parse(c.DType)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(k bench.Case) bool { return bench.NameKey(k.Name, "dtype") != d.String() })
+	if len(all) == 0 {
+		_, err := kernels.Lookup(d, c.Impl) // which names the known ones
+		return nil, err
+	}
+	return append(all, bench.PeakCases()...), nil
+}
+
+// withParts lists cases with their parts before them, as their results come.
+func withParts(cases []bench.Case) (list []bench.Case) {
+	for _, k := range cases {
+		list = append(append(list, k.Parts...), k)
+	}
+	return list
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -107,7 +106,7 @@ func (c *designsCmd) list(e *env) error {
 		rows = append(rows, describeDesign(&d))
 	}
 	if c.Output == "json" {
-		return c.json(e, rows)
+		return e.writeJSON(rows)
 	}
 	t := table.Table{Head: []string{"design", "array", "dataflow", "MHz", "nm", "dtypes", "values sourced", "assumed", "array cycles validated against"},
 		Right: []bool{3: true, 4: true, 6: true, 7: true, 8: false}}
@@ -115,7 +114,7 @@ func (c *designsCmd) list(e *env) error {
 		t.Add(r.Name, strconv.Itoa(r.Rows)+"x"+strconv.Itoa(r.Cols), r.Dataflow, fmt.Sprintf("%g", r.ClockMHz), fmt.Sprintf("%g", r.NodeNM),
 			strings.Join(r.DTypes, " "), strconv.Itoa(r.Sourced), strconv.Itoa(r.Assumed), validated(r.Validated))
 	}
-	return c.print(e, &t)
+	return e.writeTable(c.Output, &t)
 }
 
 func (c *designsCmd) detail(e *env, d *design.Design) error {
@@ -136,7 +135,7 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 	}
 	r.Warnings = d.Warnings()
 	if c.Output == "json" {
-		return c.json(e, r)
+		return e.writeJSON(r)
 	}
 	t := table.Table{Head: []string{"key", "value", "source"}}
 	for _, v := range r.Values {
@@ -145,7 +144,7 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		}
 	}
 	fmt.Fprintf(e.stdout, "%s: %s\n\n", r.Name, r.Description)
-	if err := c.print(e, &t); err != nil {
+	if err := e.writeTable(c.Output, &t); err != nil {
 		return err
 	}
 	fmt.Fprintln(e.stdout, "\nValidated:")
@@ -164,33 +163,19 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 	for _, v := range r.Constants {
 		k.Add(v.Name, strconv.FormatFloat(v.Value, 'g', 4, 64), v.Unit, node(v.NodeNM), v.Source)
 	}
-	return c.print(e, &k)
+	return e.writeTable(c.Output, &k)
 }
 
 func (c *designsCmd) reference(e *env) error {
 	ref := design.Reference()
 	if c.Output == "json" {
-		return c.json(e, ref)
+		return e.writeJSON(ref)
 	}
 	t := table.Table{Head: []string{"key", "default", "meaning"}}
 	for _, r := range ref {
 		t.Add(r.Key, r.Default, r.Doc)
 	}
-	return c.print(e, &t)
-}
-
-func (c *designsCmd) json(e *env, v any) error {
-	enc := json.NewEncoder(e.stdout)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-func (c *designsCmd) print(e *env, t *table.Table) error {
-	if c.Output == "md" {
-		return t.Markdown(e.stdout)
-	}
-	return t.Text(e.stdout)
+	return e.writeTable(c.Output, &t)
 }
 
 // node is a technology in text; a constant that does not scale has none.

@@ -24,7 +24,7 @@ type evalCmd struct {
 	Model     string `default:"cifar10cnn" help:"The network: a built-in name or an ONNX file (a file that is not quantized yet is calibrated on the training images of --data)."`
 	DType     string `name:"dtype" default:"float32" help:"Number format: float32, int8 or binary."`
 	Data      string `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
-	Impl      string `help:"Use this implementation (see macroscope kernels); all tries every one that can run here and fails unless int8 and binary give the same bits." placeholder:"NAME"`
+	Impl      string `help:"Use this implementation (see macroscope kernels); all tries every one that can run here and fails unless int8 and binary give the same bits; tuned gives each layer the one that is fastest here, found by measuring once." placeholder:"NAME"`
 	Limit     int    `help:"Only the first N images; 0 is all." placeholder:"N"`
 	Threads   int    `default:"1" help:"Threads."`
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
@@ -82,18 +82,13 @@ func (c *evalCmd) Run(e *env) error {
 	}
 	var first bench.Accuracy
 	for i, name := range names {
-		choice, err := bench.ForceImpl(d, name)
-		if err != nil {
-			return usageError{err}
-		}
-		plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: c.Winograd})
+		plan, impl, err := c.plan(e, d, g, name)
 		if err != nil {
 			return err
 		}
 		if err := c.checkFormat(d, plan); err != nil {
 			return usageError{err}
 		}
-		impl := choice.For(d).Name()
 		acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, impl) })
 		if err != nil {
 			return err
@@ -124,6 +119,24 @@ func (c *evalCmd) Run(e *env) error {
 		e.note("all %d logits are bit-equal on %s", len(first.Logits), strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// plan compiles the network with the implementation of a name, and says which
+// that is: empty is the chosen one.
+func (c *evalCmd) plan(e *env, d dtype.DType, g *graph.Graph, name string) (*nn.Plan, string, error) {
+	if name == bench.TunedImpl {
+		p, notices, err := bench.Tune(e.ctx, d.String(), g, nn.Options{Winograd: c.Winograd})
+		for _, n := range notices {
+			e.note("%s", n)
+		}
+		return p, name, err
+	}
+	choice, err := bench.ForceImpl(d, name)
+	if err != nil {
+		return nil, "", usageError{err}
+	}
+	p, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: c.Winograd})
+	return p, choice.For(d).Name(), err
 }
 
 // checkFormat refuses to call a network what it is not: a binary one has at

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -11,12 +10,16 @@ import (
 )
 
 type kernelsCmd struct {
-	Output string `short:"o" enum:"text,json,csv,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+	Output    string `short:"o" enum:"text,json,csv,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+	Predicted bool   `xor:"table" help:"Instead: what the arm64 kernels reach at most on five cores, predicted by counting, not measured."`
+	Shapes    bool   `xor:"table" help:"Instead: the same of tiles that could have been chosen, float32 and int8 by SDOT."`
 }
 
 // Help is the longer text of macroscope kernels --help.
 func (*kernelsCmd) Help() string {
-	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.`
+	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.
+
+--predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources.`
 }
 
 // kernelRow is a row of the table in JSON.
@@ -33,6 +36,12 @@ type kernelRow struct {
 }
 
 func (c *kernelsCmd) Run(e *env) error {
+	switch {
+	case c.Predicted:
+		return c.predicted(e)
+	case c.Shapes:
+		return c.shapes(e)
+	}
 	choice, err := kernels.Default()
 	if err != nil {
 		return usageError{err}
@@ -52,9 +61,7 @@ func (c *kernelsCmd) Run(e *env) error {
 		}
 	}
 	if c.Output == "json" {
-		enc := json.NewEncoder(e.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
+		return e.writeJSON(rows)
 	}
 	if c.Output == "csv" {
 		w := csv.NewWriter(e.stdout)
@@ -72,10 +79,7 @@ func (c *kernelsCmd) Run(e *env) error {
 		t.Add(strings.Join(kernels.Ops, " "), r.DType, r.Impl, strconv.Itoa(r.TileRows)+"x"+strconv.Itoa(r.TileCols),
 			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "))
 	}
-	if c.Output == "md" {
-		return t.Markdown(e.stdout)
-	}
-	return t.Text(e.stdout)
+	return e.writeTable(c.Output, &t)
 }
 
 func yes(b bool) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"macroscope/bench"
+	"macroscope/internal/table"
 	"macroscope/ptq"
 )
 
@@ -123,6 +125,23 @@ func (e *env) warn(warnings ...string) {
 // note prints a line that is neither a result nor a warning.
 func (e *env) note(format string, args ...any) {
 	fmt.Fprintf(e.stderr, "macroscope: "+format+"\n", args...)
+}
+
+// writeJSON writes a result for machines.
+func (e *env) writeJSON(v any) error {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// writeTable writes a table for people: as Markdown if format is "md", else as
+// text.
+func (e *env) writeTable(format string, t *table.Table) error {
+	if format == "md" {
+		return t.Markdown(e.stdout)
+	}
+	return t.Text(e.stdout)
 }
 
 // terminalWidth is the width of the terminal that w is, 0 if it is none.

@@ -30,6 +30,11 @@ type Kernel struct {
 	// (not counting a single tile that is larger), where the driver's own bound
 	// would be too small: a call must stay below about 100 µs.
 	WordsPerCall int
+	// PairWords says that B is packed with two words of a segment beside each
+	// other, for instructions that take 8 bytes of a column: B[i][c], B[i+1][c],
+	// B[i][c+1], B[i+1][c+1], ... for even i; a segment's odd last word lies alone.
+	// Chunk is then 0.
+	PairWords bool
 	// NonNegativeTile, if not nil, is a faster Tile for bytes of A within 0…127.
 	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.

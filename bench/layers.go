@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"fmt"
+
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/kernels"
+	"macroscope/nn"
+	"macroscope/ptq"
+)
+
+// layersOp begins the names of LayerCases.
+const layersOp = "BenchmarkLayers/"
+
+// AllLayers is the value of /layer= that stands for the whole inference.
+const AllLayers = "all"
+
+// partTimes are the units of a step's parts; Other has none.
+var partTimes = [nn.Parts]string{nn.Kernel: KernelTime, nn.Packing: PackingTime, nn.Epilogue: EpilogueTime, nn.Pool: PoolTime}
+
+// LayerCases measure where the time of one inference on one thread goes, a case
+// a format, by its steps: each layer with what is fused into it, the conversion
+// of the pixels, the output. nn.Profiler says how a layer's parts are told apart.
+// The case itself, /layer=all, is the whole inference without a clock between its
+// steps. impl forces an implementation (ForceImpl) and drops formats that have
+// none of that name; empty takes the chosen ones.
+//
+// A batch goes through the network image by image, so there is nothing that a
+// larger one would show.
+func LayerCases(model, impl string) ([]Case, error) {
+	set, err := Sample()
+	if err != nil {
+		return nil, err
+	}
+	var cases []Case
+	for _, d := range dtype.All {
+		if impl != "" {
+			if _, err := kernels.Lookup(d, impl); err != nil {
+				continue
+			}
+		}
+		choice, err := ForceImpl(d, impl)
+		if err != nil {
+			return nil, err
+		}
+		g, err := LoadNetwork(model, d, ptq.Options{})
+		if err != nil {
+			return nil, err
+		}
+		plan, err := nn.Compile(g, nn.Options{Kernels: choice})
+		if err != nil {
+			return nil, err
+		}
+		c, err := layersCase(plan, choice.For(d), set)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, c)
+	}
+	if len(cases) == 0 {
+		_, err := kernels.Choose(impl) // which names the known ones
+		return nil, err
+	}
+	return cases, nil
+}
+
+func layersCase(plan *nn.Plan, im *kernels.Impl, set *cifar10.Set) (Case, error) {
+	profiler, err := plan.NewProfiler()
+	if err != nil {
+		return Case{}, err
+	}
+	name := func(layer string) string {
+		return fmt.Sprintf("%sdtype=%v/impl=%s/layer=%s", layersOp, im.DType(), im.Name(), layer)
+	}
+	c := Case{Name: name(AllLayers), MACs: float64(plan.MACs()), Images: 1}
+	steps, layers := profiler.Steps(), plan.Layers()
+	for _, st := range steps {
+		bytes := st.BytesRead + st.BytesWritten
+		part := Case{Name: name(st.Name)}
+		if st.Kind == "convert" || st.Kind == "dequantize" { // named by a value, perhaps as a node is
+			part.Name += "." + st.Kind
+		}
+		if st.Layer >= 0 {
+			l := layers[st.Layer]
+			bytes += l.WeightBytes
+			part.MACs, part.Peak = float64(l.MACs), peakOf(l.Kernel)
+		}
+		part.Bytes = int64(bytes)
+		part.Extra = []Metric{{float64(bytes), BytesMoved}}
+		c.Parts = append(c.Parts, part)
+		c.Bytes += int64(bytes)
+	}
+	c.Extra = []Metric{{float64(c.Bytes), BytesMoved}}
+
+	pixels := set.Pixels[:cifar10.PixelBytes]
+	whole, times := inferences(plan.NewRunner(1), make([]float32, plan.OutputSize()), pixels), make([]nn.StepTime, len(steps))
+	c.Measure = func(time func(func(int)) float64) Measured {
+		m := Measured{NS: time(whole)}
+		time(func(n int) { profiler.Profile(times, pixels, n) })
+		var all, kernel float64
+		for _, t := range times {
+			part := Measured{NS: t.Total}
+			for p, unit := range partTimes {
+				if unit != "" && t.Parts[p] > 0 {
+					part.Extra = append(part.Extra, Metric{measured(t.Parts[p]), unit})
+				}
+			}
+			m.Parts = append(m.Parts, part)
+			all, kernel = all+t.Total, kernel+t.Parts[nn.Kernel]
+		}
+		if all > kernel && kernel > 0 {
+			m.Extra = []Metric{{measured(100 * kernel / all), KernelPercent}, {measured(all / (all - kernel)), MaxSpeedup}}
+		}
+		return m
+	}
+	return c, nil
+}

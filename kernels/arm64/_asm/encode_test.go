@@ -1,0 +1,111 @@
+package main
+
+import "testing"
+
+// The words as GNU as 2.40 writes them for the text beside (-march=armv8.6-a).
+func TestEncode(t *testing.T) {
+	tested := map[string]bool{}
+	for _, c := range []struct {
+		name string
+		regs []int
+		word uint32
+		text string
+	}{
+		{"LDR", []int{1, 2, 4}, 0x3ce46841, "LDR Q1, [X2, X4]"},
+		{"LDR", []int{31, 16, 8}, 0x3ce86a1f, "LDR Q31, [X16, X8]"},
+		{"LDR", []int{10, 21, 25}, 0x3cf96aaa, "LDR Q10, [X21, X25]"},
+		{"FMLA lane", []int{1, 2, 4, 0}, 0x4f841041, "FMLA V1.4S, V2.4S, V4.S[0]"},
+		{"FMLA lane", []int{31, 16, 8, 1}, 0x4fa8121f, "FMLA V31.4S, V16.4S, V8.S[1]"},
+		{"FMLA lane", []int{10, 21, 30, 2}, 0x4f9e1aaa, "FMLA V10.4S, V21.4S, V30.S[2]"},
+		{"FMLA lane", []int{21, 10, 23, 3}, 0x4fb71955, "FMLA V21.4S, V10.4S, V23.S[3]"},
+		{"FADD", []int{1, 2, 4}, 0x4e24d441, "FADD V1.4S, V2.4S, V4.4S"},
+		{"FADD", []int{31, 16, 8}, 0x4e28d61f, "FADD V31.4S, V16.4S, V8.4S"},
+		{"FADD", []int{10, 21, 30}, 0x4e3ed6aa, "FADD V10.4S, V21.4S, V30.4S"},
+		{"FSUB", []int{1, 2, 4}, 0x4ea4d441, "FSUB V1.4S, V2.4S, V4.4S"},
+		{"FSUB", []int{31, 16, 8}, 0x4ea8d61f, "FSUB V31.4S, V16.4S, V8.4S"},
+		{"FSUB", []int{10, 21, 30}, 0x4ebed6aa, "FSUB V10.4S, V21.4S, V30.4S"},
+		{"FMUL", []int{1, 2, 4}, 0x6e24dc41, "FMUL V1.4S, V2.4S, V4.4S"},
+		{"FMUL", []int{31, 16, 8}, 0x6e28de1f, "FMUL V31.4S, V16.4S, V8.4S"},
+		{"FMUL", []int{10, 21, 30}, 0x6e3edeaa, "FMUL V10.4S, V21.4S, V30.4S"},
+		{"FMAX", []int{1, 2, 4}, 0x4e24f441, "FMAX V1.4S, V2.4S, V4.4S"},
+		{"FMAX", []int{31, 16, 8}, 0x4e28f61f, "FMAX V31.4S, V16.4S, V8.4S"},
+		{"FMAX", []int{10, 21, 30}, 0x4e3ef6aa, "FMAX V10.4S, V21.4S, V30.4S"},
+		{"FMIN", []int{1, 2, 4}, 0x4ea4f441, "FMIN V1.4S, V2.4S, V4.4S"},
+		{"FMIN", []int{31, 16, 8}, 0x4ea8f61f, "FMIN V31.4S, V16.4S, V8.4S"},
+		{"FMIN", []int{10, 21, 30}, 0x4ebef6aa, "FMIN V10.4S, V21.4S, V30.4S"},
+		{"FMAXNM", []int{1, 2, 4}, 0x4e24c441, "FMAXNM V1.4S, V2.4S, V4.4S"},
+		{"FMAXNM", []int{31, 16, 8}, 0x4e28c61f, "FMAXNM V31.4S, V16.4S, V8.4S"},
+		{"FMAXNM", []int{10, 21, 30}, 0x4e3ec6aa, "FMAXNM V10.4S, V21.4S, V30.4S"},
+		{"FMINNM", []int{1, 2, 4}, 0x4ea4c441, "FMINNM V1.4S, V2.4S, V4.4S"},
+		{"FMINNM", []int{31, 16, 8}, 0x4ea8c61f, "FMINNM V31.4S, V16.4S, V8.4S"},
+		{"FMINNM", []int{10, 21, 30}, 0x4ebec6aa, "FMINNM V10.4S, V21.4S, V30.4S"},
+		{"FADDP", []int{1, 2, 4}, 0x6e24d441, "FADDP V1.4S, V2.4S, V4.4S"},
+		{"FADDP", []int{31, 16, 8}, 0x6e28d61f, "FADDP V31.4S, V16.4S, V8.4S"},
+		{"FADDP", []int{10, 21, 30}, 0x6e3ed6aa, "FADDP V10.4S, V21.4S, V30.4S"},
+		{"SCVTF", []int{1, 2}, 0x4e21d841, "SCVTF V1.4S, V2.4S"},
+		{"SCVTF", []int{31, 16}, 0x4e21da1f, "SCVTF V31.4S, V16.4S"},
+		{"SCVTF", []int{9, 30}, 0x4e21dbc9, "SCVTF V9.4S, V30.4S"},
+		{"FCVTNS", []int{1, 2}, 0x4e21a841, "FCVTNS V1.4S, V2.4S"},
+		{"FCVTNS", []int{31, 16}, 0x4e21aa1f, "FCVTNS V31.4S, V16.4S"},
+		{"FCVTNS", []int{9, 30}, 0x4e21abc9, "FCVTNS V9.4S, V30.4S"},
+		{"SMAX", []int{1, 2, 4}, 0x4ea46441, "SMAX V1.4S, V2.4S, V4.4S"},
+		{"SMAX", []int{31, 16, 8}, 0x4ea8661f, "SMAX V31.4S, V16.4S, V8.4S"},
+		{"SMAX", []int{10, 21, 30}, 0x4ebe66aa, "SMAX V10.4S, V21.4S, V30.4S"},
+		{"CMGT", []int{1, 2, 4}, 0x4ea43441, "CMGT V1.4S, V2.4S, V4.4S"},
+		{"CMGT", []int{31, 16, 8}, 0x4ea8361f, "CMGT V31.4S, V16.4S, V8.4S"},
+		{"CMGT", []int{10, 21, 30}, 0x4ebe36aa, "CMGT V10.4S, V21.4S, V30.4S"},
+		{"SDOT", []int{1, 2, 4}, 0x4e849441, "SDOT V1.4S, V2.16B, V4.16B"},
+		{"SDOT", []int{31, 16, 8}, 0x4e88961f, "SDOT V31.4S, V16.16B, V8.16B"},
+		{"SDOT", []int{10, 21, 30}, 0x4e9e96aa, "SDOT V10.4S, V21.16B, V30.16B"},
+		{"SDOT lane", []int{1, 2, 4, 0}, 0x4f84e041, "SDOT V1.4S, V2.16B, V4.4B[0]"},
+		{"SDOT lane", []int{31, 16, 8, 1}, 0x4fa8e21f, "SDOT V31.4S, V16.16B, V8.4B[1]"},
+		{"SDOT lane", []int{10, 21, 30, 2}, 0x4f9eeaaa, "SDOT V10.4S, V21.16B, V30.4B[2]"},
+		{"SDOT lane", []int{21, 10, 23, 3}, 0x4fb7e955, "SDOT V21.4S, V10.16B, V23.4B[3]"},
+		{"USDOT", []int{1, 2, 4}, 0x4e849c41, "USDOT V1.4S, V2.16B, V4.16B"},
+		{"USDOT", []int{31, 16, 8}, 0x4e889e1f, "USDOT V31.4S, V16.16B, V8.16B"},
+		{"USDOT", []int{10, 21, 30}, 0x4e9e9eaa, "USDOT V10.4S, V21.16B, V30.16B"},
+		{"SMMLA", []int{1, 2, 4}, 0x4e84a441, "SMMLA V1.4S, V2.16B, V4.16B"},
+		{"SMMLA", []int{31, 16, 8}, 0x4e88a61f, "SMMLA V31.4S, V16.16B, V8.16B"},
+		{"SMMLA", []int{10, 21, 30}, 0x4e9ea6aa, "SMMLA V10.4S, V21.16B, V30.16B"},
+		{"SMULL", []int{1, 2, 4}, 0x0e24c041, "SMULL V1.8H, V2.8B, V4.8B"},
+		{"SMULL", []int{31, 16, 8}, 0x0e28c21f, "SMULL V31.8H, V16.8B, V8.8B"},
+		{"SMULL", []int{10, 21, 30}, 0x0e3ec2aa, "SMULL V10.8H, V21.8B, V30.8B"},
+		{"SMULL2", []int{1, 2, 4}, 0x4e24c041, "SMULL2 V1.8H, V2.16B, V4.16B"},
+		{"SMULL2", []int{31, 16, 8}, 0x4e28c21f, "SMULL2 V31.8H, V16.16B, V8.16B"},
+		{"SMULL2", []int{10, 21, 30}, 0x4e3ec2aa, "SMULL2 V10.8H, V21.16B, V30.16B"},
+		{"SMLAL", []int{1, 2, 4}, 0x0e248041, "SMLAL V1.8H, V2.8B, V4.8B"},
+		{"SMLAL", []int{31, 16, 8}, 0x0e28821f, "SMLAL V31.8H, V16.8B, V8.8B"},
+		{"SMLAL", []int{10, 21, 30}, 0x0e3e82aa, "SMLAL V10.8H, V21.8B, V30.8B"},
+		{"SMLAL2", []int{1, 2, 4}, 0x4e248041, "SMLAL2 V1.8H, V2.16B, V4.16B"},
+		{"SMLAL2", []int{31, 16, 8}, 0x4e28821f, "SMLAL2 V31.8H, V16.16B, V8.16B"},
+		{"SMLAL2", []int{10, 21, 30}, 0x4e3e82aa, "SMLAL2 V10.8H, V21.16B, V30.16B"},
+		{"SADALP", []int{1, 2}, 0x4e606841, "SADALP V1.4S, V2.8H"},
+		{"SADALP", []int{31, 16}, 0x4e606a1f, "SADALP V31.4S, V16.8H"},
+		{"SADALP", []int{9, 30}, 0x4e606bc9, "SADALP V9.4S, V30.8H"},
+		{"SADDLP", []int{1, 2}, 0x4e202841, "SADDLP V1.8H, V2.16B"},
+		{"SADDLP", []int{31, 16}, 0x4e202a1f, "SADDLP V31.8H, V16.16B"},
+		{"SADDLP", []int{9, 30}, 0x4e202bc9, "SADDLP V9.8H, V30.16B"},
+		{"UADDLP 16B", []int{1, 2}, 0x6e202841, "UADDLP V1.8H, V2.16B"},
+		{"UADDLP 16B", []int{31, 16}, 0x6e202a1f, "UADDLP V31.8H, V16.16B"},
+		{"UADDLP 16B", []int{9, 30}, 0x6e202bc9, "UADDLP V9.8H, V30.16B"},
+		{"UADDLP 8H", []int{1, 2}, 0x6e602841, "UADDLP V1.4S, V2.8H"},
+		{"UADDLP 8H", []int{31, 16}, 0x6e602a1f, "UADDLP V31.4S, V16.8H"},
+		{"UADDLP 8H", []int{9, 30}, 0x6e602bc9, "UADDLP V9.4S, V30.8H"},
+		{"UADALP 8H", []int{1, 2}, 0x6e606841, "UADALP V1.4S, V2.8H"},
+		{"UADALP 8H", []int{31, 16}, 0x6e606a1f, "UADALP V31.4S, V16.8H"},
+		{"UADALP 8H", []int{9, 30}, 0x6e606bc9, "UADALP V9.4S, V30.8H"},
+		{"UADALP 4S", []int{1, 2}, 0x6ea06841, "UADALP V1.2D, V2.4S"},
+		{"UADALP 4S", []int{31, 16}, 0x6ea06a1f, "UADALP V31.2D, V16.4S"},
+		{"UADALP 4S", []int{9, 30}, 0x6ea06bc9, "UADALP V9.2D, V30.4S"},
+	} {
+		tested[c.name] = true
+		if word, text := encode(c.name, c.regs...); word != c.word || text != c.text {
+			t.Errorf("%s %v: got %#08x %s, want %#08x %s", c.name, c.regs, word, text, c.word, c.text)
+		}
+	}
+	for name := range encodings {
+		if !tested[name] {
+			t.Errorf("%s: no listed encoding", name)
+		}
+	}
+}

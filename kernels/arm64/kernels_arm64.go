@@ -1,0 +1,64 @@
+//go:build !purego
+
+package arm64
+
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"macroscope/dtype"
+	"macroscope/kernels/tile"
+)
+
+// peakSums is the number of sums that a round of a peak loop adds to.
+const peakSums = 16
+
+var (
+	neon    = []cpuid.FeatureID{cpuid.ASIMD}
+	dotprod = []cpuid.FeatureID{cpuid.ASIMD, cpuid.ASIMDDP}
+	i8mm    = []cpuid.FeatureID{cpuid.ASIMD, cpuid.ASIMDDP, cpuid.I8MM} // SDOT serves its dot product
+)
+
+// Every arm64 that Go runs on has ASIMD, which its compiler uses without
+// asking. cpuid knows so where the system tells it (Linux, macOS, FreeBSD), but
+// not on the others.
+func init() { cpuid.CPU.Enable(cpuid.ASIMD) }
+
+// Kernels lists every implementation here, slowest first within a dtype by the
+// instructions that their loops execute (no arm64 machine was at hand to
+// measure): the choice takes the last one that can run.
+var Kernels = []tile.Kernel{
+	{
+		DType: dtype.Float32, Name: "neon", Needs: neon,
+		MR: 8, NR: 8, Tile: tileFloat32NEON,
+		DotBlock: 4, DotFloat32: dotFloat32NEON,
+		Winograd: []tile.Winograd{
+			{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
+			{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
+		},
+		Peak: peakFloat32NEON, PeakMACs: peakSums * 4,
+	},
+	{
+		DType: dtype.Int8, Name: "neon", Needs: neon,
+		MR: 4, NR: 8, Tile: tileInt8NEON, NonNegativeTile: tileInt8NEONNonNegative,
+		DotBlock: 16, DotInt8: dotInt8NEON, DotUint8: dotUint8NEON,
+		Peak: peakInt8NEON, PeakMACs: peakSums * 16,
+	},
+	{
+		DType: dtype.Int8, Name: "dotprod", Needs: dotprod,
+		MR: 8, NR: 8, Tile: tileInt8DotProd,
+		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8DotProd,
+		Peak: peakInt8DotProd, PeakMACs: peakSums * 16,
+	},
+	{
+		DType: dtype.Int8, Name: "i8mm", Needs: i8mm,
+		MR: 8, NR: 8, Tile: tileInt8I8MM, PairWords: true,
+		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
+		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
+	},
+	{
+		DType: dtype.Binary, Name: "neon", Needs: neon,
+		MR: 4, NR: 16, Tile: tileBinaryNEON,
+		DotBlock: 128, DotBinary: dotBinaryNEON,
+		Peak: peakBinaryNEON, PeakMACs: peakSums * 128,
+	},
+}

@@ -1,0 +1,69 @@
+//go:build !purego
+
+package arm64
+
+import "macroscope/kernels/tile"
+
+// The tiles are the loop of tile.Args; the generator's comments in the .s
+// files tell their instruction mix. The dot products are
+//
+//	for i, x := range a { sum += x * b[i] }        (binary: bits.OnesCount64(x ^ b[i]))
+//
+// over whole blocks, len(b) ≥ len(a) ≥ one block.
+
+//go:noescape
+func tileFloat32NEON(t *tile.Args)
+
+//go:noescape
+func tileInt8NEON(t *tile.Args)
+
+//go:noescape
+func tileInt8NEONNonNegative(t *tile.Args)
+
+//go:noescape
+func tileInt8DotProd(t *tile.Args)
+
+//go:noescape
+func tileInt8I8MM(t *tile.Args)
+
+//go:noescape
+func tileBinaryNEON(t *tile.Args)
+
+//go:noescape
+func dotFloat32NEON(a, b []float32) float32
+
+//go:noescape
+func dotInt8NEON(a, b []int8) int32
+
+//go:noescape
+func dotUint8NEON(a []uint8, b []int8) int32
+
+//go:noescape
+func dotInt8DotProd(a, b []int8) int32
+
+//go:noescape
+func dotUint8DotProd(a []uint8, b []int8) int32
+
+//go:noescape
+func dotUint8I8MM(a []uint8, b []int8) int32
+
+//go:noescape
+func dotBinaryNEON(a, b []uint64) int
+
+func peakFloat32NEON(n int)
+func peakInt8NEON(n int)
+func peakInt8DotProd(n int)
+func peakInt8I8MM(n int)
+func peakBinaryNEON(n int)
+
+//go:noescape
+func winogradIn2NEON(t *tile.Transform)
+
+//go:noescape
+func winogradOut2NEON(t *tile.Transform)
+
+//go:noescape
+func winogradIn4NEON(t *tile.Transform)
+
+//go:noescape
+func winogradOut4NEON(t *tile.Transform)

@@ -1,0 +1,80 @@
+package nn
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+)
+
+// Pick is how one layer is computed.
+type Pick struct {
+	Impl *kernels.Impl // of the layer's dtype
+	// Winograd lets a float32 convolution be computed by F(m×m, 3×3) where its
+	// shape suits: 4, or else 2, or else directly; 2, or else directly; 0: directly.
+	Winograd int
+}
+
+// pick says how a node, which is a layer, is computed.
+func (c *compiler) pick(n *graph.Node) Pick {
+	if p, ok := c.picks[n.Name]; ok {
+		return p
+	}
+	d := c.layerType(n)
+	p := Pick{Impl: c.choice.For(d)}
+	if c.winograd && d == dtype.Float32 {
+		p.Winograd = 4
+	}
+	return p
+}
+
+// checkPicks refuses picks that cannot be followed.
+func (c *compiler) checkPicks() error {
+	layers := map[string]bool{}
+	for _, n := range c.g.Nodes {
+		switch n.Op.(type) {
+		case *graph.Conv2D, *graph.Dense:
+		default:
+			continue
+		}
+		layers[n.Name] = true
+		p, ok := c.picks[n.Name]
+		if !ok {
+			continue
+		}
+		switch d := c.layerType(n); {
+		case p.Impl == nil || p.Impl.DType() != d:
+			return fmt.Errorf("node %q: picked %v: want an implementation of %v", n.Name, p.Impl, d)
+		case !p.Impl.Available():
+			return fmt.Errorf("node %q: %v is not available here: %s", n.Name, p.Impl, p.Impl.Reason())
+		case p.Winograd != 0 && (d != dtype.Float32 || p.Winograd != 2 && p.Winograd != 4):
+			return fmt.Errorf("node %q: picked winograd %d for %v: want 0, or 2 or 4 for float32", n.Name, p.Winograd, d)
+		}
+	}
+	for name := range c.picks {
+		if !layers[name] {
+			return fmt.Errorf("a pick for %q: want the name of a convolution or dense layer", name)
+		}
+	}
+	return nil
+}
+
+// convProblem describes a convolution for Layer.Problem.
+func convProblem(s *kernels.ConvSpec) string {
+	p := fmt.Sprintf("conv2d %v %dx%dx%d to %v %dx%dx%d, kernel %dx%d, stride %d,%d, dilation %d,%d, padding %d,%d, halo %d, clamp %v,%v",
+		s.In.DType, s.In.H, s.In.W, s.In.C, s.Out.DType, s.Out.H, s.Out.W, s.Out.C, s.KH, s.KW, s.StrideH, s.StrideW, s.DilationH, s.DilationW,
+		s.PadTop, s.PadLeft, s.Halo, s.Lo, s.Hi)
+	if s.NonNegative {
+		p += ", non-negative"
+	}
+	if s.Pool {
+		p += ", pool"
+	}
+	return p
+}
+
+// denseProblem describes a dense layer for Layer.Problem.
+func denseProblem(op *graph.Dense, d dtype.DType, out *buffer) string {
+	return fmt.Sprintf("dense %v %d to %v %d", d, op.In, out.form.dtype, op.Out)
+}
