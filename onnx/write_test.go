@@ -104,13 +104,7 @@ func TestShippedNetworksComeBack(t *testing.T) {
 // forgetful, it has nothing that the plain dialect loses.
 func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 	t.Helper()
-	floats := func(n int) []float32 {
-		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32(r.NormFloat64())
-		}
-		return v
-	}
+	floats := func(n int) []float32 { return normal(r, n) }
 	weights := func(rows, k int, binary bool) graph.Weights {
 		w := graph.Weights{Float: floats(rows * k), Binary: binary}
 		if r.IntN(2) == 0 {
