@@ -23,4 +23,4 @@ session = onnxruntime.InferenceSession(
 wanted = session.get_inputs()[0]
 images = numpy.fromfile(source, dtype="<f4").reshape([-1] + wanted.shape[1:])
 session.run(None, {wanted.name: images})[0].astype("<f4").tofile(target)
-print(onnxruntime.__version__)
+print("ONNX Runtime", onnxruntime.__version__)

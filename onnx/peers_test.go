@@ -22,9 +22,9 @@ import (
 	"macroscope/ptq"
 )
 
-// python is a Python interpreter that has ONNX Runtime: the one that
+// python is a Python interpreter that has a package: the one that
 // MACROSCOPE_PYTHON names, else python3. Without, the test is skipped.
-func python(t *testing.T) string {
+func python(t *testing.T, pkg string) string {
 	t.Helper()
 	name := os.Getenv("MACROSCOPE_PYTHON")
 	if name == "" {
@@ -34,16 +34,16 @@ func python(t *testing.T) string {
 	if err != nil {
 		t.Skipf("no %s: %v", name, err)
 	}
-	if out, err := exec.Command(path, "-c", "import numpy, onnxruntime").CombinedOutput(); err != nil {
+	if out, err := exec.Command(path, "-c", "import numpy, "+pkg).CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		t.Skipf("%s has no ONNX Runtime (%s): pip install onnxruntime, or name another interpreter in MACROSCOPE_PYTHON", path, lines[len(lines)-1])
+		t.Skipf("%s has no %s (%s): pip install it, or name another interpreter in MACROSCOPE_PYTHON", path, pkg, lines[len(lines)-1])
 	}
 	return path
 }
 
-// runtimeOutput is what ONNX Runtime makes of the written graph (plain dialect);
-// optimize are the script's last words.
-func runtimeOutput(t *testing.T, python string, g *graph.Graph, in []float32, optimize ...string) []float32 {
+// peerOutput is what another program makes of the written graph. script is its name
+// in testdata, more are the script's last words.
+func peerOutput(t *testing.T, python, script string, g *graph.Graph, d onnx.Dialect, in []float32, more ...string) []float32 {
 	t.Helper()
 	dir := t.TempDir()
 	model, source, target := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "in"), filepath.Join(dir, "out")
@@ -51,16 +51,16 @@ func runtimeOutput(t *testing.T, python string, g *graph.Graph, in []float32, op
 	if err := binary.Write(&b, binary.LittleEndian, in); err != nil {
 		t.Fatal(err)
 	}
-	for path, data := range map[string][]byte{model: write(t, g, onnx.WriteOptions{Binary: onnx.Plain}), source: b.Bytes()} {
+	for path, data := range map[string][]byte{model: write(t, g, onnx.WriteOptions{Binary: d}), source: b.Bytes()} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	said, err := exec.Command(python, append([]string{"testdata/run_onnxruntime.py", model, source, target}, optimize...)...).CombinedOutput()
+	said, err := exec.Command(python, append([]string{filepath.Join("testdata", script), model, source, target}, more...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	t.Logf("ONNX Runtime %s, optimizations: %s", strings.TrimSpace(string(said)), optimize)
+	t.Logf("%s %v", strings.TrimSpace(string(said)), more)
 	data, err := os.ReadFile(target)
 	if err != nil {
 		t.Fatal(err)
@@ -93,17 +93,9 @@ func largestAt(v []float32) (best int) {
 // all logits a little and may turn an answer whose two largest logits are all but
 // equal: one of the 100 images has them 0.005 apart.
 func TestONNXRuntimeOnShippedNetworks(t *testing.T) {
-	python := python(t)
+	python := python(t, "onnxruntime")
 	const images, bound = 100, 2e-5
-	set, err := bench.Sample()
-	if err != nil {
-		t.Fatal(err)
-	}
-	set = set.Head(images)
-	in := make([]float32, images*cifar10.PixelBytes)
-	for i, p := range set.Pixels {
-		in[i] = float32(p)
-	}
+	in, pixels := sampleImages(t, images)
 	floatBinary, err := models.Load("cifar10cnn", dtype.Binary)
 	if err != nil {
 		t.Fatal(err)
@@ -120,19 +112,10 @@ func TestONNXRuntimeOnShippedNetworks(t *testing.T) {
 		{"binary", floatBinary, false, 0},
 		{"binary with int8 ends", network(t, dtype.Binary, ptq.Options{}), true, 0},
 	} {
-		plan, err := nn.Compile(c.g, nn.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := plan.NewRunner(1)
-		defer r.Close()
-		want := make([]float32, images*cifar10.Classes)
-		if err := r.RunPixels(want, set.Pixels); err != nil {
-			t.Fatal(err)
-		}
+		want := logits(t, c.g, pixels)
 		for _, optimize := range []string{"none", "all WeightBiasQuantization", "all"} {
 			t.Run(c.name+" "+optimize, func(t *testing.T) {
-				got := runtimeOutput(t, python, c.g, in, strings.Fields(optimize)...)
+				got := peerOutput(t, python, "run_onnxruntime.py", c.g, onnx.Plain, in, strings.Fields(optimize)...)
 				if len(got) != len(want) {
 					t.Fatalf("%d logits: want %d", len(got), len(want))
 				}
@@ -168,11 +151,66 @@ func TestONNXRuntimeOnShippedNetworks(t *testing.T) {
 	}
 }
 
+// qonnx, whose dialect it is, gives the binary network's logits as package nn
+// does, on the first 4 test images.
+func TestQONNXOnBinaryNetwork(t *testing.T) {
+	python := python(t, "qonnx")
+	const images, bound = 4, 2e-5
+	g, err := models.Load("cifar10cnn", dtype.Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, pixels := sampleImages(t, images)
+	want := logits(t, g, pixels)
+	got := peerOutput(t, python, "run_qonnx.py", g, onnx.QONNX, in)
+	if len(got) != len(want) {
+		t.Fatalf("%d logits: want %d", len(got), len(want))
+	}
+	worst := 0.0
+	for i := range want {
+		d := math.Abs(float64(got[i]) - float64(want[i]))
+		if worst = max(worst, d); !(d <= bound) {
+			t.Errorf("logit %d is %g: want %g within %g", i, got[i], want[i], bound)
+		}
+	}
+	t.Logf("largest difference of a logit %.3g", worst)
+}
+
+// sampleImages are the first n test images, as numbers and as bytes.
+func sampleImages(t *testing.T, n int) (in []float32, pixels []uint8) {
+	t.Helper()
+	set, err := bench.Sample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set = set.Head(n)
+	for _, p := range set.Pixels {
+		in = append(in, float32(p))
+	}
+	return in, set.Pixels
+}
+
+// logits is what package nn makes of the images.
+func logits(t *testing.T, g *graph.Graph, pixels []uint8) []float32 {
+	t.Helper()
+	plan, err := nn.Compile(g, nn.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := plan.NewRunner(1)
+	defer r.Close()
+	out := make([]float32, len(pixels)/plan.InputSize()*plan.OutputSize())
+	if err := r.RunPixels(out, pixels); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // ONNX Runtime reads each operator's attributes as we mean them: single layers
 // of odd geometry are the plain evaluation's within float32's rounding,
 // (k+4)·ε·Σ|w||x|, signs exactly.
 func TestONNXRuntimeOnOperators(t *testing.T) {
-	python := python(t)
+	python := python(t, "onnxruntime")
 	r := rand.New(rand.NewPCG(1, 0))
 	floats := func(n int) []float32 { return normal(r, n) }
 	conv := func(c graph.Conv2D) *graph.Conv2D {
@@ -221,7 +259,7 @@ func TestONNXRuntimeOnOperators(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := runtimeOutput(t, python, g, in, "none")
+			got := peerOutput(t, python, "run_onnxruntime.py", g, onnx.Plain, in, "none")
 			if len(got) != len(want) {
 				t.Fatalf("%d numbers: want %d", len(got), len(want))
 			}
