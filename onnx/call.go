@@ -216,10 +216,6 @@ func (c *call) floats(i int, k *constant) []float32 {
 	if c.err != nil {
 		return nil
 	}
-	if k.quantized != nil {
-		c.fail("input %d is int8 weights: want them as a convolution's or dense layer's only", i)
-		return nil
-	}
 	f, err := k.floats(c.bud)
 	if err != nil {
 		c.fail("input %d (%s): %w", i, quote(c.node.Input[i]), err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"macroscope/graph"
 	"macroscope/onnx/internal/onnxpb"
@@ -46,7 +47,8 @@ func readQuantizeLinear(c *call) error {
 }
 
 // readDequantizeLinear: X, scale, optional zero point 0. X is what QuantizeLinear
-// gives, int8 weights, or an int32 bias.
+// gives, or an int8 or int32 constant, which is as good as the float numbers that
+// it stands for, but that a layer has int8 weights as they are.
 func readDequantizeLinear(c *call) error {
 	x := c.input(0)
 	axis := c.attrInt("axis", 1)
@@ -151,9 +153,6 @@ func (c *call) dequantizeConstant(k *constant, axis int64) error {
 		}
 		out.f, out.quantized = make([]float32, len(v)), &quantization{v, scale, int(axis)}
 		for i, x := range v {
-			if x == math.MinInt8 {
-				return fmt.Errorf("input 0: element %d is -128: want -127 to 127", i)
-			}
 			out.f[i] = float32(x) * scale[i/size%len(scale)]
 		}
 	default:
@@ -168,6 +167,9 @@ func (c *call) int8Weights(w *constant, axis int) graph.Weights {
 	q := w.quantized
 	if len(q.scale) > 1 && q.axis != axis {
 		c.fail("int8 weights with a scale for each index of axis %d: want axis %d, the output channels", q.axis, axis)
+	}
+	if i := slices.Index(q.int8, math.MinInt8); i >= 0 {
+		c.fail("int8 weight %d is -128: want -127 to 127", i)
 	}
 	return graph.Weights{Float: w.f, Int8: q.int8, Scale: q.scale}
 }

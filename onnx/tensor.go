@@ -18,7 +18,7 @@ type constant struct {
 	i     []int64
 	// bipolar: every element went through BipolarQuant and is ±1.
 	bipolar bool
-	// quantized: these are int8 weights, dequantized.
+	// quantized is where the elements come from, if they were int8.
 	quantized *quantization
 	// allowed: the budget knows that these int8 numbers become float32.
 	allowed bool

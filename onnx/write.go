@@ -36,9 +36,12 @@ type WriteOptions struct {
 }
 
 const (
-	writeIR, writeOpset = 8, 13 // what ONNX Runtime reads since 1.9 (2021), https://onnxruntime.ai/docs/reference/compatibility.html
-	producer            = "macroscope"
-	qonnxDomain         = "qonnx.custom_op.general"
+	// Of ONNX 1.10 (2021) and 1.8 (2020), https://github.com/onnx/onnx/blob/main/docs/Versioning.md;
+	// opset 13 is the first with a scale for each channel.
+	writeIR, writeOpset = 8, 13
+
+	producer    = "macroscope"
+	qonnxDomain = "qonnx.custom_op.general"
 )
 
 // Write writes g as an ONNX file: opset 13, IR version 8, the batch open ("N"),
@@ -50,8 +53,9 @@ const (
 // readers read; int8 weights go through DequantizeLinear with a scale for each
 // channel or one. Biases stay float32, which QDQ allows: package nn adds them
 // unrounded as well, while an int32 bias would be off by up to half of
-// s_x·s_w. QuantizeLinear saturates at −128, we at −127: they differ for what
-// lies below −127.5·s only.
+// s_x·s_w (ONNX Runtime rounds it so by itself, unless its optimizer
+// WeightBiasQuantization is disabled). QuantizeLinear saturates at −128, we at
+// −127: they differ for what lies below −127.5·s only.
 //
 // Read gives the same graph again, except that
 //

@@ -91,6 +91,9 @@ func TestShippedNetworksComeBack(t *testing.T) {
 	for name, dialect := range dialects {
 		for _, d := range dtype.All {
 			for _, perTensor := range []bool{false, true} {
+				if perTensor && d == dtype.Float32 {
+					continue // it has no scales
+				}
 				t.Run(fmt.Sprint(name, " ", d, " per tensor ", perTensor), func(t *testing.T) {
 					wantBack(t, network(t, d, ptq.Options{PerTensor: perTensor}), onnx.WriteOptions{Binary: dialect})
 				})
@@ -104,13 +107,7 @@ func TestShippedNetworksComeBack(t *testing.T) {
 // forgetful, it has nothing that the plain dialect loses.
 func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 	t.Helper()
-	floats := func(n int) []float32 {
-		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32(r.NormFloat64())
-		}
-		return v
-	}
+	floats := func(n int) []float32 { return normal(r, n) }
 	weights := func(rows, k int, binary bool) graph.Weights {
 		w := graph.Weights{Float: floats(rows * k), Binary: binary}
 		if r.IntN(2) == 0 {
@@ -223,8 +220,12 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 }
 
 func TestRandomGraphsComeBack(t *testing.T) {
+	seeds := uint64(1000)
+	if testing.Short() {
+		seeds = 200
+	}
 	for name, dialect := range dialects {
-		for seed := range uint64(1000) {
+		for seed := range seeds {
 			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed, 0))
 				wantBack(t, randomGraph(t, r, dialect == onnx.Plain), onnx.WriteOptions{Binary: dialect})

@@ -192,16 +192,16 @@ func (c *trainCmd) train(e *env, run *train.Run, cfg train.Config, threads int, 
 			bar.set(p.Step, p.Steps, fmt.Sprintf("epoch %d of %d, loss %.3f, %.0f images/s, %s left", p.Epoch, p.Epochs, p.Loss, p.ImagesPerSecond, p.Left.Round(time.Second)))
 		})
 		bar.done()
-		if errors.Is(err, context.Canceled) {
-			return fmt.Errorf("stopped in epoch %d: --resume goes on from %s, after epoch %d", run.Epochs()+1, c.Checkpoint, run.Epochs())
+		if err == nil { // an epoch that is done is kept, also if Ctrl-C came since
+			err = atomicfile.Write(context.WithoutCancel(e.ctx), c.Checkpoint, run.WriteCheckpoint)
+		}
+		if err == nil {
+			last, err = c.evaluate(e, run, threads, test)
+		}
+		if e.ctx.Err() != nil {
+			return fmt.Errorf("stopped: --resume goes on from %s, after epoch %d", c.Checkpoint, run.Epochs())
 		}
 		if err != nil {
-			return err
-		}
-		if err := atomicfile.Write(e.ctx, c.Checkpoint, run.WriteCheckpoint); err != nil {
-			return err
-		}
-		if last, err = c.evaluate(e, run, threads, test); err != nil {
 			return err
 		}
 		fmt.Fprintf(e.stdout, "epoch %3d/%d  loss %.4f  train %5.2f%%  test %5.2f%%  %5.0f images/s  %s left\n",
