@@ -47,8 +47,14 @@ func PackBinary(w []float32, c int) []uint32 {
 // row; missing columns and words (−1) are 0. Segments of segLen words follow
 // each other in take.
 func packPanels(k *tile.Kernel, words []uint32, n, nr int, take []int, segLen int) []uint32 {
-	panels, from := (n+nr-1)/nr, len(words)/n
-	p := alignedSlice[uint32](panels * len(take) * nr)
+	p := alignedSlice[uint32]((n + nr - 1) / nr * len(take) * nr)
+	packInto(k, p, words, n, nr, take, segLen)
+	return p
+}
+
+// packInto writes the panels to p, whose missing columns and words are 0 already.
+func packInto(k *tile.Kernel, p, words []uint32, n, nr int, take []int, segLen int) {
+	from := len(words) / n
 	for c := range n {
 		row, panel := words[c*from:(c+1)*from], p[c/nr*len(take)*nr:]
 		for i, t := range take {
@@ -62,7 +68,6 @@ func packPanels(k *tile.Kernel, words []uint32, n, nr int, take []int, segLen in
 			panel[at] = row[t]
 		}
 	}
-	return p
 }
 
 // all takes every word of a row.

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
 
 	"macroscope/kernels/tile"
@@ -12,7 +13,7 @@ import (
 // instead of 9·m², in exchange for transforms of the image and the sums and
 // for rounding errors that are larger than the direct kernel's (a few units in
 // the last place for m = 2, some tens for m = 4; the test states the bound).
-// It is immutable; Run may be called by many goroutines, each with its Context.
+// Run may be called by many goroutines, each with its Context.
 type Winograd struct {
 	im   *Impl
 	t    *tile.Winograd
@@ -81,6 +82,8 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 	}
 	w.bias, w.zero = alignedSlice[float32](w.cols), alignedSlice[float32](nr)
 	copy(w.bias, spec.BiasF)
+	w.per = w.cols * spec.In.C
+	w.u = alignedSlice[uint32](w.n * w.n * w.per)
 	w.transformWeights(weights)
 	size := m
 	if spec.Pool {
@@ -105,26 +108,38 @@ var winogradG = map[int][][3]float64{
 	},
 }
 
-// transformWeights sets u to G·g·Gᵀ of every filter, in float64, rounded once.
+// SetFloat32 is as Conv's.
+func (w *Winograd) SetFloat32(weights, bias []float32) {
+	if len(weights) != 9*w.spec.In.C*w.spec.Out.C || bias != nil && len(bias) != w.spec.Out.C {
+		panic(fmt.Sprintf("kernels: %s: %d weights and %d biases: want %d and %d",
+			w.im.FullName("winograd"), len(weights), len(bias), 9*w.spec.In.C*w.spec.Out.C, w.spec.Out.C))
+	}
+	clear(w.bias)
+	copy(w.bias, bias)
+	w.transformWeights(weights)
+}
+
+// transformWeights sets u to G·g·Gᵀ of every filter g, in float64, rounded once:
+// w.n·w.n matrices of packed panels.
 func (w *Winograd) transformWeights(weights []float32) {
-	g, inC, outC := winogradG[w.t.M], w.spec.In.C, w.spec.Out.C
-	w.per = w.cols * inC
-	w.u = alignedSlice[uint32](w.n * w.n * w.per)
-	one := make([]float32, outC*inC)
-	for i := range w.n {
-		for j := range w.n {
-			for o := range outC {
-				for c := range inC {
-					var sum float64
-					for y := range 3 {
-						for x := range 3 {
-							sum += g[i][y] * g[j][x] * float64(weights[((o*3+y)*3+x)*inC+c])
-						}
-					}
-					one[o*inC+c] = float32(sum)
+	g, inC := winogradG[w.t.M], w.spec.In.C
+	for o := range w.spec.Out.C {
+		to := w.u[o/w.nr*w.nr*inC+o%w.nr:]
+		taps := weights[o*9*inC:][:9*inC]
+		for c := range inC {
+			var gg [6][3]float64 // G·g
+			for i, row := range g {
+				for x := range 3 {
+					gg[i][x] = row[0]*float64(taps[x*inC+c]) + row[1]*float64(taps[(3+x)*inC+c]) + row[2]*float64(taps[(6+x)*inC+c])
 				}
 			}
-			copy(w.u[(i*w.n+j)*w.per:], packPanels(&w.im.k, PackFloat32(one), outC, w.nr, all(inC), inC))
+			at := c * w.nr
+			for i := range w.n {
+				for _, row := range g {
+					to[at] = math.Float32bits(float32(gg[i][0]*row[0] + gg[i][1]*row[1] + gg[i][2]*row[2]))
+					at += w.per
+				}
+			}
 		}
 	}
 }

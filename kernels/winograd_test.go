@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"macroscope/dtype"
@@ -29,6 +30,17 @@ func TestWinograd(t *testing.T) {
 			c.checkWinograd(t, out, m)
 			if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
 				t.Fatalf("case %d: %v", i, err)
+			}
+			other := c.spec
+			other.BiasF = someFloat32(r, c.spec.Out.C)
+			again, err := NewWinograd(im, other, someFloat32(r, len(c.w)), m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.SetFloat32(c.floatWeights(), c.spec.BiasF)
+			second := slices.Clone(out)
+			if again.Run(&ctx, second, in); !slices.Equal(second, out) {
+				t.Fatalf("case %d: other sums with weights set later", i)
 			}
 			if n := testing.AllocsPerRun(3, func() { w.Run(&ctx, out, in) }); n != 0 {
 				t.Fatalf("%v allocations a run", n)

@@ -1,8 +1,6 @@
 package onnx
 
 import (
-	"encoding/binary"
-	"math"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -66,24 +64,8 @@ func op(kind, out string, in []string, attrs ...*onnxpb.AttributeProto) part {
 
 func in(names ...string) []string { return names }
 
-func attrInt(name string, v int64) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_INT.Enum(), I: proto.Int64(v)}
-}
-
-func attrInts(name string, v ...int64) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_INTS.Enum(), Ints: v}
-}
-
-func attrFloat(name string, v float32) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
-}
-
 func attrFloats(name string, v ...float32) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_FLOATS.Enum(), Floats: v}
-}
-
-func attrString(name, v string) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: proto.String(name), Type: onnxpb.AttributeProto_STRING.Enum(), S: []byte(v)}
 }
 
 func attrTensor(name string, t *onnxpb.TensorProto) *onnxpb.AttributeProto {
@@ -93,13 +75,9 @@ func attrTensor(name string, t *onnxpb.TensorProto) *onnxpb.AttributeProto {
 // floats is a float initializer in raw form.
 func floats(name string, dims []int64, v ...float32) part {
 	return func(m *onnxpb.ModelProto) {
-		var raw []byte
-		for _, x := range v {
-			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-		}
-		m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{
-			Name: proto.String(name), Dims: dims, DataType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)), RawData: raw,
-		})
+		t := rawFloats(dims, v)
+		t.Name = proto.String(name)
+		m.Graph.Initializer = append(m.Graph.Initializer, t)
 	}
 }
 

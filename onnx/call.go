@@ -16,19 +16,23 @@ var operators = map[string]func(*call) error{
 	".BatchNormalization": readBatchNorm,
 	".Constant":           readConstant,
 	".Conv":               readConv,
+	".DequantizeLinear":   readDequantizeLinear,
 	".Div":                readDiv,
 	".Flatten":            readFlatten,
 	".Gemm":               readGemm,
 	".GlobalAveragePool":  readGlobalAveragePool,
+	".GreaterOrEqual":     readGreaterOrEqual,
 	".Identity":           readIdentity,
 	".MatMul":             readMatMul,
 	".MaxPool":            readMaxPool,
 	".Mul":                readMul,
 	".Pad":                readPad,
+	".QuantizeLinear":     readQuantizeLinear,
 	".Relu":               readRelu,
 	".Reshape":            readReshape,
 	".Softmax":            readSoftmax,
 	".Sub":                readSub,
+	".Where":              readWhere,
 
 	"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
 }
@@ -121,6 +125,12 @@ func (c *call) emit(op graph.Op, in ...*graph.Value) error {
 	c.nodes[name]++
 	v := c.b.AddNamed(name, c.node.Output[0], op, in...)
 	c.named[c.node.Output[0]] = operand{value: v}
+	switch op.(type) {
+	case *graph.Sign:
+		c.signs[v] = true
+	case *graph.MaxPool, *graph.Flatten:
+		c.signs[v] = c.signs[in[0]]
+	}
 	// The builder names graph and node; so does our caller.
 	err := errors.Unwrap(c.b.Err())
 	if inner := errors.Unwrap(err); inner != nil {
@@ -145,10 +155,19 @@ func (c *call) input(i int) operand {
 
 // value is input i, which must be computed from the graph's input.
 func (c *call) value(i int) *graph.Value {
+	v := c.anyForm(i)
+	if c.err == nil && !c.in[i].int8 {
+		c.plain[v] = true
+	}
+	return v
+}
+
+// anyForm is value where it does not matter whether the value is int8.
+func (c *call) anyForm(i int) *graph.Value {
 	o := c.input(i)
 	switch {
-	case o.pad != nil:
-		c.fail("input %d comes from Pad %s: only a convolution can take padding in", i, quote(o.pad.node))
+	case o.begun != nil:
+		c.fail("input %d comes from %s", i, o.begun.missing())
 	case o.constant != nil:
 		c.fail("input %d is a constant: want a value computed from the graph's input", i)
 	case o.value == nil:

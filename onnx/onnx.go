@@ -1,11 +1,17 @@
-// Package onnx reads ONNX files into graphs.
+// Package onnx reads ONNX files into graphs and writes graphs as ONNX files.
 //
 // It understands float32 networks on one image or vector with the operators
-// that [Operators] lists, in opsets 7 to 28, and binary networks in the QONNX
-// dialect, where BipolarQuant (domain qonnx.custom_op.general) marks ±1 values.
+// that [Operators] lists, in opsets 7 to 28; int8 networks as QDQ, where
+// QuantizeLinear and DequantizeLinear with zero point 0 stand around each int8
+// value; and binary networks in the QONNX dialect, where BipolarQuant (domain
+// qonnx.custom_op.general) marks ±1 values, or with plain operators alone.
 // Everything else is refused by name. A file is not trusted: whatever it holds,
 // reading ends with a graph that graph.Check accepts or with one error that says
-// where, having taken at most 4 times the file's size and 64 MiB of memory.
+// where, having taken at most 4 times the file's size (int8 weights counted as
+// float32) and 64 MiB of memory.
+//
+// [Write] writes what Read reads: reading back gives the same graph, but for what
+// its comment lists.
 //
 // It does not run networks; package nn does.
 package onnx

@@ -1,19 +1,15 @@
 package onnx
 
-import (
-	"math"
-
-	"macroscope/graph"
-)
+import "macroscope/graph"
 
 // readConv: X, W [out, in/group, kh, kw], optional B [out].
 func readConv(c *call) error {
 	var conv graph.Conv2D
-	x := c.input(0)
-	if x.pad != nil {
-		conv.PadTop, conv.PadLeft, conv.PadBottom, conv.PadRight = x.pad.top, x.pad.left, x.pad.bottom, x.pad.right
-		conv.PadValue = x.pad.with
-		c.in[0].pad = nil
+	pad, _ := c.input(0).begun.(*padding)
+	if pad != nil {
+		conv.PadTop, conv.PadLeft, conv.PadBottom, conv.PadRight = pad.top, pad.left, pad.bottom, pad.right
+		conv.PadValue = pad.with
+		c.in[0].begun = nil
 	}
 	v := c.value(0)
 	w := c.must(1)
@@ -34,18 +30,18 @@ func readConv(c *call) error {
 	}
 	win := c.window(v.Shape, conv.KH, conv.KW)
 	conv.StrideH, conv.StrideW, conv.DilationH, conv.DilationW = win.strides[0], win.strides[1], win.dilations[0], win.dilations[1]
-	if x.pad != nil && win.pads != [4]int{} && conv.PadValue != 0 {
-		c.fail("padding of its own (%v) around Pad %s with %g: want one of the two", win.pads, quote(x.pad.node), conv.PadValue)
+	if pad != nil && win.pads != [4]int{} && conv.PadValue != 0 {
+		c.fail("padding of its own (%v) around Pad %s with %g: want one of the two", win.pads, quote(pad.node), conv.PadValue)
 	}
-	if x.pad != nil && win.same {
-		c.fail("auto_pad around Pad %s: want explicit pads", quote(x.pad.node))
+	if pad != nil && win.same {
+		c.fail("auto_pad around Pad %s: want explicit pads", quote(pad.node))
 	}
 	conv.PadTop += win.pads[0]
 	conv.PadLeft += win.pads[1]
 	conv.PadBottom += win.pads[2]
 	conv.PadRight += win.pads[3]
+	conv.Weights = c.weights(w, v, 0)
 	conv.Bias = c.vector(2, conv.OutC)
-	conv.Float, conv.Binary = c.floats(1, w), w.bipolar
 	if err := c.done(3); err != nil {
 		return err
 	}
@@ -108,7 +104,10 @@ func readGemm(c *call) error {
 	if c.attrInt("transA", 0) != 0 {
 		c.fail("attribute transA: want 0: images stand in rows")
 	}
-	d := c.dense(w, c.attrInt("transB", 0) != 0)
+	d := c.dense(w, v, c.attrInt("transB", 0) != 0)
+	if alpha != 1 && d.Int8 != nil {
+		c.fail("attribute alpha: %g: want 1 with int8 weights", alpha)
+	}
 	if alpha != 1 && c.take(4*len(d.Float)) {
 		d.Float, d.Binary = scaled(d.Float, alpha), false
 	}
@@ -150,39 +149,69 @@ func (c *call) gemmBias(n int, beta float32) []float32 {
 // readMatMul: a vector for each image times a constant [in, out].
 func readMatMul(c *call) error {
 	v := c.value(0)
-	d := c.dense(c.must(1), false)
+	d := c.dense(c.must(1), v, false)
 	if err := c.done(2); err != nil {
 		return err
 	}
 	return c.emit(d, v)
 }
 
-// dense has the weights w, [out, in] where transposed, else [in, out].
-func (c *call) dense(w *constant, transposed bool) *graph.Dense {
+// dense has the weights w, [out, in] where transposed, else [in, out], on the
+// value v.
+func (c *call) dense(w *constant, v *graph.Value, transposed bool) *graph.Dense {
 	d := &graph.Dense{}
 	if len(w.dims) != 2 {
 		c.fail("weights of dimensions %v: want 2", w.dims)
 	}
-	f := c.floats(1, w)
-	if c.err != nil {
+	if transposed {
+		d.Weights = c.weights(w, v, 0)
+		d.Out, d.In = w.dims[0], w.dims[len(w.dims)-1]
 		return d
 	}
-	d.Binary = w.bipolar
-	if transposed {
-		d.Out, d.In, d.Float = w.dims[0], w.dims[1], f
+	d.Weights = c.weights(w, v, 1)
+	if c.err != nil || !c.take(4*len(d.Float)+len(d.Int8)) {
 		return d
 	}
 	d.In, d.Out = w.dims[0], w.dims[1]
-	if !c.take(4 * len(f)) {
-		return d
+	d.Float, d.Int8 = turned(d.Float, d.In, d.Out), turned(d.Int8, d.In, d.Out)
+	return d
+}
+
+// turned is the [in][out] of w as [out][in]; nil for nil.
+func turned[T any](w []T, in, out int) []T {
+	if w == nil {
+		return nil
 	}
-	d.Float = make([]float32, len(f))
-	for i := range d.In {
-		for o := range d.Out {
-			d.Float[o*d.In+i] = f[i*d.Out+o]
+	t := make([]T, len(w))
+	for i := range in {
+		for o := range out {
+			t[o*in+i] = w[i*out+o]
 		}
 	}
-	return d
+	return t
+}
+
+// weights is w as a layer that reads v has them, but for the bias; axis is w's
+// dimension of output channels. Weights of ±1 on a value of ±1 are binary also
+// where the file does not say so.
+func (c *call) weights(w *constant, v *graph.Value, axis int) graph.Weights {
+	if c.err != nil {
+		return graph.Weights{}
+	}
+	if w.quantized != nil {
+		return c.int8Weights(w, axis)
+	}
+	f := c.floats(1, w)
+	return graph.Weights{Float: f, Binary: w.bipolar || c.signs[v] && allSigns(f)}
+}
+
+func allSigns(f []float32) bool {
+	for _, x := range f {
+		if x != 1 && x != -1 {
+			return false
+		}
+	}
+	return true
 }
 
 func scaled(f []float32, by float32) []float32 {
@@ -262,42 +291,4 @@ func ceilPad(n, size, stride, before, after int) int {
 		return 0
 	}
 	return stride - over
-}
-
-// readBipolarQuant: X, scale: scale·sign(X) with sign(0) = 1. A constant becomes
-// ±1 weights, a value goes through Sign. Only scale 1.
-func readBipolarQuant(c *call) error {
-	scale := c.must(1)
-	for _, s := range c.floats(1, scale) {
-		if s != 1 {
-			c.fail("scale %g: want 1", s)
-		}
-	}
-	if k := c.input(0).constant; k != nil {
-		f := c.floats(0, k)
-		if err := c.done(2); err != nil {
-			return err
-		}
-		if !c.take(4 * len(f)) {
-			return c.err
-		}
-		out := &constant{dims: k.dims, f: make([]float32, len(f)), bipolar: true}
-		for i, v := range f {
-			switch {
-			case math.IsNaN(float64(v)):
-				c.fail("element %d of input 0 is not a number", i)
-				return c.err
-			case v >= 0:
-				out.f[i] = 1
-			default:
-				out.f[i] = -1
-			}
-		}
-		return c.bind(operand{constant: out})
-	}
-	v := c.value(0)
-	if err := c.done(2); err != nil {
-		return err
-	}
-	return c.emit(&graph.Sign{}, v)
 }

@@ -87,10 +87,11 @@ func readFlatten(c *call) error {
 	return c.flatten(v)
 }
 
-// flatten makes a vector of v; one that is a vector already stays.
+// flatten makes a vector of v, which is input 0; one that is a vector already
+// stays.
 func (c *call) flatten(v *graph.Value) error {
 	if len(v.Shape) == 1 {
-		return c.bind(operand{value: v})
+		return c.bind(c.in[0])
 	}
 	return c.emit(&graph.Flatten{}, v)
 }
@@ -136,7 +137,7 @@ func readReshape(c *call) error {
 			same = same && (to[i] == -1 || to[i] == 0 || to[i] == int64(from[i]))
 		}
 		if same && open <= 1 {
-			return c.bind(operand{value: v})
+			return c.bind(c.in[0])
 		}
 	}
 	return fmt.Errorf("shape %v for images of %v: want [0, -1], a vector for each image", to, v.Shape)
@@ -194,9 +195,9 @@ func readPad(c *call) error {
 		}
 	}
 	if sides == [8]int{} {
-		return c.bind(operand{value: v})
+		return c.bind(c.in[0])
 	}
-	return c.bind(operand{value: v, pad: &padding{
+	return c.bind(operand{value: v, int8: c.in[0].int8, begun: &padding{
 		node: c.node.GetName(), top: sides[2], left: sides[3], bottom: sides[6], right: sides[7], with: with,
 	}})
 }

@@ -22,15 +22,26 @@ type reader struct {
 	batch int64              // the batch that the file fixes, or 0
 	named map[string]operand // by the names in the file
 	nodes map[string]int     // node names given so far, for uniqueness
+
+	finishers map[string]int        // by a Mul's output: the node that alone reads it, or −1
+	plain     map[*graph.Value]bool // values that some node reads as they are, not through int8
+	signs     map[*graph.Value]bool // values that are ±1
 }
 
 // operand is what a name in the file stands for: a value, a constant, or a value
-// with padding around it that the next convolution takes in. All nil: an
+// on which something was begun that another node must finish. All nil: an
 // optional input left out.
 type operand struct {
 	value    *graph.Value
 	constant *constant
-	pad      *padding // around value
+	int8     bool  // value, through QuantizeLinear and DequantizeLinear
+	begun    begun // on value
+}
+
+// begun is what one ONNX node does and only the next one completes.
+type begun interface {
+	// missing says what was begun and who alone may finish it.
+	missing() string
 }
 
 // padding is what a Pad node puts around an image.
@@ -38,6 +49,10 @@ type padding struct {
 	node                     string
 	top, left, bottom, right int
 	with                     float32
+}
+
+func (p *padding) missing() string {
+	return fmt.Sprintf("Pad %s: only a convolution can take padding in", quote(p.node))
 }
 
 func (r *reader) read() (*graph.Graph, error) {
@@ -57,6 +72,7 @@ func (r *reader) read() (*graph.Graph, error) {
 	if err := r.supported(order); err != nil {
 		return nil, err
 	}
+	r.findFinishers(order)
 	for _, i := range order {
 		if err := r.node(i); err != nil {
 			return nil, err
@@ -130,7 +146,7 @@ func (r *reader) input() error {
 	}
 	r.b = graph.New(name, in.GetName(), shape)
 	r.named[in.GetName()] = operand{value: r.b.Input()}
-	r.nodes = map[string]int{}
+	r.nodes, r.plain, r.signs = map[string]int{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}
 	if err := r.b.Err(); err != nil {
 		return fmt.Errorf("input %s: %w", quote(in.GetName()), errors.Unwrap(err))
 	}
@@ -322,8 +338,8 @@ func (r *reader) output() (*graph.Graph, error) {
 		return nil, fmt.Errorf("output %s: nothing gives it", quote(info.GetName()))
 	case o.constant != nil:
 		return nil, fmt.Errorf("output %s: a constant", quote(info.GetName()))
-	case o.pad != nil:
-		return nil, fmt.Errorf("output %s: given by Pad %s: want a convolution to read that", quote(info.GetName()), quote(o.pad.node))
+	case o.begun != nil:
+		return nil, fmt.Errorf("output %s: given by %s", quote(info.GetName()), o.begun.missing())
 	case o.value == r.b.Input():
 		return nil, fmt.Errorf("output %s: the input unchanged", quote(info.GetName()))
 	}
@@ -340,7 +356,14 @@ func (r *reader) output() (*graph.Graph, error) {
 			return nil, fmt.Errorf("output %s: the file states shape %v with the batch, its nodes give %v without", quote(info.GetName()), stated, o.value.Shape)
 		}
 	}
-	return r.b.Graph(o.value)
+	if !o.int8 {
+		r.plain[o.value] = true
+	}
+	g, err := r.b.Graph(o.value)
+	if err != nil {
+		return nil, err
+	}
+	return g, r.oneFormEach(g)
 }
 
 // Operators lists the operators that Read understands, in alphabetical order.

@@ -292,13 +292,25 @@ func fan(n int) []part {
 	return append(parts, relu("y", fmt.Sprint("v", n)))
 }
 
-// Whatever the file, reading takes at most 4 times its size and 64 MiB.
+// Whatever the file, reading takes at most 4 times its size and 64 MiB, int8
+// weights counted as float32.
 func TestMemory(t *testing.T) {
 	files := hostile(t)
 	large := model(dims(4096), floats("w", dims(4096, 1024), make([]float32, 1<<22)...), op("MatMul", "y", in("x", "w")))
 	files["legal large"] = marshal(t, large)
 	large.Graph.Initializer[0].RawData, large.Graph.Initializer[0].FloatData = nil, make([]float32, 1<<22)
 	files["legal large, typed"] = marshal(t, large)
+	weights := 1 << 24 // so many that what they become is more than the 64 MiB
+	if testing.Short() {
+		weights = 1 << 20
+	}
+	quantized := []part{int8s("w", dims(4096, int64(weights/4096)), make([]int8, weights)...), floats("s", nil, 0.5), op("DequantizeLinear", "d", in("w", "s")), op("MatMul", "y", in("x", "d"))}
+	files["legal large, int8"] = marshal(t, model(dims(4096), quantized...))
+	for i := range 1000 {
+		quantized = append(quantized, op("DequantizeLinear", fmt.Sprint("d", i), in("w", "s")), op("MatMul", fmt.Sprint("y", i), in("x", fmt.Sprint("d", i))), op("Add", fmt.Sprint("z", i+1), in(fmt.Sprint("z", i), fmt.Sprint("y", i))))
+	}
+	quantized = append(quantized, relu("z0", "x"), edit(func(m *onnxpb.ModelProto) { m.Graph.Output[0].Name = proto.String("z1000") }))
+	files["int8 weights dequantized over and over"] = marshal(t, model(dims(4096), quantized...))
 	for name, b := range files {
 		t.Run(name, func(t *testing.T) {
 			b = slices.Clip(b)
@@ -310,6 +322,9 @@ func TestMemory(t *testing.T) {
 			// The file itself is one of the 4. What was allocated in all bounds what
 			// was held at any time.
 			limit := 3*uint64(len(b)) + 64<<20
+			if strings.Contains(name, "int8") {
+				limit += 9 * uint64(weights)
+			}
 			took := after.TotalAlloc - before.TotalAlloc
 			t.Logf("%d bytes: allocated %d of %d: %.300v", len(b), took, limit, err)
 			if took > limit {
@@ -342,6 +357,12 @@ func FuzzRead(f *testing.F) {
 		op("GlobalAveragePool", "g", in("c")), ints("r", 0, -1), op("Reshape", "y", in("g", "r")))
 	seed(dims(2), floats("w", dims(2, 2), 1, 2, 3, 4), op("Gemm", "g", in("x", "w", "k"), attrFloat("alpha", 2)), op("Constant", "k", nil, attrFloats("value_floats", 1, 2)),
 		op("MatMul", "m", in("g", "w")), op("Add", "a", in("m", "x")), op("Identity", "y", in("a")))
+	scale, zero := floats("s", nil, 0.5), int8s("z", nil, 0)
+	seed(dims(3), scale, zero, int8s("w", dims(2, 3), 1, -2, 3, -4, 5, 127), floats("each", dims(2), 0.5, 10),
+		op("QuantizeLinear", "q", in("x", "s", "z")), op("DequantizeLinear", "d", in("q", "s", "z")),
+		op("DequantizeLinear", "v", in("w", "each"), attrInt("axis", 0)), op("Gemm", "y", in("d", "v"), attrInt("transB", 1)))
+	seed(dims(2), floats("k", nil, 2), floats("zero", nil, 0), floats("one", nil, 1), floats("minus", nil, -1), op("Mul", "a/scaled", in("x", "k")), op("Add", "a", in("a/scaled", "k")),
+		op("GreaterOrEqual", "up", in("a", "zero")), op("Where", "y", in("up", "one", "minus")))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, err := Read(b, "m")
@@ -357,5 +378,22 @@ func FuzzRead(f *testing.F) {
 		if err := graph.FoldBatchNorm(g).Check(); err != nil {
 			t.Fatal(err)
 		}
+		// What can be read can be written, and read again to the same bytes.
+		first := rewrite(t, g)
+		if g, err = Read(first, "written"); err != nil {
+			t.Fatal(err)
+		}
+		if second := rewrite(t, g); !bytes.Equal(first, second) {
+			t.Fatal("writing a second time gives other bytes")
+		}
 	})
+}
+
+func rewrite(t *testing.T, g *graph.Graph) []byte {
+	t.Helper()
+	data, err := encode(g, WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

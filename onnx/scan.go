@@ -35,6 +35,10 @@ type budget struct{ left int64 }
 // 64 MiB, of which 8 are left for everything that is not counted.
 func newBudget(size int) *budget { return &budget{left: 3*int64(size) + 56<<20} }
 
+// allowInt8 lets n int8 numbers in the file count as the float32 numbers that they
+// become: without, a network's weights would need more than their file allows.
+func (b *budget) allowInt8(n int) { b.left += 3 * (4 - 1) * int64(n) }
+
 // take counts n bytes, or says that they are too many.
 func (b *budget) take(n int64) error {
 	if b.left -= n; b.left < 0 {

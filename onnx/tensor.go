@@ -18,6 +18,10 @@ type constant struct {
 	i     []int64
 	// bipolar: every element went through BipolarQuant and is ±1.
 	bipolar bool
+	// quantized is where the elements come from, if they were int8.
+	quantized *quantization
+	// allowed: the budget knows that these int8 numbers become float32.
+	allowed bool
 }
 
 // newConstant checks everything about t but its data's values.
@@ -50,12 +54,14 @@ func newConstant(t *onnxpb.TensorProto) (*constant, error) {
 	switch kind {
 	case onnxpb.TensorProto_FLOAT:
 		each, typed = 4, len(t.FloatData)
+	case onnxpb.TensorProto_INT8:
+		each, typed = 1, len(t.Int32Data)
 	case onnxpb.TensorProto_INT32:
 		each, typed = 4, len(t.Int32Data)
 	case onnxpb.TensorProto_INT64:
 		each, typed = 8, len(t.Int64Data)
 	default:
-		return nil, fmt.Errorf("data type %s: want FLOAT, INT32 or INT64", kind)
+		return nil, fmt.Errorf("data type %s: want FLOAT, INT8, INT32 or INT64", kind)
 	}
 	all := len(t.FloatData) + len(t.Int32Data) + len(t.Int64Data) + len(t.DoubleData) + len(t.Uint64Data) + len(t.StringData)
 	switch {
@@ -96,16 +102,48 @@ func (c *constant) floats(bud *budget) ([]float32, error) {
 	return f, nil
 }
 
-// ints gives the elements of an INT64 or INT32 tensor, not to be written to.
+// kind is the data type of the elements in the file.
+func (c *constant) kind() onnxpb.TensorProto_DataType {
+	if c.proto == nil {
+		return onnxpb.TensorProto_FLOAT
+	}
+	return onnxpb.TensorProto_DataType(c.proto.GetDataType())
+}
+
+// int8s gives the elements of an INT8 tensor, a copy.
+func (c *constant) int8s(bud *budget) ([]int8, error) {
+	if c.kind() != onnxpb.TensorProto_INT8 {
+		return nil, fmt.Errorf("data type %s: want INT8", c.kind())
+	}
+	n := c.size()
+	if err := bud.take(int64(n)); err != nil {
+		return nil, err
+	}
+	v := make([]int8, n)
+	for j := range v {
+		if c.proto.RawData != nil {
+			v[j] = int8(c.proto.RawData[j])
+			continue
+		}
+		x := c.proto.Int32Data[j]
+		if x != int32(int8(x)) {
+			return nil, fmt.Errorf("element %d is %d: want an int8", j, x)
+		}
+		v[j] = int8(x)
+	}
+	return v, nil
+}
+
+// ints gives the elements of an integer tensor, not to be written to.
 func (c *constant) ints(bud *budget) ([]int64, error) {
 	if c.i != nil {
 		return c.i, nil
 	}
 	if c.f != nil || c.proto == nil {
-		return nil, errors.New("float data: want INT64 or INT32")
+		return nil, errors.New("float data: want INT64, INT32 or INT8")
 	}
 	t := c.proto
-	kind := onnxpb.TensorProto_DataType(t.GetDataType())
+	kind := c.kind()
 	if kind == onnxpb.TensorProto_INT64 && t.RawData == nil {
 		c.i = t.Int64Data
 		return c.i, nil
@@ -120,7 +158,7 @@ func (c *constant) ints(bud *budget) ([]int64, error) {
 		for j := range i {
 			i[j] = int64(binary.LittleEndian.Uint64(t.RawData[8*j:]))
 		}
-	case kind == onnxpb.TensorProto_INT32 && t.RawData == nil:
+	case (kind == onnxpb.TensorProto_INT32 || kind == onnxpb.TensorProto_INT8) && t.RawData == nil:
 		for j, v := range t.Int32Data {
 			i[j] = int64(v)
 		}
@@ -128,8 +166,12 @@ func (c *constant) ints(bud *budget) ([]int64, error) {
 		for j := range i {
 			i[j] = int64(int32(binary.LittleEndian.Uint32(t.RawData[4*j:])))
 		}
+	case kind == onnxpb.TensorProto_INT8:
+		for j, v := range t.RawData {
+			i[j] = int64(int8(v))
+		}
 	default:
-		return nil, fmt.Errorf("data type %s: want INT64 or INT32", kind)
+		return nil, fmt.Errorf("data type %s: want INT64, INT32 or INT8", kind)
 	}
 	c.i = i
 	return i, nil

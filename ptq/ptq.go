@@ -55,6 +55,11 @@ func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error)
 	return q, nil
 }
 
+// Done says whether g has no float layer left that Quantize would round.
+func Done(g *graph.Graph) bool {
+	return !slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return floatWeights(n) != nil })
+}
+
 // clone copies what Quantize changes: nodes, values and layers.
 func clone(g *graph.Graph) *graph.Graph {
 	values := map[*graph.Value]*graph.Value{}

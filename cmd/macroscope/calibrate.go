@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/internal/atomicfile"
 	"macroscope/models"
-	"macroscope/ptq"
 )
 
 type calibrateCmd struct {
@@ -35,11 +33,6 @@ func (c *calibrateCmd) Run(e *env) error {
 	if err != nil {
 		return usageError{err}
 	}
-	set, err := cifar10.LoadTrain(c.Data)
-	if err != nil {
-		return err
-	}
-	set = set.Head(c.Images)
 	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
 	if err != nil {
 		return err
@@ -47,8 +40,7 @@ func (c *calibrateCmd) Run(e *env) error {
 	defer file.Abort()
 	bar := e.progress()
 	defer bar.done()
-	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
-	cal, err := ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
+	cal, err := calibrate(e, g, c.Data, c.Images, bar)
 	if err != nil {
 		return err
 	}

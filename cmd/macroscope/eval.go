@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,10 +98,7 @@ func (c *evalCmd) Run(e *env) error {
 			Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
 		}
 		if d != dtype.Float32 {
-			r.Weights, r.Range = "per-channel", c.Range
-			if c.PerTensor {
-				r.Weights = "per-tensor"
-			}
+			r.Weights, r.Range = weightScales(g), c.Range
 		}
 		if err := c.print(e.stdout, r); err != nil {
 			return err
@@ -154,6 +150,9 @@ func (c *evalCmd) checkFormat(d dtype.DType, p *nn.Plan) error {
 		}
 		return fmt.Errorf("--dtype %v: %s has %s: want %s", d, c.Model, have, want)
 	}
+	if d == dtype.Float32 && layers[dtype.Int8] > 0 {
+		return fmt.Errorf("--dtype %v: %s has int8 layers: want int8", d, c.Model)
+	}
 	return nil
 }
 
@@ -198,7 +197,7 @@ func (c *evalCmd) images() (*cifar10.Set, string, error) {
 // network loads a built-in network, or reads a file and quantizes it.
 func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, error) {
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
-	if !strings.EqualFold(filepath.Ext(c.Model), ".onnx") {
+	if !isONNX(c.Model) {
 		g, err := bench.LoadNetwork(c.Model, d, o)
 		if err != nil {
 			return nil, usageError{err}
@@ -209,15 +208,17 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 	if err != nil || d == dtype.Float32 {
 		return g, err
 	}
+	if ptq.Done(g) {
+		if c.PerTensor || c.Range != "max" {
+			return nil, usageError{fmt.Errorf("%s is quantized already: --per-tensor and --range choose the scales of a network that is not", c.Model)}
+		}
+		c.Range = "" // not known
+		return g, nil
+	}
 	if c.Data == "" {
 		return nil, usageError{fmt.Errorf("--model %s as %v needs calibration: give --data with the training images, or take %s", c.Model, d, strings.Join(models.Names(), ", "))}
 	}
-	set, err := cifar10.LoadTrain(c.Data)
-	if err != nil {
-		return nil, err
-	}
-	set = set.Head(calibrationImages)
-	cal, err := ptq.Calibrate(e.ctx, g, set.Pixels, "training images of "+c.Data, func(done, of int) { bar.set(done, of, "calibrating") })
+	cal, err := calibrate(e, g, c.Data, calibrationImages, bar)
 	if err != nil {
 		return nil, err
 	}

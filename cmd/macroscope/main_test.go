@@ -5,10 +5,13 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"macroscope/models"
 )
 
 var update = flag.Bool("update", false, "write what scripts compare with anew")
@@ -31,7 +34,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exitcode": cmdExitCode,
+			"exitcode":  cmdExitCode,
+			"cifardata": cmdCIFARData,
 		},
 	})
 }
@@ -58,6 +62,20 @@ func cmdExitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if text := strings.TrimSuffix(ts.ReadFile("stderr"), "\n"); strings.Contains(text, "\n") && code != "0" {
 		ts.Fatalf("more than one line on stderr")
+	}
+}
+
+// cmdCIFARData writes a folder of CIFAR-10 files that all hold the built-in sample:
+//
+//	cifardata DIR
+func cmdCIFARData(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cifardata DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o777))
+	for _, name := range []string{"test_batch", "data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"} {
+		ts.Check(os.WriteFile(filepath.Join(dir, name+".bin"), models.Sample(), 0o666))
 	}
 }
 

@@ -33,7 +33,9 @@ type cli struct {
 	Kernels   kernelsCmd   `cmd:"" help:"List the implementations, which of them this CPU can run, and which are chosen and why."`
 	Eval      evalCmd      `cmd:"" help:"Count how many CIFAR-10 images a network gets right, with the kernels that are timed."`
 	Bench     benchCmd     `cmd:"" help:"Measure kernels, layers and networks side by side."`
+	Train     trainCmd     `cmd:"" help:"Train a network on CIFAR-10, in float32 or binarized."`
 	Calibrate calibrateCmd `cmd:"" help:"Record the ranges of activations that int8 quantization needs."`
+	Quantize  quantizeCmd  `cmd:"" help:"Quantize a network to int8 after training and write it as ONNX (QDQ)."`
 	Sim       simCmd       `cmd:"" help:"Say what a network costs on an accelerator: cycles, stalls, traffic, energy."`
 	Designs   designsCmd   `cmd:"" help:"List the accelerator designs, their numbers' sources, and what they were validated against."`
 	Compare   compareCmd   `cmd:"" help:"Compare benchmark files: what is faster, by how much, and is it more than noise?"`

@@ -37,6 +37,10 @@ var Kernels = []tile.Kernel{
 			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2},
 			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2},
 		},
+		Pixels: &tile.PixelFuncs{
+			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,
+			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
+		},
 		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
 	{
@@ -47,6 +51,10 @@ var Kernels = []tile.Kernel{
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512},
 			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512},
+		},
+		Pixels: &tile.PixelFuncs{
+			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
+			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512,
 		},
 		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},

@@ -116,5 +116,46 @@ func winogradIn4AVX512(t *tile.Transform)
 //go:noescape
 func winogradOut4AVX512(t *tile.Transform)
 
+//go:noescape
+func pixelMomentsAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelProductsAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelMaskedProductsAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelLinearAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelLinear2AVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolGradAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelMomentsAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelProductsAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelMaskedProductsAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelLinearAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelLinear2AVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolGradAVX512(p *tile.Pixels)
 func xcr0() uint64
 func cpuidLeaf(leaf, sub uint32) (a, b, c, d uint32)

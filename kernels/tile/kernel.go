@@ -61,6 +61,10 @@ type Kernel struct {
 	// has (float32).
 	Winograd []Winograd
 
+	// Pixels, if not nil, has the loops between the convolutions of training
+	// (float32).
+	Pixels *PixelFuncs
+
 	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
 	// innermost instruction, on registers alone and with enough independent
 	// sums to hide its latency: what "% of peak" is a percent of. Nil for

@@ -38,6 +38,8 @@ func main() {
 		"binary_avx512carrysave": binaryCarrySave,
 		"winograd_avx2":          winograd("AVX2", "Y"),
 		"winograd_avx512":        winograd("AVX512", "Z"),
+		"pixels_avx2":            pixels("AVX2", "Y"),
+		"pixels_avx512":          pixels("AVX512", "Z"),
 	}
 	for name, write := range files {
 		a := &asm{}

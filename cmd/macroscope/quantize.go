@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"macroscope/bench"
+	"macroscope/cifar10"
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/internal/atomicfile"
+	"macroscope/models"
+	"macroscope/onnx"
+	"macroscope/ptq"
+)
+
+type quantizeCmd struct {
+	Model     string `arg:"" help:"The network: an ONNX file that is not quantized yet, or a built-in name."`
+	DType     string `name:"dtype" enum:"int8,binary" default:"int8" help:"Of a built-in name, the version to quantize: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
+	Data      string `help:"Folder with the CIFAR-10 training files to calibrate on. A built-in network's calibration is built in." placeholder:"DIR"`
+	Images    int    `default:"2000" help:"How many training images to look at, from the start of data_batch_1.bin."`
+	PerTensor bool   `help:"One scale a layer's weights instead of one a channel."`
+	Range     string `default:"max" help:"How an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
+	Plain     bool   `help:"Write binary layers by ONNX's own operators, which ONNX Runtime runs, instead of QONNX's BipolarQuant."`
+	Output    string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
+}
+
+// Help is the longer text of macroscope quantize --help.
+func (*quantizeCmd) Help() string {
+	return `Quantizes a float network to int8 after training and writes it as ONNX in the QDQ form: QuantizeLinear and DequantizeLinear with zero point 0 around each int8 value, int8 weights, float32 biases. Layers with weights of -1 and 1 stay binary. macroscope eval --dtype int8 --model FILE runs what is written.`
+}
+
+func (c *quantizeCmd) Run(e *env) error {
+	d, err := dtype.Parse(c.DType)
+	if err != nil {
+		return usageError{err}
+	}
+	if c.Images < 1 {
+		return usageError{fmt.Errorf("--images %d: want at least 1", c.Images)}
+	}
+	if !slices.Contains(ptq.Methods(), c.Range) {
+		return usageError{fmt.Errorf("--range %q: want %s", c.Range, strings.Join(ptq.Methods(), ", "))}
+	}
+	if isONNX(c.Model) && c.Data == "" {
+		return usageError{fmt.Errorf("%s needs calibration: give --data with the training images", c.Model)}
+	}
+	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
+	if err != nil {
+		return err
+	}
+	defer file.Abort()
+	g, source, err := c.network(e, d)
+	if err != nil {
+		return err
+	}
+	weights := weightScales(g)
+	o := onnx.WriteOptions{Version: bench.DescribeMachine().Commit, Metadata: map[string]string{
+		"weights": "int8 " + weights, "range": c.Range, "calibration": source,
+	}}
+	if c.Plain {
+		o.Binary = onnx.Plain
+	}
+	if err := onnx.Write(file, g, o); err != nil {
+		return err
+	}
+	if err := file.Commit(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s: %s with int8 layers (%s weights, range %s, calibrated on %s)\n", c.Output, c.Model, weights, c.Range, source)
+	return err
+}
+
+// network is the quantized network and the words for what it was calibrated on.
+func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source string, err error) {
+	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
+	switch {
+	case isONNX(c.Model):
+		g, err = onnx.ReadFile(c.Model)
+	case c.Data == "":
+		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
+			err = usageError{err}
+		}
+		return g, "the images of its built-in calibration", err
+	default:
+		if g, err = models.Load(c.Model, d); err != nil {
+			err = usageError{err}
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if ptq.Done(g) {
+		return nil, "", fmt.Errorf("%s: every layer is int8 or binary already", c.Model)
+	}
+	bar := e.progress()
+	defer bar.done()
+	cal, err := calibrate(e, g, c.Data, c.Images, bar)
+	if err != nil {
+		return nil, "", err
+	}
+	g, err = ptq.Quantize(g, cal, o)
+	return g, cal.Source, err
+}
+
+// calibrate runs g over the first training images of a folder.
+func calibrate(e *env, g *graph.Graph, dir string, images int, bar *progress) (*ptq.Calibration, error) {
+	set, err := cifar10.LoadTrain(dir)
+	if err != nil {
+		return nil, err
+	}
+	set = set.Head(images)
+	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
+	return ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
+}
+
+// isONNX says whether a --model is a file rather than a built-in name.
+func isONNX(model string) bool { return strings.EqualFold(filepath.Ext(model), ".onnx") }
+
+// weightScales says whether g's int8 weights have a scale a layer or a channel.
+func weightScales(g *graph.Graph) string {
+	for _, n := range g.Nodes {
+		switch op := n.Op.(type) {
+		case *graph.Conv2D:
+			if len(op.Scale) > 1 {
+				return "per-channel"
+			}
+		case *graph.Dense:
+			if len(op.Scale) > 1 {
+				return "per-channel"
+			}
+		}
+	}
+	return "per-tensor"
+}

@@ -1,0 +1,133 @@
+package kernels
+
+import (
+	"fmt"
+	"unsafe"
+
+	"macroscope/dtype"
+	"macroscope/kernels/generic"
+	"macroscope/kernels/tile"
+)
+
+// Pixels are the loops of float32 training between convolutions: over slices of
+// [pixels][C], with a constant or a sum for each channel. They panic if a length
+// does not fit. Impl.NewPixels gives one; each goroutine needs its own.
+type Pixels struct {
+	fast *tile.PixelFuncs // nil: none
+	work tile.Pixels
+}
+
+// NewPixels gives the loops of a float32 row; it panics for another dtype.
+func (im *Impl) NewPixels() *Pixels {
+	if im.k.DType != dtype.Float32 {
+		panic(fmt.Sprintf("kernels: %s asked for loops over float32 pixels", im))
+	}
+	return &Pixels{fast: im.k.Pixels}
+}
+
+// AddMoments is
+//
+//	for i, v := range x { sum[i%C] += v; squares[i%C] += v*v }
+func (p *Pixels) AddMoments(sum, squares, x []float32) {
+	n := count("moments", len(x), len(sum), len(squares) == len(sum))
+	p.work = tile.Pixels{X: at(x), A: at(sum), B: at(squares), Count: n}
+	p.run(len(sum), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Moments })
+}
+
+// AddProducts is
+//
+//	for i, v := range g { sum[i%C] += v; products[i%C] += v*x[i] }
+func (p *Pixels) AddProducts(sum, products, g, x []float32) {
+	n := count("products", len(g), len(sum), len(products) == len(sum) && len(x) == len(g))
+	p.work = tile.Pixels{G: at(g), X: at(x), A: at(sum), B: at(products), Count: n}
+	p.run(len(sum), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Products })
+}
+
+// AddMaskedProducts is AddProducts after
+//
+//	for i, v := range y { if v == 0 { g[i] = 0 } }
+func (p *Pixels) AddMaskedProducts(sum, products, g, x, y []float32) {
+	n := count("masked products", len(g), len(sum), len(products) == len(sum) && len(x) == len(g) && len(y) == len(g))
+	p.work = tile.Pixels{G: at(g), X: at(x), Y: at(y), A: at(sum), B: at(products), Count: n}
+	p.run(len(sum), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.MaskedProducts })
+}
+
+// Linear is
+//
+//	for i, v := range x { y[i] = max(lo, v*scale[i%C]+shift[i%C]) }
+func (p *Pixels) Linear(y, x, scale, shift []float32, lo float32) {
+	n := count("linear", len(x), len(scale), len(shift) == len(scale) && len(y) == len(x))
+	p.work = tile.Pixels{X: at(x), Out: at(y), A: at(scale), B: at(shift), Lo: lo, Count: n}
+	p.run(len(scale), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Linear })
+}
+
+// Linear2 is
+//
+//	for i, v := range g { dx[i] = v*fromG[i%C] + x[i]*fromX[i%C] + offset[i%C] }
+//
+// dx may be g or x.
+func (p *Pixels) Linear2(dx, g, x, fromG, fromX, offset []float32) {
+	n := count("linear", len(g), len(fromG), len(fromX) == len(fromG) && len(offset) == len(fromG) && len(x) == len(g) && len(dx) == len(g))
+	p.work = tile.Pixels{G: at(g), X: at(x), Out: at(dx), A: at(fromG), B: at(fromX), K: at(offset), Count: n}
+	p.run(len(fromG), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Linear2 })
+}
+
+// MaxPool2 takes the maxima of 2×2 pixels of c channels from two rows, above and
+// below, of twice as many pixels as y; below must stand behind above in the same
+// memory.
+func (p *Pixels) MaxPool2(y, above, below []float32, c int) {
+	n := count("max-pool", len(y), c, len(above) == 2*len(y) && len(below) == 2*len(y))
+	p.work = tile.Pixels{X: at(above), Row: distance(above, below), Out: at(y), Count: n}
+	p.run(c, func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.MaxPool })
+}
+
+// MaxPool2Grad gives the gradient g of MaxPool2's result y to the first of the four
+// that is y, 0 to the others: to dAbove and dBelow, which like above and below must
+// stand behind one another.
+func (p *Pixels) MaxPool2Grad(dAbove, dBelow, above, below, y, g []float32, c int) {
+	n := count("max-pool", len(y), c, len(g) == len(y) && len(above) == 2*len(y) && len(below) == 2*len(y) && len(dAbove) == 2*len(y) && len(dBelow) == 2*len(y))
+	p.work = tile.Pixels{
+		X: at(above), Row: distance(above, below), Y: at(y), G: at(g), Out: at(dAbove), OutRow: distance(dAbove, dBelow), Count: n,
+	}
+	p.run(c, func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.MaxPoolGrad })
+}
+
+// run does as many channels as whole vectors have with the implementation's loop,
+// the others with the plain one.
+func (p *Pixels) run(c int, loop func(*tile.PixelFuncs) func(*tile.Pixels)) {
+	w := &p.work
+	if w.Count == 0 {
+		return
+	}
+	w.Step = 4 * c
+	if p.fast != nil {
+		if w.Vectors = c / p.fast.VL; w.Vectors > 0 {
+			loop(p.fast)(w)
+			done := w.Vectors * p.fast.VL
+			if c -= done; c > 0 { // else the pointers would leave their slices
+				for _, at := range []*unsafe.Pointer{&w.X, &w.Y, &w.G, &w.Out, &w.A, &w.B, &w.K} {
+					if *at != nil {
+						*at = unsafe.Add(*at, 4*done)
+					}
+				}
+			}
+		}
+	}
+	if w.Vectors = c; c > 0 {
+		loop(&generic.Pixels)(w)
+	}
+	*w = tile.Pixels{} // keep no memory alive
+}
+
+// count is the number of pixels of n values, after a check of the other lengths.
+func count(what string, n, channels int, fits bool) int {
+	if !fits || channels < 1 || n%channels != 0 {
+		panic(fmt.Sprintf("kernels: %s of %d values of %d channels: lengths do not fit", what, n, channels))
+	}
+	return n / channels
+}
+
+func at(v []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(v)) }
+
+// distance is the number of bytes from one row to another of the same memory.
+func distance(a, b []float32) int { return int(uintptr(at(b)) - uintptr(at(a))) }

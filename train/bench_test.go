@@ -1,0 +1,45 @@
+package train
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"macroscope/dtype"
+)
+
+// BenchmarkStep is a step of training the CIFAR-10 network: forward, backward and the
+// optimizer, on a batch of 128 augmented images.
+func BenchmarkStep(b *testing.B) {
+	for _, d := range []dtype.DType{dtype.Float32, dtype.Binary} {
+		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
+			b.Run(fmt.Sprintf("dtype=%v/batch=128/threads=%d", d, threads), func(b *testing.B) {
+				g, err := CIFAR10CNN(d, 1, 1)
+				if err != nil {
+					b.Fatal(err)
+				}
+				const batch = 128
+				n := newNet(b, g, Options{Batch: batch, Threads: threads})
+				r := rand.New(rand.NewPCG(1, 1))
+				data := &Data{Shape: [3]int{3, 32, 32}, Labels: make([]uint8, batch), Pixels: make([]uint8, batch*3072)}
+				for i := range data.Pixels {
+					data.Pixels[i] = uint8(r.IntN(256))
+				}
+				augment, opt, epoch := Augment{Crop: 2, Flip: true}, &SGD{Momentum: 0.9}, 0
+				for b.Loop() {
+					_, _, err := n.Step(batch, func(i int, dst []float32) int {
+						augment.Image(dst, data, i, 1, epoch)
+						return i % 10
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+					opt.Update(n.Params(), 1e-3)
+					epoch++
+				}
+				b.ReportMetric(batch*float64(b.N)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}
