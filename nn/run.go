@@ -2,8 +2,10 @@ package nn
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"macroscope/kernels"
 )
@@ -33,6 +35,7 @@ type Runner struct {
 		next   atomic.Int64
 	}
 	done  sync.WaitGroup
+	busy  atomic.Int64 // helpers that done waits for
 	split splitter
 }
 
@@ -79,7 +82,9 @@ func (p *Plan) NewRunner(threads int) *Runner {
 				}
 				r.work(s)
 				h.parked.Store(true)
+				r.busy.Add(-1)
 				r.done.Done()
+				spinUntil(func() bool { return len(h.wake) > 0 })
 			}
 		}()
 	}
@@ -168,12 +173,29 @@ func (r *Runner) run(out []float32, n int) {
 	}
 	helpers := r.helpers[:min(len(r.helpers), max(0, n-1))]
 	r.done.Add(len(helpers))
+	r.busy.Store(int64(len(helpers)))
 	for _, h := range helpers {
 		h.wake <- wholeImages
 	}
 	r.work(r.states[0])
+	spinUntil(func() bool { return r.busy.Load() == 0 })
 	r.done.Wait()
 	b.out, b.floats, b.pixels = nil, nil, nil // keep no caller's memory alive
+}
+
+// spinUntil waits for what is likely to happen soon, at most spinTime: sleeping and
+// being woken costs as much, at the start of a batch and at its end. It does not
+// wait where whoever it waits for needs this thread.
+func spinUntil(happened func() bool) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		return
+	}
+	start := time.Now()
+	for spins := 1; !happened(); spins++ {
+		if spins%64 == 0 && time.Since(start) > spinTime {
+			return
+		}
+	}
 }
 
 // work takes images until the batch is empty.

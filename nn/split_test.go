@@ -91,8 +91,8 @@ func TestSharingStartsNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("an inference on three threads allocates %v times", n)
 	}
-	if after := runtime.NumGoroutine(); after != before {
-		t.Errorf("%d goroutines after 100 inferences: want the %d of before", after, before)
+	if after := runtime.NumGoroutine(); after > before { // those of other tests' runners may have ended since
+		t.Errorf("%d goroutines after 100 inferences: want at most the %d of before", after, before)
 	}
 }
 
