@@ -72,6 +72,27 @@ func (p *Pixels) Linear2(dx, g, x, fromG, fromX, offset []float32) {
 	p.run(len(fromG), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Linear2 })
 }
 
+// Sign is
+//
+//	for i, v := range x { y[i] = −1; if v >= 0 { y[i] = 1 } }
+//
+// for pixels of c channels.
+func (p *Pixels) Sign(y, x []float32, c int) {
+	n := count("sign", len(x), c, len(y) == len(x))
+	p.work = tile.Pixels{X: at(x), Out: at(y), Count: n}
+	p.run(c, func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.Sign })
+}
+
+// SignGrad gives a gradient g of Sign's result to x with the estimated slope
+// constant[i%C] + linear[i%C]·|x| where |x| ≤ 1, else 0:
+//
+//	for i, v := range x { dx[i] = 0; if |v| <= 1 { dx[i] = g[i] * (constant[i%C] + linear[i%C]*|v|) } }
+func (p *Pixels) SignGrad(dx, g, x, constant, linear []float32) {
+	n := count("sign's gradient", len(x), len(constant), len(linear) == len(constant) && len(g) == len(x) && len(dx) == len(x))
+	p.work = tile.Pixels{X: at(x), G: at(g), Out: at(dx), A: at(constant), B: at(linear), Count: n}
+	p.run(len(constant), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.SignGrad })
+}
+
 // MaxPool2 takes the maxima of 2×2 pixels of c channels from two rows, above and
 // below, of twice as many pixels as y; below must stand behind above in the same
 // memory.

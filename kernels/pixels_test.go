@@ -113,6 +113,21 @@ func checkPixels(t *testing.T, r *rand.Rand, im *Impl, p *pixelCase) {
 			return max(float64(lo), x*a+b), math.Abs(x*a) + math.Abs(b)
 		})
 	}
+	px.Sign(p.out, p.x, p.c)
+	linear("sign", func(i int) (v, abs float64) {
+		if p.x[i] >= 0 {
+			return 1, 0
+		}
+		return -1, 0
+	})
+	px.SignGrad(p.out, p.g, p.x, p.a, p.b)
+	linear("sign's gradient", func(i int) (v, abs float64) {
+		x, g, a, b := math.Abs(float64(p.x[i])), float64(p.g[i]), float64(p.a[i%p.c]), float64(p.b[i%p.c])
+		if !(x <= 1) {
+			return 0, 0
+		}
+		return g * (a + b*x), math.Abs(g) * (math.Abs(a) + math.Abs(b*x))
+	})
 	px.Linear2(p.out, p.g, p.x, p.a, p.b, p.k)
 	linear("linear2", func(i int) (v, abs float64) {
 		ga, xb, k := float64(p.g[i])*float64(p.a[i%p.c]), float64(p.x[i])*float64(p.b[i%p.c]), float64(p.k[i%p.c])
@@ -183,6 +198,8 @@ func TestPixelsRefuse(t *testing.T) {
 		"products": func() { px.AddProducts(v[:4], v[:4], v, v[:8]) },
 		"linear":   func() { px.Linear(v, v, v[:5], v[:5], 0) },
 		"linear2":  func() { px.Linear2(v, v, v, v[:4], v[:4], nil) },
+		"sign":     func() { px.Sign(v[:4], v, 4) },
+		"slope":    func() { px.SignGrad(v, v, v, v[:4], v[:3]) },
 		"maxpool":  func() { px.MaxPool2(v[:4], v[:8], v[:4], 2) },
 	} {
 		func() {

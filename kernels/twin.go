@@ -16,7 +16,7 @@ func (c *Conv) WithoutProducts() *Conv {
 	t.edges = append([]edge(nil), c.edges...)
 	for i := range t.edges {
 		first := t.edges[i].pieces[0]
-		t.edges[i].pieces = []tile.Piece{{Off: first.Off, BOff: first.BOff, Words: 1}}
+		t.edges[i].pieces = []tile.Piece{{Off: first.Off, BOff: first.BOff, Words: 1, Rows: first.Rows}}
 	}
 	return &t
 }

@@ -38,35 +38,40 @@ const (
 // signOp is ±1 by the sign of x, 0 counting as positive.
 type signOp struct {
 	in, out *value
-	est     Estimator
+	// constant and linear are the estimator's slope, constant + linear·|x|, for each
+	// channel.
+	constant, linear []float32
+}
+
+func newSignOp(in, out *value, e Estimator) *signOp {
+	o := &signOp{in: in, out: out}
+	constant, linear := e.slope()
+	for range in.data.C {
+		o.constant, o.linear = append(o.constant, constant), append(o.linear, linear)
+	}
+	return o
+}
+
+// slope is the estimator's derivative where |x| ≤ 1: constant + linear·|x|.
+func (e Estimator) slope() (constant, linear float32) {
+	if e == ApproxSign {
+		return 2, -2
+	}
+	return 1, 0
 }
 
 func (o *signOp) touches() []*value { return []*value{o.in, o.out} }
 
 func (o *signOp) forward(t *thread, img int) {
 	for y := range o.in.data.H {
-		signs(o.out.data.row(img, y), o.in.data.row(img, y))
+		t.pixels.Sign(o.out.data.row(img, y), o.in.data.row(img, y), o.in.data.C)
 	}
 }
 
 func (o *signOp) backward(t *thread, img int) {
 	for y := range o.in.data.H {
-		x, to := o.in.data.row(img, y), o.in.grad.row(img, y)
-		for i, g := range o.out.grad.row(img, y) {
-			to[i] = g * o.est.slope(x[i])
-		}
+		t.pixels.SignGrad(o.in.grad.row(img, y), o.out.grad.row(img, y), o.in.data.row(img, y), o.constant, o.linear)
 	}
-}
-
-// slope is the estimator's derivative at x; NaN has none.
-func (e Estimator) slope(x float32) float32 {
-	if !(x >= -1 && x <= 1) {
-		return 0
-	}
-	if e == ApproxSign {
-		return 2 - 2*max(x, -x)
-	}
-	return 1
 }
 
 // addOp is the sum of two values.

@@ -255,7 +255,7 @@ func (b *builder) node(n *graph.Node) error {
 	case *graph.ReLU:
 		b.ops = append(b.ops, &reluOp{in, out})
 	case *graph.Sign:
-		b.ops = append(b.ops, &signOp{in, out, b.options.Estimator})
+		b.ops = append(b.ops, newSignOp(in, out, b.options.Estimator))
 	case *graph.MaxPool:
 		b.ops = append(b.ops, &maxPoolOp{in: in, out: out, p: *op})
 	case *graph.GlobalAveragePool:

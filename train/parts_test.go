@@ -7,11 +7,17 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // TestStraightThrough is an example worked by hand: y = w·sign(x), loss weights the
 // outputs by g, so that dL/dsign = g·w passes where |x| ≤ 1 and nowhere else.
 func TestStraightThrough(t *testing.T) {
+	choice, err := kernels.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels := choice.For(dtype.Float32).NewPixels()
 	x := []float32{-2, -1.0001, -1, -0.25, 0, 0.5, 1, 1.0001, float32(math.NaN()), float32(math.Inf(1))}
 	for est, want := range map[Estimator][]float32{
 		StraightThrough: {0, 0, 1, 1, 1, 1, 1, 0, 0, 0},
@@ -26,12 +32,13 @@ func TestStraightThrough(t *testing.T) {
 		for i := range g {
 			g[i] = float32(i + 1)
 		}
-		o := &signOp{in, out, est}
-		o.forward(nil, 0)
+		o := newSignOp(in, out, est)
+		th := &thread{pixels: pixels}
+		o.forward(th, 0)
 		if got, want := out.data.row(0, 0)[:8], []float32{-1, -1, -1, -1, 1, 1, 1, 1}; !slices.Equal(got, want) {
 			t.Errorf("sign %v, want %v", got, want)
 		}
-		o.backward(nil, 0)
+		o.backward(th, 0)
 		for i, slope := range want {
 			if got := in.grad.row(0, 0)[i]; got != float32(i+1)*slope {
 				t.Errorf("estimator %d at %v: gradient %v of %d, want %v", est, x[i], got, i+1, float32(i+1)*slope)

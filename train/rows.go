@@ -19,14 +19,13 @@ func maskPositive(g, y []float32) {
 
 // signs is
 //
-//	for i, v := range x { if v >= 0 { y[i] = 1 } else { y[i] = -1 } }
+//	for i, v := range x { y[i] = −1; if v >= 0 { y[i] = 1 } }
+//
+// without a branch that depends on data; NaN has a sign here.
 func signs(y, x []float32) {
 	y = y[:len(x)]
 	for i, v := range x {
-		if v >= 0 {
-			y[i] = 1
-		} else {
-			y[i] = -1
-		}
+		const one = 0x3f800000
+		y[i] = math.Float32frombits(math.Float32bits(v+0)&(1<<31) | one) // −0+0 is +0
 	}
 }

@@ -39,7 +39,8 @@ var Kernels = []tile.Kernel{
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,
-			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
+			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2,
+			MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
 		},
 		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
@@ -54,7 +55,8 @@ var Kernels = []tile.Kernel{
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
-			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512,
+			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512,
+			MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512,
 		},
 		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},

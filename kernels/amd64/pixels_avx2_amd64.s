@@ -227,6 +227,87 @@ pixel:
 	VZEROUPPER
 	RET
 
+// pixelSignAVX2 is the loop of tile.PixelFuncs.Sign.
+//
+// func pixelSignAVX2(p *tile.Pixels)
+TEXT ·pixelSignAVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	VXORPS Y0, Y0, Y0
+	MOVL $0x3f800000, AX
+	VMOVD AX, X1
+	VBROADCASTSS X1, Y1
+	MOVL $0xbf800000, AX
+	VMOVD AX, X2
+	VBROADCASTSS X2, Y2
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VCMPPS $2, (R8), Y0, Y4 // 0 ≤ x
+	VBLENDVPS Y4, Y1, Y2, Y4
+	VMOVUPS Y4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// pixelSignGradAVX2 is the loop of tile.PixelFuncs.SignGrad.
+//
+// func pixelSignGradAVX2(p *tile.Pixels)
+TEXT ·pixelSignGradAVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_G, R10
+	ADDQ BX, R10
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_A, AX
+	VMOVUPS (AX)(BX*1), Y0
+	MOVQ P_B, AX
+	VMOVUPS (AX)(BX*1), Y1
+	MOVL $0x3f800000, AX
+	VMOVD AX, X2
+	VBROADCASTSS X2, Y2
+	MOVL $0x7fffffff, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Y3
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VANDPS (R8), Y3, Y4
+	VCMPPS $2, Y2, Y4, Y5 // |x| ≤ 1
+	VFMADD213PS Y0, Y1, Y4
+	VMULPS (R10), Y4, Y4
+	VANDPS Y5, Y4, Y4
+	VMOVUPS Y4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R10
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
 // pixelMaxPoolAVX2 is the loop of tile.PixelFuncs.MaxPool.
 //
 // func pixelMaxPoolAVX2(p *tile.Pixels)

@@ -227,6 +227,87 @@ pixel:
 	VZEROUPPER
 	RET
 
+// pixelSignAVX512 is the loop of tile.PixelFuncs.Sign.
+//
+// func pixelSignAVX512(p *tile.Pixels)
+TEXT ·pixelSignAVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	VPXORD Z0, Z0, Z0
+	MOVL $0x3f800000, AX
+	VMOVD AX, X1
+	VBROADCASTSS X1, Z1
+	MOVL $0xbf800000, AX
+	VMOVD AX, X2
+	VBROADCASTSS X2, Z2
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VCMPPS $2, (R8), Z0, K1 // 0 ≤ x
+	VMOVAPS Z2, Z4
+	VMOVAPS Z1, K1, Z4
+	VMOVUPS Z4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $64, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// pixelSignGradAVX512 is the loop of tile.PixelFuncs.SignGrad.
+//
+// func pixelSignGradAVX512(p *tile.Pixels)
+TEXT ·pixelSignGradAVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_G, R10
+	ADDQ BX, R10
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_A, AX
+	VMOVUPS (AX)(BX*1), Z0
+	MOVQ P_B, AX
+	VMOVUPS (AX)(BX*1), Z1
+	MOVL $0x3f800000, AX
+	VMOVD AX, X2
+	VBROADCASTSS X2, Z2
+	MOVL $0x7fffffff, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Z3
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VPANDD (R8), Z3, Z4
+	VCMPPS $2, Z2, Z4, K1 // |x| ≤ 1
+	VFMADD213PS Z0, Z1, Z4
+	VMULPS.Z (R10), Z4, K1, Z4
+	VMOVUPS Z4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R10
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $64, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
 // pixelMaxPoolAVX512 is the loop of tile.PixelFuncs.MaxPool.
 //
 // func pixelMaxPoolAVX512(p *tile.Pixels)

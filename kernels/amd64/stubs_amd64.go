@@ -159,3 +159,15 @@ func pixelMaxPoolAVX512(p *tile.Pixels)
 func pixelMaxPoolGradAVX512(p *tile.Pixels)
 func xcr0() uint64
 func cpuidLeaf(leaf, sub uint32) (a, b, c, d uint32)
+
+//go:noescape
+func pixelSignAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelSignGradAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelSignAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelSignGradAVX512(p *tile.Pixels)

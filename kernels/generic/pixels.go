@@ -32,6 +32,29 @@ var Pixels = tile.PixelFuncs{
 			}
 		}
 	},
+	Sign: func(p *tile.Pixels) {
+		for i := range p.Count {
+			out := pixel(p, p.Out, i)
+			for c, v := range pixel(p, p.X, i) {
+				out[c] = -1
+				if v >= 0 {
+					out[c] = 1
+				}
+			}
+		}
+	},
+	SignGrad: func(p *tile.Pixels) {
+		a, b := constants(p, p.A), constants(p, p.B)
+		for i := range p.Count {
+			g, out := pixel(p, p.G, i), pixel(p, p.Out, i)
+			for c, v := range pixel(p, p.X, i) {
+				out[c] = 0
+				if v = max(v, -v); v <= 1 {
+					out[c] = g[c] * (a[c] + b[c]*v)
+				}
+			}
+		}
+	},
 	MaxPool: func(p *tile.Pixels) {
 		for i := range p.Count {
 			x, out := window(p, p.X, p.Row, i), pixel(p, p.Out, i)

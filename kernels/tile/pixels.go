@@ -48,6 +48,17 @@ type PixelFuncs struct {
 	//
 	//	for i := range Count { out[i] = g[i]*a + x[i]*b + k }
 	Linear2 func(*Pixels)
+	// Sign is
+	//
+	//	for i := range Count { out[i] = −1; if x[i] >= 0 { out[i] = 1 } }
+	Sign func(*Pixels)
+	// SignGrad is
+	//
+	//	for i := range Count {
+	//		out[i] = 0
+	//		if |x[i]| <= 1 { out[i] = g[i] * (a + b*|x[i]|) }
+	//	}
+	SignGrad func(*Pixels)
 	// MaxPool takes the maximum of 2×2 pixels; x2 is x a Row further:
 	//
 	//	for i := range Count { out[i] = max(x[2*i], x[2*i+1], x2[2*i], x2[2*i+1]) }

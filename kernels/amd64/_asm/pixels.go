@@ -175,6 +175,48 @@ func pixels(isa, reg string) func(*asm) {
 			},
 		})
 		a.pixelLoop(s, pixelLoop{
+			name: "pixelSign" + isa, doc: "Sign", walks: []string{"X", "Out"}, store: none,
+			load: func() {
+				a.zero(s, 0)
+				a.broadcast(s, "0x3f800000", 1) // 1
+				a.broadcast(s, "0xbf800000", 2) // −1
+			},
+			step: func() {
+				if reg == "Z" {
+					a.op("VCMPPS $2, %s, %s, K1 // 0 ≤ x", at("X"), s.r(0))
+					a.op("VMOVAPS %s, %s", s.r(2), s.r(4))
+					a.op("VMOVAPS %s, K1, %s", s.r(1), s.r(4))
+				} else {
+					a.op("VCMPPS $2, %s, %s, %s // 0 ≤ x", at("X"), s.r(0), s.r(4))
+					a.op("VBLENDVPS %s, %s, %s, %s", s.r(4), s.r(1), s.r(2), s.r(4))
+				}
+				a.op("VMOVUPS %s, %s", s.r(4), at("Out"))
+			},
+		})
+		a.pixelLoop(s, pixelLoop{
+			name: "pixelSignGrad" + isa, doc: "SignGrad", walks: []string{"X", "G", "Out"}, store: none,
+			load: func() {
+				constants("A", "B")()
+				a.broadcast(s, "0x3f800000", 2) // 1
+				a.broadcast(s, "0x7fffffff", 3) // all but the sign
+			},
+			step: func() {
+				if reg == "Z" {
+					a.op("VPANDD %s, %s, %s", at("X"), s.r(3), s.r(4))
+					a.op("VCMPPS $2, %s, %s, K1 // |x| ≤ 1", s.r(2), s.r(4))
+					a.op("VFMADD213PS %s, %s, %s", s.r(0), s.r(1), s.r(4))
+					a.op("VMULPS.Z %s, %s, K1, %s", at("G"), s.r(4), s.r(4))
+				} else {
+					a.op("VANDPS %s, %s, %s", at("X"), s.r(3), s.r(4))
+					a.op("VCMPPS $2, %s, %s, %s // |x| ≤ 1", s.r(2), s.r(4), s.r(5))
+					a.op("VFMADD213PS %s, %s, %s", s.r(0), s.r(1), s.r(4))
+					a.op("VMULPS %s, %s, %s", at("G"), s.r(4), s.r(4))
+					a.op("VANDPS %s, %s, %s", s.r(5), s.r(4), s.r(4))
+				}
+				a.op("VMOVUPS %s, %s", s.r(4), at("Out"))
+			},
+		})
+		a.pixelLoop(s, pixelLoop{
 			name: "pixelMaxPool" + isa, doc: "MaxPool", walks: []string{"X", "X2", "Out"}, twice: []string{"X", "X2"}, load: none, store: none,
 			step: func() {
 				// VMAXPS gives its second source where one is NaN; keeping the sum so far
@@ -218,6 +260,13 @@ func (a *asm) zero(s shape, i int) {
 	} else {
 		a.op("VXORPS %s, %s, %s", s.r(i), s.r(i), s.r(i))
 	}
+}
+
+// broadcast puts 32 bits into every lane of register i.
+func (a *asm) broadcast(s shape, bits string, i int) {
+	a.op("MOVL $%s, AX", bits)
+	a.op("VMOVD AX, X%d", i)
+	a.op("VBROADCASTSS X%d, %s", i, s.r(i))
 }
 
 // nanMax sets register 4 to the maximum of 4 and 5, NaN where either is.
