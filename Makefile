@@ -118,7 +118,7 @@ cross: setup-go ## Build, vet and compile the tests for other systems.
 		echo "GOOS=$$GOOS GOARCH=$$GOARCH $(GO) build ./..., vet ./..., test -c ./..."; \
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
-		$(GO) test -c -o "$$dir/" ./... >/dev/null; \
+		$(GO) test -c -ldflags="-s -w" -o "$$dir/" ./... >/dev/null; \
 		rm -rf "$$dir"/*; \
 	done
 

@@ -42,7 +42,7 @@ func twoConvs(t *testing.T, winograd bool) *Plan {
 func TestSharedStepsAgree(t *testing.T) {
 	cuts := 40
 	if os.Getenv("MACROSCOPE_EMULATED") != "" { // where helpers that spin hold up the others
-		cuts = 6
+		cuts = 4
 	}
 	for _, winograd := range []bool{false, true} {
 		p := twoConvs(t, winograd)
