@@ -71,7 +71,7 @@ TEXT ·tileBinaryNEON(SB), NOSPLIT, $264-8
 	MOVD ARG_A, R17
 	MOVD ARG_C, R19
 	MOVD RSP, R24
-	ADD $8, R24
+	ADD $16, R24 // whole vectors
 tile:
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16

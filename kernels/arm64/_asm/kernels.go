@@ -351,7 +351,7 @@ registers to the bytes. 4 LDR and 8 LDP are 20 vectors, 0.3 of a load an EOR. 16
 counts, 8 registers of A, 4 of B, 4 for scratch: all 32.`
 	m.once = func(a *asm) {
 		a.op("MOVD RSP, R24")
-		a.op("ADD $8, R24")
+		a.op("ADD $16, R24 // whole vectors")
 	}
 	m.zero = func(a *asm) {
 		clear(a, 16)
