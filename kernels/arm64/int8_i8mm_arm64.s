@@ -42,6 +42,8 @@
 #define AT_ARG_Hi $132, R0
 #define ARG_OutXor 136(R0)
 #define AT_ARG_OutXor $136, R0
+#define ARG_Pieces 144(R0)
+#define AT_ARG_Pieces $144, R0
 
 // tileInt8I8MM is the loop of tile.Args, 8×8. Its innermost loop takes four words
 // of K, p and q being a pair of rows and of columns:

@@ -15,6 +15,12 @@ import "macroscope/kernels/tile"
 func tileFloat32NEON(t *tile.Args)
 
 //go:noescape
+func tileFloat32NEONPieces(t *tile.Args)
+
+//go:noescape
+func tileInt8DotProdPieces(t *tile.Args)
+
+//go:noescape
 func tileInt8NEON(t *tile.Args)
 
 //go:noescape

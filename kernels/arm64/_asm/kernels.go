@@ -3,19 +3,20 @@ package main
 import "macroscope/dtype"
 
 // outer gives the steps of a tile of 8×8 whose instruction multiplies a vector of
-// four columns of B with one word of A, a lane of a register of four words: sums
-// are V0-15, four words of each row V16-23, two vectors of B of each word V24-31.
-func outer(m micro, mac string) []step {
+// four columns of B with one word of A, a lane of a register of four words, for
+// rows from … to−1: sums are V0-15, four words of each row V16-23, two vectors of
+// B of each word V24-31.
+func outer(m micro, mac string, from, to int) []step {
 	four := func(a *asm) {
 		a.loadB(0, 24)
-		a.loadA(4, 0, 16)
-		a.loadA(4, 1, 17)
+		a.loadA(4, from, 16+from)
+		a.loadA(4, from+1, 17+from)
 		for k := range 4 {
-			for r := range 8 {
-				if k == 0 && r < 6 { // each load two rows ahead of its use
+			for r := from; r < to; r++ {
+				if k == 0 && r < to-2 { // each load two rows ahead of its use
 					a.loadA(4, r+2, 18+r)
 				}
-				if k < 3 && r == 4 {
+				if k < 3 && r == (from+to)/2 {
 					a.loadB(32*(k+1), 26+2*k)
 				}
 				for v := range 2 {
@@ -27,10 +28,10 @@ func outer(m micro, mac string) []step {
 	}
 	one := func(a *asm) {
 		a.loadB(0, 24)
-		for r := range 8 {
+		for r := from; r < to; r++ {
 			a.loadA(1, r, 16+r)
 		}
-		for r := range 8 {
+		for r := from; r < to; r++ {
 			for v := range 2 {
 				a.vec(mac, m.acc(r, v), 24+v, 16+r, 0)
 			}
@@ -38,6 +39,17 @@ func outer(m micro, mac string) []step {
 		a.moveOn(m, 1)
 	}
 	return []step{{4, four}, {1, one}}
+}
+
+// outerTiles writes a tile of 8×8 by outer, and the one that takes pieces.
+func outerTiles(a *asm, m micro, mac string) {
+	m.zero = m.initSums
+	m.steps = outer(m, mac, 0, 8)
+	a.tile(m)
+	m.doc = m.name + "Pieces is " + m.name + " for tile.Args.Pieces."
+	m.name += "Pieces"
+	m.half = [2][]step{outer(m, mac, 0, 4), outer(m, mac, 4, 8)}
+	a.tile(m)
 }
 
 func float32NEON(a *asm) {
@@ -61,9 +73,7 @@ packing: 8 LDR and 4 LDP are 16 vectors, a quarter of a load a FMLA. 16 sums, 8
 registers of A, 8 of B: all 32. 16 independent sums cover a latency of 4 cycles
 at four FMLA a cycle. Of the shapes that fit, 8×8 loads least: 8×12 has no room
 for four words of A and loads 14 vectors for 48 FMLA.`
-	m.zero = m.initSums
-	m.steps = outer(m, "FMLA lane")
-	a.tile(m)
+	outerTiles(a, m, "FMLA lane")
 	dotFloat32(a)
 	peak(a, "peakFloat32NEON", "FMLA", func(i int) { a.vec("FMLA lane", i, 16, 17, 0) })
 }
@@ -87,9 +97,7 @@ words of K:
 
 64 SDOT by element for 1024 MACs, 16 a SDOT; loads and registers as
 tileFloat32NEON's.`
-	m.zero = m.initSums
-	m.steps = outer(m, "SDOT lane")
-	a.tile(m)
+	outerTiles(a, m, "SDOT lane")
 	dotInt8DotProd(a)
 	dotUint8DotProd(a)
 	peak(a, "peakInt8DotProd", "SDOT", func(i int) { a.vec("SDOT", i, 16, 17) })
