@@ -51,7 +51,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "i8mm", Needs: i8mm,
-		MR: 8, NR: 8, Tile: tileInt8I8MM, PairWords: true,
+		MR: 8, NR: 8, Tile: tileInt8I8MM, PieceTile: tileInt8I8MMPieces, PairWords: true,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
 		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
 	},

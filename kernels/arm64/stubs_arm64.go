@@ -33,6 +33,9 @@ func tileInt8DotProd(t *tile.Args)
 func tileInt8I8MM(t *tile.Args)
 
 //go:noescape
+func tileInt8I8MMPieces(t *tile.Args)
+
+//go:noescape
 func tileBinaryNEON(t *tile.Args)
 
 //go:noescape

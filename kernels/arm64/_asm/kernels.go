@@ -131,8 +131,22 @@ of A, loaded as four words each, become the pairs of two steps by a ZIP1 and a
 ZIP2: 8 for 32 SMMLA. 16 vectors are loaded, half a load a SMMLA. 16 sums, 9
 registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 	m.zero = func(a *asm) { clear(a, 16) }
-	macs := func(a *asm, pairs [4]int) {
-		for p := range 4 {
+	m.steps = pairs(m, 0, 4)
+	m.sums = func(a *asm) { m.unpair(a, 0) }
+	a.tile(m)
+	n := m
+	n.name, n.doc = "tileInt8I8MMPieces", "tileInt8I8MMPieces is tileInt8I8MM for tile.Args.Pieces of an even number of words."
+	n.half = [2][]step{pairs(m, 0, 2), pairs(m, 2, 4)}
+	n.sums = func(a *asm) { n.unpair(a, 16*n.nv) }
+	a.tile(n)
+	dotUint8I8MM(a)
+	peak(a, "peakInt8I8MM", "SMMLA", func(i int) { a.vec("SMMLA", i, 16, 17) })
+}
+
+// pairs gives the steps of int8I8MM for pairs of rows from … to−1.
+func pairs(m micro, from, to int) []step {
+	macs := func(a *asm, pairs map[int]int) {
+		for p := from; p < to; p++ {
 			for q := range 4 {
 				a.vec("SMMLA", 4*p+q, pairs[p], 24+q)
 			}
@@ -141,19 +155,21 @@ registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 	four := func(a *asm) {
 		a.loadB(0, 24)
 		a.loadB(32, 26)
-		for r := range 8 {
+		for r := 2 * from; r < 2*to; r++ {
 			a.loadA(4, r, 16+r)
 		}
 		// The pairs of the first two words go where the last ones' rows were.
-		first := [4]int{28, 16, 18, 20}
-		for p := range 4 {
-			a.zip(1, "D2", first[p], 16+2*p, 17+2*p)
+		first, last, free := map[int]int{}, map[int]int{}, 28
+		for p := from; p < to; p++ {
+			first[p], last[p] = free, 17+2*p
+			a.zip(1, "D2", free, 16+2*p, 17+2*p)
 			a.zip(2, "D2", 17+2*p, 16+2*p, 17+2*p)
+			free = 16 + 2*p
 		}
 		macs(a, first)
 		a.loadB(64, 24)
 		a.loadB(96, 26)
-		macs(a, [4]int{17, 19, 21, 23})
+		macs(a, last)
 		a.moveOn(m, 4)
 	}
 	few := func(words int) func(a *asm) {
@@ -168,29 +184,31 @@ registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 				a.zip(2, "S4", 25, 24, 28)
 				a.zip(1, "S4", 24, 24, 28)
 			}
-			for r := range 8 {
+			for r := 2 * from; r < 2*to; r++ {
 				a.loadA(words, r, 16+r)
 			}
-			for p := range 4 {
+			at := map[int]int{}
+			for p := from; p < to; p++ {
+				at[p] = 16 + 2*p
 				a.zip(1, "D2", 16+2*p, 16+2*p, 17+2*p)
 			}
-			macs(a, [4]int{16, 18, 20, 22})
+			macs(a, at)
 			a.moveOn(m, words)
 		}
 	}
-	m.steps = []step{{4, four}, {2, few(2)}, {1, few(1)}}
-	m.sums = func(a *asm) {
-		for p := range 4 {
-			for v := range 2 {
-				a.zip(1, "D2", m.acc(2*p, v), 4*p+2*v, 4*p+2*v+1)
-				a.zip(2, "D2", m.acc(2*p+1, v), 4*p+2*v, 4*p+2*v+1)
-			}
+	return []step{{4, four}, {2, few(2)}, {1, few(1)}}
+}
+
+// unpair puts the sums of pairs of rows and columns into rows and adds Init; the
+// Init of the second half of the rows stands a number of bytes behind the first's.
+func (m micro) unpair(a *asm, second int) {
+	for p := range 4 {
+		for v := range 2 {
+			a.zip(1, "D2", m.acc(2*p, v), 4*p+2*v, 4*p+2*v+1)
+			a.zip(2, "D2", m.acc(2*p+1, v), 4*p+2*v, 4*p+2*v+1)
 		}
-		a.addInit(m, 0)
 	}
-	a.tile(m)
-	dotUint8I8MM(a)
-	peak(a, "peakInt8I8MM", "SMMLA", func(i int) { a.vec("SMMLA", i, 16, 17) })
+	a.addInit(m, 0, second)
 }
 
 // zip is ZIP1 or ZIP2 of two registers.
@@ -198,11 +216,14 @@ func (a *asm) zip(which int, lanes string, to, first, second int) {
 	a.op("VZIP%d V%d.%s, V%d.%s, V%d.%s", which, second, lanes, first, lanes, to, lanes)
 }
 
-// addInit adds Init to every row; it goes through registers from scratch on.
-func (a *asm) addInit(m micro, scratch int) {
+// addInit adds Init to every row, which goes through registers from scratch on;
+// second is unpair's.
+func (a *asm) addInit(m micro, scratch, second int) {
 	a.op("MOVD ARG_Init, R7")
-	a.loadRow(m, "R7", 0, scratch)
 	for r := range m.mr {
+		if half := r / (m.mr / 2); r%(m.mr/2) == 0 && (half == 0 || second > 0) {
+			a.loadRow(m, "R7", half*second, scratch)
+		}
 		for v := range m.nv {
 			a.op("VADD V%d.S4, V%d.S4, V%d.S4", scratch+v, m.acc(r, v), m.acc(r, v))
 		}
@@ -291,7 +312,7 @@ column's two sums are added after K.`
 		for i := range 8 {
 			a.op("VADDP V%d.S4, V%d.S4, V%d.S4", 2*i+1, 2*i, i)
 		}
-		a.addInit(m, 16)
+		a.addInit(m, 16, 0)
 	}
 	a.tile(m)
 

@@ -128,9 +128,13 @@ func (a *asm) walk(m micro) {
 // walkPieces is walk over Pieces, some of which only half the rows take.
 func (a *asm) walkPieces(m micro) {
 	var p tile.Piece
-	a.op("MOVD ARG_Init, R7")
-	for r := range m.mr {
-		a.loadRow(m, "R7", r/(m.mr/2)*16*m.nv, m.acc(r, 0))
+	if m.sums != nil { // which brings Init
+		m.zero(a)
+	} else {
+		a.op("MOVD ARG_Init, R7")
+		for r := range m.mr {
+			a.loadRow(m, "R7", r/(m.mr/2)*16*m.nv, m.acc(r, 0))
+		}
 	}
 	a.op("MOVD ARG_Pieces, R5")
 	a.op("MOVD ARG_NSeg, R6")
@@ -155,6 +159,9 @@ func (a *asm) walkPieces(m micro) {
 	a.label("next")
 	a.op("SUBS $1, R6")
 	a.op("BNE piece")
+	if m.sums != nil {
+		m.sums(a)
+	}
 }
 
 // rows points at the rows' words of the segment at offset R7.
