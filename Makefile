@@ -10,7 +10,12 @@ BIN := bin/macroscope
 # Rooms whose tests depend on which kernels run.
 KERNEL_ROOMS := ./kernels/... ./quant/... ./nn/... ./ptq/...
 # Systems that we build for but do not run on here.
-TARGETS := linux/arm64 darwin/arm64 windows/amd64 linux/riscv64 js/wasm
+TARGETS := linux/arm64 darwin/arm64 windows/amd64 windows/arm64 linux/riscv64 js/wasm
+# Generators, which ./... leaves out.
+GENERATORS := ./kernels/amd64/_asm ./kernels/arm64/_asm
+# Emulated CPUs, each after the int8 implementation that it must choose: the
+# first arm64, the first with SDOT, all there is.
+ARM64_CPUS := neon:cortex-a53 dotprod:cortex-a76 i8mm:max
 # The commit goes into the binary where git answers; a checkout of another user
 # it refuses to look at.
 VCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
@@ -59,11 +64,11 @@ test: setup ## Run all tests: plain, race detector, without assembly, down the l
 
 .PHONY: vet
 vet: setup-go
-	$(GO) vet ./...
+	$(GO) vet ./... $(GENERATORS)
 
 .PHONY: test-go
 test-go: setup-go ## Run the tests as they are.
-	$(GO) test ./... ./kernels/amd64/_asm
+	$(GO) test ./... $(GENERATORS)
 
 .PHONY: race
 race: setup-go ## Run the tests with the race detector (needs a C compiler).
@@ -97,8 +102,12 @@ test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
 	elif ! command -v qemu-aarch64 >/dev/null; then \
 		echo "test-arm64: skipped: no qemu-aarch64 (package qemu-user)"; \
 	else \
-		echo 'GOARCH=arm64 $(GO) test -short -exec "qemu-aarch64 -cpu max" ./kernels/... ./nn/... ./quant/...'; \
-		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -short -exec "qemu-aarch64 -cpu max" ./kernels/... ./nn/... ./quant/...; \
+		export GOARCH=arm64 CGO_ENABLED=0 MACROSCOPE_EMULATED=1; \
+		for c in $(ARM64_CPUS); do \
+			export MACROSCOPE_EXPECT=float32=neon,int8=$${c%:*},binary=neon; \
+			echo "GOARCH=arm64 MACROSCOPE_EMULATED=1 MACROSCOPE_EXPECT=$$MACROSCOPE_EXPECT $(GO) test -exec 'qemu-aarch64 -cpu $${c#*:}' ./kernels/... ./nn/... ./quant/..."; \
+			$(GO) test -exec "qemu-aarch64 -cpu $${c#*:}" ./kernels/... ./nn/... ./quant/...; \
+		done; \
 	fi
 
 .PHONY: count-arm64
@@ -106,11 +115,15 @@ count-arm64: setup-go ## Count the instructions a MAC that the arm64 tiles execu
 	@$(GO) test -count=1 -v -run TestExecutedInstructions ./kernels/arm64
 
 .PHONY: cross
-cross: setup-go ## Build and vet for other systems.
-	@for t in $(TARGETS); do \
-		echo "GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./... && go vet ./..."; \
-		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build ./...; \
-		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./...; \
+cross: setup-go ## Build, vet and compile the tests for other systems.
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; export CGO_ENABLED=0; \
+	for t in $(TARGETS); do \
+		export GOOS=$${t%/*} GOARCH=$${t#*/}; \
+		echo "GOOS=$$GOOS GOARCH=$$GOARCH $(GO) build ./..., vet ./..., test -c ./..."; \
+		$(GO) build ./...; \
+		$(GO) vet ./...; \
+		$(GO) test -c -ldflags="-s -w" -o "$$dir/" ./... >/dev/null; \
+		rm -rf "$$dir"/*; \
 	done
 
 .PHONY: fuzz

@@ -59,6 +59,27 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// What this CPU must choose, where whoever runs the test knows its CPU, as those
+// who name one to an emulator do.
+func TestExpectedChoice(t *testing.T) {
+	want := os.Getenv("MACROSCOPE_EXPECT")
+	if want == "" {
+		t.Skip("MACROSCOPE_EXPECT names no choice")
+	}
+	c, err := Choose("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.String() != want {
+		t.Errorf("chose %s, want %s", c, want)
+	}
+	for _, im := range Table() {
+		if !im.Available() {
+			t.Logf("%v: %s", im, im.Reason())
+		}
+	}
+}
+
 func TestChooseRefuses(t *testing.T) {
 	cases := map[string]string{
 		"avx1024":              "want one of generic",

@@ -399,3 +399,47 @@ func TestNewConvRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Scales and offsets that are not finite, and products far outside int32, become
+// the bytes that quant.Requantize says.
+func TestRequantExtremes(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	special := []float32{0, 0.5, 1, 1e-40, 3e38, inf, -inf, nan, -nan, 0x1p23, 126.5, -126.5, 127.5, -128.5}
+	for _, d := range []dtype.DType{dtype.Int8, dtype.Binary} {
+		eachImpl(t, d, func(t *testing.T, im *Impl) {
+			n := len(special) * len(special)
+			s := ConvSpec{
+				In: Image{DType: d, H: 1, W: 8, C: 4}, Out: Image{DType: dtype.Int8, H: 1, W: 8, C: n},
+				KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1,
+				Mode: tile.Requant, BiasI: make([]int32, n), Scale: make([]float32, n), Offset: make([]float32, n),
+			}
+			for _, bias := range []int32{math.MinInt32, -3, 0, 5, math.MaxInt32 - 8} {
+				for _, bounds := range [][2]float32{{-128, 127}, {0, 127}, {-5, -5}} {
+					s.Lo, s.Hi = bounds[0], bounds[1]
+					for i := range n {
+						s.BiasI[i], s.Scale[i], s.Offset[i] = bias, special[i/len(special)], special[i%len(special)]
+					}
+					conv, err := NewConv(im, s, make([]uint32, n))
+					if err != nil {
+						t.Fatal(err)
+					}
+					in, out := Aligned(s.In.Bytes()), Aligned(s.Out.Bytes())
+					for i := range in {
+						in[i] = im.AXor()
+					}
+					conv.Run(&Context{}, out, in)
+					sum := bias
+					if d == dtype.Binary {
+						sum += 4 // all bits agree
+					}
+					for i, got := range out[:8*n] {
+						scale, offset := s.Scale[i%n], s.Offset[i%n]
+						if want := quant.Requantize(sum, scale, offset, s.Lo, s.Hi); int8(got) != want {
+							t.Fatalf("%d·%v + %v within %v: got %d, want %d", sum, scale, offset, bounds, int8(got), want)
+						}
+					}
+				}
+			}
+		})
+	}
+}

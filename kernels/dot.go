@@ -51,14 +51,10 @@ func (im *Impl) DotInt8(a, b []int8) int64 {
 // a ReLU may be stored: the form that VPDPBUSD multiplies without a correction.
 func (im *Impl) DotUint8(a []uint8, b []int8) int64 {
 	im.checkDot(dtype.Int8, len(a), len(b))
-	kernel := im.k.DotUint8
-	if kernel == nil {
-		kernel = generic.DotUint8
-	}
 	if im.whole(len(a)) && len(a) <= dotInt8Chunk {
-		return int64(kernel(a, b))
+		return int64(im.k.DotUint8(a, b))
 	}
-	return dotBytes(im.k.DotBlock, kernel, generic.DotUint8, a, b)
+	return dotBytes(im.k.DotBlock, im.k.DotUint8, generic.DotUint8, a, b)
 }
 
 func dotBytes[A int8 | uint8](block int, kernel, rest func(a []A, b []int8) int32, a []A, b []int8) int64 {

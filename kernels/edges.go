@@ -52,6 +52,9 @@ func (c *Conv) splitEdges(units []unit) []unit {
 	if c.im.k.PieceTile == nil || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
 		return units
 	}
+	if c.im.k.PairWords && Words(s.In.DType, s.In.C)%2 != 0 { // a pair would belong to two taps
+		return units
+	}
 	if s.Pool {
 		return c.splitWindows(units)
 	}

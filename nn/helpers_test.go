@@ -20,6 +20,9 @@ var seed = flag.Uint64("seed", 1, "seed of the random networks and images")
 // slow is set where plain Go runs much slower than usual.
 var slow bool
 
+// emulated is set under an emulator, which is slow on floats above all.
+var emulated = os.Getenv("MACROSCOPE_EMULATED") != ""
+
 // rounds is how many of n random cases to try.
 func rounds(n int) int {
 	if slow || testing.Short() {

@@ -92,7 +92,7 @@ func TestWinograd(t *testing.T) {
 // by at most some ten times what was measured, 8.5e-6.
 func TestWinogradLogits(t *testing.T) {
 	const tolerance = 1e-4
-	n := someImages()
+	n := someFloatImages()
 	in := sample(t, n)
 	g := load(t, dtype.Float32)
 	rows := readRows(t, filepath.Join("..", "models", "testdata", "cifar10cnn-float32-logits.csv"))

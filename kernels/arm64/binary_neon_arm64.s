@@ -42,6 +42,8 @@
 #define AT_ARG_Hi $132, R0
 #define ARG_OutXor 136(R0)
 #define AT_ARG_OutXor $136, R0
+#define ARG_Pieces 144(R0)
+#define AT_ARG_Pieces $144, R0
 
 // tileBinaryNEON is the loop of tile.Args, 4×16. Its innermost loop takes four words
 // of K:
@@ -71,7 +73,7 @@ TEXT ·tileBinaryNEON(SB), NOSPLIT, $264-8
 	MOVD ARG_A, R17
 	MOVD ARG_C, R19
 	MOVD RSP, R24
-	ADD $8, R24
+	ADD $16, R24 // whole vectors
 tile:
 	VMOVI $0, V0.B16
 	VMOVI $0, V1.B16

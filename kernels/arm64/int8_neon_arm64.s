@@ -42,6 +42,8 @@
 #define AT_ARG_Hi $132, R0
 #define ARG_OutXor 136(R0)
 #define AT_ARG_OutXor $136, R0
+#define ARG_Pieces 144(R0)
+#define AT_ARG_Pieces $144, R0
 
 // tileInt8NEON is the loop of tile.Args, 4×8, for all bytes, −128 included. Its
 // innermost loop takes four words of K:

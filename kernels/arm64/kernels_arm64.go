@@ -29,7 +29,7 @@ func init() { cpuid.CPU.Enable(cpuid.ASIMD) }
 var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "neon", Needs: neon,
-		MR: 8, NR: 8, Tile: tileFloat32NEON,
+		MR: 8, NR: 8, Tile: tileFloat32NEON, PieceTile: tileFloat32NEONPieces,
 		DotBlock: 4, DotFloat32: dotFloat32NEON,
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
@@ -45,13 +45,13 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "dotprod", Needs: dotprod,
-		MR: 8, NR: 8, Tile: tileInt8DotProd,
+		MR: 8, NR: 8, Tile: tileInt8DotProd, PieceTile: tileInt8DotProdPieces,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8DotProd,
 		Peak: peakInt8DotProd, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "i8mm", Needs: i8mm,
-		MR: 8, NR: 8, Tile: tileInt8I8MM, PairWords: true,
+		MR: 8, NR: 8, Tile: tileInt8I8MM, PieceTile: tileInt8I8MMPieces, PairWords: true,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
 		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
 	},

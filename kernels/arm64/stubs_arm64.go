@@ -15,6 +15,12 @@ import "macroscope/kernels/tile"
 func tileFloat32NEON(t *tile.Args)
 
 //go:noescape
+func tileFloat32NEONPieces(t *tile.Args)
+
+//go:noescape
+func tileInt8DotProdPieces(t *tile.Args)
+
+//go:noescape
 func tileInt8NEON(t *tile.Args)
 
 //go:noescape
@@ -25,6 +31,9 @@ func tileInt8DotProd(t *tile.Args)
 
 //go:noescape
 func tileInt8I8MM(t *tile.Args)
+
+//go:noescape
+func tileInt8I8MMPieces(t *tile.Args)
 
 //go:noescape
 func tileBinaryNEON(t *tile.Args)

@@ -33,7 +33,7 @@ type Kernel struct {
 	// PairWords says that B is packed with two words of a segment beside each
 	// other, for instructions that take 8 bytes of a column: B[i][c], B[i+1][c],
 	// B[i][c+1], B[i+1][c+1], ... for even i; a segment's odd last word lies alone.
-	// Chunk is then 0.
+	// Chunk is then 0, and Pieces have an even number of words.
 	PairWords bool
 	// NonNegativeTile, if not nil, is a faster Tile for bytes of A within 0…127.
 	NonNegativeTile Func

@@ -3,19 +3,20 @@ package main
 import "macroscope/dtype"
 
 // outer gives the steps of a tile of 8×8 whose instruction multiplies a vector of
-// four columns of B with one word of A, a lane of a register of four words: sums
-// are V0-15, four words of each row V16-23, two vectors of B of each word V24-31.
-func outer(m micro, mac string) []step {
+// four columns of B with one word of A, a lane of a register of four words, for
+// rows from … to−1: sums are V0-15, four words of each row V16-23, two vectors of
+// B of each word V24-31.
+func outer(m micro, mac string, from, to int) []step {
 	four := func(a *asm) {
 		a.loadB(0, 24)
-		a.loadA(4, 0, 16)
-		a.loadA(4, 1, 17)
+		a.loadA(4, from, 16+from)
+		a.loadA(4, from+1, 17+from)
 		for k := range 4 {
-			for r := range 8 {
-				if k == 0 && r < 6 { // each load two rows ahead of its use
+			for r := from; r < to; r++ {
+				if k == 0 && r < to-2 { // each load two rows ahead of its use
 					a.loadA(4, r+2, 18+r)
 				}
-				if k < 3 && r == 4 {
+				if k < 3 && r == (from+to)/2 {
 					a.loadB(32*(k+1), 26+2*k)
 				}
 				for v := range 2 {
@@ -27,10 +28,10 @@ func outer(m micro, mac string) []step {
 	}
 	one := func(a *asm) {
 		a.loadB(0, 24)
-		for r := range 8 {
+		for r := from; r < to; r++ {
 			a.loadA(1, r, 16+r)
 		}
-		for r := range 8 {
+		for r := from; r < to; r++ {
 			for v := range 2 {
 				a.vec(mac, m.acc(r, v), 24+v, 16+r, 0)
 			}
@@ -38,6 +39,17 @@ func outer(m micro, mac string) []step {
 		a.moveOn(m, 1)
 	}
 	return []step{{4, four}, {1, one}}
+}
+
+// outerTiles writes a tile of 8×8 by outer, and the one that takes pieces.
+func outerTiles(a *asm, m micro, mac string) {
+	m.zero = m.initSums
+	m.steps = outer(m, mac, 0, 8)
+	a.tile(m)
+	m.doc = m.name + "Pieces is " + m.name + " for tile.Args.Pieces."
+	m.name += "Pieces"
+	m.half = [2][]step{outer(m, mac, 0, 4), outer(m, mac, 4, 8)}
+	a.tile(m)
 }
 
 func float32NEON(a *asm) {
@@ -61,9 +73,7 @@ packing: 8 LDR and 4 LDP are 16 vectors, a quarter of a load a FMLA. 16 sums, 8
 registers of A, 8 of B: all 32. 16 independent sums cover a latency of 4 cycles
 at four FMLA a cycle. Of the shapes that fit, 8×8 loads least: 8×12 has no room
 for four words of A and loads 14 vectors for 48 FMLA.`
-	m.zero = m.initSums
-	m.steps = outer(m, "FMLA lane")
-	a.tile(m)
+	outerTiles(a, m, "FMLA lane")
 	dotFloat32(a)
 	peak(a, "peakFloat32NEON", "FMLA", func(i int) { a.vec("FMLA lane", i, 16, 17, 0) })
 }
@@ -87,9 +97,7 @@ words of K:
 
 64 SDOT by element for 1024 MACs, 16 a SDOT; loads and registers as
 tileFloat32NEON's.`
-	m.zero = m.initSums
-	m.steps = outer(m, "SDOT lane")
-	a.tile(m)
+	outerTiles(a, m, "SDOT lane")
 	dotInt8DotProd(a)
 	dotUint8DotProd(a)
 	peak(a, "peakInt8DotProd", "SDOT", func(i int) { a.vec("SDOT", i, 16, 17) })
@@ -123,8 +131,22 @@ of A, loaded as four words each, become the pairs of two steps by a ZIP1 and a
 ZIP2: 8 for 32 SMMLA. 16 vectors are loaded, half a load a SMMLA. 16 sums, 9
 registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 	m.zero = func(a *asm) { clear(a, 16) }
-	macs := func(a *asm, pairs [4]int) {
-		for p := range 4 {
+	m.steps = pairs(m, 0, 4)
+	m.sums = func(a *asm) { m.unpair(a, 0) }
+	a.tile(m)
+	n := m
+	n.name, n.doc = "tileInt8I8MMPieces", "tileInt8I8MMPieces is tileInt8I8MM for tile.Args.Pieces of an even number of words."
+	n.half = [2][]step{pairs(m, 0, 2), pairs(m, 2, 4)}
+	n.sums = func(a *asm) { n.unpair(a, 16*n.nv) }
+	a.tile(n)
+	dotUint8I8MM(a)
+	peak(a, "peakInt8I8MM", "SMMLA", func(i int) { a.vec("SMMLA", i, 16, 17) })
+}
+
+// pairs gives the steps of int8I8MM for pairs of rows from … to−1.
+func pairs(m micro, from, to int) []step {
+	macs := func(a *asm, pairs map[int]int) {
+		for p := from; p < to; p++ {
 			for q := range 4 {
 				a.vec("SMMLA", 4*p+q, pairs[p], 24+q)
 			}
@@ -133,19 +155,21 @@ registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 	four := func(a *asm) {
 		a.loadB(0, 24)
 		a.loadB(32, 26)
-		for r := range 8 {
+		for r := 2 * from; r < 2*to; r++ {
 			a.loadA(4, r, 16+r)
 		}
 		// The pairs of the first two words go where the last ones' rows were.
-		first := [4]int{28, 16, 18, 20}
-		for p := range 4 {
-			a.zip(1, "D2", first[p], 16+2*p, 17+2*p)
+		first, last, free := map[int]int{}, map[int]int{}, 28
+		for p := from; p < to; p++ {
+			first[p], last[p] = free, 17+2*p
+			a.zip(1, "D2", free, 16+2*p, 17+2*p)
 			a.zip(2, "D2", 17+2*p, 16+2*p, 17+2*p)
+			free = 16 + 2*p
 		}
 		macs(a, first)
 		a.loadB(64, 24)
 		a.loadB(96, 26)
-		macs(a, [4]int{17, 19, 21, 23})
+		macs(a, last)
 		a.moveOn(m, 4)
 	}
 	few := func(words int) func(a *asm) {
@@ -160,29 +184,31 @@ registers of A, 4 of B: 29. After K the pairs are put back into rows.`
 				a.zip(2, "S4", 25, 24, 28)
 				a.zip(1, "S4", 24, 24, 28)
 			}
-			for r := range 8 {
+			for r := 2 * from; r < 2*to; r++ {
 				a.loadA(words, r, 16+r)
 			}
-			for p := range 4 {
+			at := map[int]int{}
+			for p := from; p < to; p++ {
+				at[p] = 16 + 2*p
 				a.zip(1, "D2", 16+2*p, 16+2*p, 17+2*p)
 			}
-			macs(a, [4]int{16, 18, 20, 22})
+			macs(a, at)
 			a.moveOn(m, words)
 		}
 	}
-	m.steps = []step{{4, four}, {2, few(2)}, {1, few(1)}}
-	m.sums = func(a *asm) {
-		for p := range 4 {
-			for v := range 2 {
-				a.zip(1, "D2", m.acc(2*p, v), 4*p+2*v, 4*p+2*v+1)
-				a.zip(2, "D2", m.acc(2*p+1, v), 4*p+2*v, 4*p+2*v+1)
-			}
+	return []step{{4, four}, {2, few(2)}, {1, few(1)}}
+}
+
+// unpair puts the sums of pairs of rows and columns into rows and adds Init; the
+// Init of the second half of the rows stands a number of bytes behind the first's.
+func (m micro) unpair(a *asm, second int) {
+	for p := range 4 {
+		for v := range 2 {
+			a.zip(1, "D2", m.acc(2*p, v), 4*p+2*v, 4*p+2*v+1)
+			a.zip(2, "D2", m.acc(2*p+1, v), 4*p+2*v, 4*p+2*v+1)
 		}
-		a.addInit(m, 0)
 	}
-	a.tile(m)
-	dotUint8I8MM(a)
-	peak(a, "peakInt8I8MM", "SMMLA", func(i int) { a.vec("SMMLA", i, 16, 17) })
+	a.addInit(m, 0, second)
 }
 
 // zip is ZIP1 or ZIP2 of two registers.
@@ -190,11 +216,14 @@ func (a *asm) zip(which int, lanes string, to, first, second int) {
 	a.op("VZIP%d V%d.%s, V%d.%s, V%d.%s", which, second, lanes, first, lanes, to, lanes)
 }
 
-// addInit adds Init to every row; it goes through registers from scratch on.
-func (a *asm) addInit(m micro, scratch int) {
+// addInit adds Init to every row, which goes through registers from scratch on;
+// second is unpair's.
+func (a *asm) addInit(m micro, scratch, second int) {
 	a.op("MOVD ARG_Init, R7")
-	a.loadRow(m, "R7", 0, scratch)
 	for r := range m.mr {
+		if half := r / (m.mr / 2); r%(m.mr/2) == 0 && (half == 0 || second > 0) {
+			a.loadRow(m, "R7", half*second, scratch)
+		}
 		for v := range m.nv {
 			a.op("VADD V%d.S4, V%d.S4, V%d.S4", scratch+v, m.acc(r, v), m.acc(r, v))
 		}
@@ -283,7 +312,7 @@ column's two sums are added after K.`
 		for i := range 8 {
 			a.op("VADDP V%d.S4, V%d.S4, V%d.S4", 2*i+1, 2*i, i)
 		}
-		a.addInit(m, 16)
+		a.addInit(m, 16, 0)
 	}
 	a.tile(m)
 
@@ -351,7 +380,7 @@ registers to the bytes. 4 LDR and 8 LDP are 20 vectors, 0.3 of a load an EOR. 16
 counts, 8 registers of A, 4 of B, 4 for scratch: all 32.`
 	m.once = func(a *asm) {
 		a.op("MOVD RSP, R24")
-		a.op("ADD $8, R24")
+		a.op("ADD $16, R24 // whole vectors")
 	}
 	m.zero = func(a *asm) {
 		clear(a, 16)

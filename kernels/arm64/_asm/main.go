@@ -82,7 +82,7 @@ func (a *asm) argsHeader() {
 		{"Mode", unsafe.Offsetof(t.Mode)}, {"Pool", unsafe.Offsetof(t.Pool)}, {"Init", unsafe.Offsetof(t.Init)},
 		{"Scale", unsafe.Offsetof(t.Scale)}, {"Bias", unsafe.Offsetof(t.Bias)}, {"Threshold", unsafe.Offsetof(t.Threshold)},
 		{"Flip", unsafe.Offsetof(t.Flip)}, {"Lo", unsafe.Offsetof(t.Lo)}, {"Hi", unsafe.Offsetof(t.Hi)},
-		{"OutXor", unsafe.Offsetof(t.OutXor)},
+		{"OutXor", unsafe.Offsetof(t.OutXor)}, {"Pieces", unsafe.Offsetof(t.Pieces)},
 	} {
 		a.define("ARG_"+f.name, f.offset)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"unsafe"
 
 	"macroscope/dtype"
 	"macroscope/kernels/arm64"
+	"macroscope/kernels/tile"
 )
 
 // Registers of every tile kernel: R0 the arguments, R1 the current tile's Rows,
@@ -30,6 +32,7 @@ type micro struct {
 	once  func(a *asm) // constants, before the first tile
 	zero  func(a *asm) // the sums before the first segment
 	steps []step       // the first is the innermost loop
+	half  [2][]step    // steps of the first and the second half of the rows, of a tile of pieces
 	// chunk, if not 0, is the number of words after which flush must be called;
 	// R22 counts down to it, R23 is what is left of the segment.
 	chunk int
@@ -57,6 +60,10 @@ func (m micro) spare(i int) int {
 }
 
 func (a *asm) tile(m micro) {
+	walk := a.walk
+	if m.half[0] != nil {
+		walk = a.walkPieces
+	}
 	a.comment(m.doc)
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $%d-8\n", m.name, m.name, m.frame))
 	a.op("MOVD t+0(FP), R0")
@@ -69,7 +76,7 @@ func (a *asm) tile(m micro) {
 		m.once(a)
 	}
 	a.label("tile")
-	a.walk(m)
+	walk(m)
 	m.tail(a, m)
 	a.label("done")
 	a.op("ADD $%d, R1", 8*m.mr)
@@ -90,16 +97,10 @@ func (a *asm) walk(m micro) {
 	}
 	a.label("segment")
 	a.op("MOVD.P 8(R5), R7")
-	a.op("ADD R17, R7")
-	for r := 0; r < m.mr; r += 2 {
-		a.op("LDP %d(R1), (R%d, R%d)", 8*r, firstRow+r, firstRow+r+1)
-		a.op("ADD R7, R%d", firstRow+r)
-		a.op("ADD R7, R%d", firstRow+r+1)
-	}
-	a.op("MOVD ZR, R25")
+	a.rows(m)
 	if m.chunk == 0 {
 		a.op("MOVD ARG_SegLen, R4")
-		a.words(m)
+		a.words(m, m.steps, "")
 	} else {
 		a.op("MOVD ARG_SegLen, R23")
 		a.label("piece")
@@ -107,7 +108,7 @@ func (a *asm) walk(m micro) {
 		a.op("CSEL LT, R23, R22, R4")
 		a.op("SUB R4, R23")
 		a.op("SUB R4, R22")
-		a.words(m)
+		a.words(m, m.steps, "")
 		a.op("CBNZ R22, narrow")
 		m.flush(a)
 		a.op("MOVD $%d, R22", m.chunk)
@@ -124,10 +125,61 @@ func (a *asm) walk(m micro) {
 	}
 }
 
-// words takes R4 words by the steps, the largest first.
-func (a *asm) words(m micro) {
-	for i, s := range m.steps {
-		n, loop, rest := s.words, fmt.Sprintf("words%d", s.words), fmt.Sprintf("rest%d", s.words)
+// walkPieces is walk over Pieces, some of which only half the rows take.
+func (a *asm) walkPieces(m micro) {
+	var p tile.Piece
+	if m.sums != nil { // which brings Init
+		m.zero(a)
+	} else {
+		a.op("MOVD ARG_Init, R7")
+		for r := range m.mr {
+			a.loadRow(m, "R7", r/(m.mr/2)*16*m.nv, m.acc(r, 0))
+		}
+	}
+	a.op("MOVD ARG_Pieces, R5")
+	a.op("MOVD ARG_NSeg, R6")
+	a.label("piece")
+	a.op("MOVD %d(R5), R7", unsafe.Offsetof(p.Off))
+	a.op("MOVD %d(R5), R4", unsafe.Offsetof(p.Words))
+	a.op("MOVD %d(R5), R3", unsafe.Offsetof(p.BOff))
+	a.op("MOVD %d(R5), R20", unsafe.Offsetof(p.Rows))
+	a.op("ADD $%d, R5", unsafe.Sizeof(p))
+	a.op("MOVD ARG_B, R21")
+	a.op("ADD R21, R3")
+	a.rows(m)
+	a.op("CBNZ R20, halves")
+	a.words(m, m.steps, "all")
+	a.op("B next")
+	a.label("halves")
+	a.op("TBZ $0, R20, second")
+	a.words(m, m.half[0], "first")
+	a.op("B next")
+	a.label("second")
+	a.words(m, m.half[1], "second")
+	a.label("next")
+	a.op("SUBS $1, R6")
+	a.op("BNE piece")
+	if m.sums != nil {
+		m.sums(a)
+	}
+}
+
+// rows points at the rows' words of the segment at offset R7.
+func (a *asm) rows(m micro) {
+	a.op("ADD R17, R7")
+	for r := 0; r < m.mr; r += 2 {
+		a.op("LDP %d(R1), (R%d, R%d)", 8*r, firstRow+r, firstRow+r+1)
+		a.op("ADD R7, R%d", firstRow+r)
+		a.op("ADD R7, R%d", firstRow+r+1)
+	}
+	a.op("MOVD ZR, R25")
+}
+
+// words takes R4 words by the steps, the largest first; which is in their labels,
+// and only the mix of those that have none counts.
+func (a *asm) words(m micro, steps []step, which string) {
+	for i, s := range steps {
+		n, loop, rest := s.words, fmt.Sprintf("words%d%s", s.words, which), fmt.Sprintf("rest%d%s", s.words, which)
 		switch {
 		case i == 0:
 			a.op("SUBS $%d, R4", n)
@@ -138,13 +190,14 @@ func (a *asm) words(m micro) {
 			s.body(a)
 			a.op("SUBS $%d, R4", n)
 			a.op("BGE %s", loop)
-			nr := 4 * m.nv
-			a.count(arm64.Mix{
-				DType: m.dtype, Impl: m.impl, NonNegative: m.nonNegative, MR: m.mr, NR: nr, KWords: n, MACs: m.mr * nr * n * m.macs, Sums: m.accs,
-			})
+			if nr := 4 * m.nv; which == "" {
+				a.count(arm64.Mix{
+					DType: m.dtype, Impl: m.impl, NonNegative: m.nonNegative, MR: m.mr, NR: nr, KWords: n, MACs: m.mr * nr * n * m.macs, Sums: m.accs,
+				})
+			}
 			a.label(rest)
 			a.op("ADD $%d, R4", n)
-		case m.steps[i-1].words == 2*n: // at most one
+		case steps[i-1].words == 2*n: // at most one
 			bit := map[int]int{1: 0, 2: 1}[n]
 			a.op("TBZ $%d, R4, %s", bit, rest)
 			s.body(a)
@@ -222,13 +275,13 @@ func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(ro
 	a.op("CMP $1, R7")
 	a.op("BEQ %s", one)
 	var kept, all []int
-	for r := 0; r < m.mr; r += 4 {
+	for _, w := range m.windows() {
 		for v := range m.nv {
-			a.vec(max, m.acc(r, v), m.acc(r, v), m.acc(r+1, v))
-			a.vec(max, m.acc(r+2, v), m.acc(r+2, v), m.acc(r+3, v))
-			a.vec(max, m.acc(r, v), m.acc(r, v), m.acc(r+2, v))
+			a.vec(max, m.acc(w[0], v), m.acc(w[0], v), m.acc(w[1], v))
+			a.vec(max, m.acc(w[2], v), m.acc(w[2], v), m.acc(w[3], v))
+			a.vec(max, m.acc(w[0], v), m.acc(w[0], v), m.acc(w[2], v))
 		}
-		kept = append(kept, r)
+		kept = append(kept, w[0])
 	}
 	body(kept)
 	a.advance(len(kept))
@@ -238,6 +291,18 @@ func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(ro
 	}
 	body(all)
 	a.advance(m.mr)
+}
+
+// windows are the rows of each window of a pool: see tile.Func.
+func (m micro) windows() (w [][4]int) {
+	for r := 0; r < m.mr; r += 4 {
+		if m.half[0] != nil {
+			w = append(w, [4]int{r / 2, r/2 + 1, r/2 + m.mr/2, r/2 + m.mr/2 + 1})
+		} else {
+			w = append(w, [4]int{r, r + 1, r + 2, r + 3})
+		}
+	}
+	return w
 }
 
 // storeRow stores the vectors of a row at R7.
