@@ -179,6 +179,10 @@ func TestGoldenLogits(t *testing.T) {
 				}
 				t.Run("by "+of.String(), func(t *testing.T) {
 					eachImpl(t, of, func(t *testing.T, c *kernels.Choice) {
+						in, want := in, want
+						if emulated && c.For(of).Name() == "generic" { // the same Go everywhere, and slow
+							in, want = in[:4*cifar10.PixelBytes], want[:4*cifar10.Classes]
+						}
 						sameBits(t, c.String(), g, logits(t, g, c, in), want)
 					})
 				})
