@@ -94,38 +94,39 @@ func (n *Net) Step(images int, load Image) (loss float64, correct int, err error
 		o.count = float64(images * o.in.data.H * o.in.data.W)
 	}
 	n.shared(len(n.preparers), func(i int) { n.preparers[i].prepare() })
-	for _, stage := range n.forward {
-		n.pool.run(func(t *thread) {
-			for img := t.first; img < t.last; img++ {
-				for _, o := range stage {
-					o.forward(t, img)
-				}
-			}
-		})
-		if r, ok := stage[len(stage)-1].(forwardReducer); ok {
+	n.pass(n.forward, op.forward, func(last op) {
+		if r, ok := last.(forwardReducer); ok {
 			r.reduceForward()
 		}
-	}
+	})
 	if loss, correct, err = n.loss.total(); err != nil {
 		return 0, 0, fmt.Errorf("train: %w", err)
 	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return loss, correct, fmt.Errorf("train: the loss is %v: %s", loss, n.firstBad(images))
 	}
-	for _, stage := range n.backward {
+	n.pass(n.backward, op.backward, func(last op) {
+		if r, ok := last.(backwardReducer); ok {
+			r.reduceBackward()
+		}
+	})
+	n.shared(len(n.finishers), func(i int) { n.finishers[i].finish() })
+	return loss, correct, nil
+}
+
+// pass runs all ops of a stage on each image, then reduces what the last one has
+// gathered.
+func (n *Net) pass(stages [][]op, run func(o op, t *thread, img int), reduce func(last op)) {
+	for _, stage := range stages {
 		n.pool.run(func(t *thread) {
 			for img := t.first; img < t.last; img++ {
 				for _, o := range stage {
-					o.backward(t, img)
+					run(o, t, img)
 				}
 			}
 		})
-		if r, ok := stage[len(stage)-1].(backwardReducer); ok {
-			r.reduceBackward()
-		}
+		reduce(stage[len(stage)-1])
 	}
-	n.shared(len(n.finishers), func(i int) { n.finishers[i].finish() })
-	return loss, correct, nil
 }
 
 // shared calls f with 0…count−1, on all threads.
