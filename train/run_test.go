@@ -210,7 +210,6 @@ func TestCheckpointErrors(t *testing.T) {
 		{"damaged", "checksum", damaged, nil},
 		{"huge", "want at most", huge, nil},
 		{"other network", "values of conv2.weight", whole, func() *Run {
-			g := patternNet(t, false)
 			wide := rand.New(rand.NewPCG(1, 1))
 			b := graph.New("patterns", "image", graph.Shape{1, 8, 8})
 			x := b.Add("conv2", randomConv(wide, 1, 4, 3, 1), b.Input())

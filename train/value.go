@@ -16,7 +16,6 @@ type value struct {
 	pad        float32 // what data's halo holds
 	padded     bool    // a reader has said so
 	constant   bool    // no gradient is wanted: it depends on no weight
-	readers    int
 }
 
 // batch is images one after another. Gradients that only one stage of the way back
@@ -80,8 +79,4 @@ func (b *batch) row(i, y int) []float32 {
 
 func floats(b []byte) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
-}
-
-func floatBytes(f []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(f))), 4*len(f))
 }
