@@ -13,9 +13,8 @@ import (
 // pixelCase is memory for the loops over n pixels of c channels, each slice between
 // forbidden pages, and what the loop should leave there.
 type pixelCase struct {
-	n, c int
-	x, y, g, out, x2, out2,
-	a, b, k []float32
+	n, c                  int
+	x, y, g, out, a, b, k []float32
 }
 
 func newPixelCase(t *testing.T, r *rand.Rand, n, c, side int) *pixelCase {
