@@ -10,9 +10,8 @@ import (
 )
 
 // TestConvExtremes has every product the largest or the smallest there is, over
-// every number of words of K up to 70, in one segment or in two: sums that a tile
-// keeps in bytes or in int16 for a while must not overflow, which random values
-// hardly bring near.
+// one or two segments of 1 to 70 words: what a tile keeps in bytes or in int16 for a
+// while must not overflow, which random values hardly bring near.
 func TestConvExtremes(t *testing.T) {
 	values := map[dtype.DType][][2]float64{
 		dtype.Int8:   {{-128, -128}, {-128, 127}, {127, -128}, {127, 127}},

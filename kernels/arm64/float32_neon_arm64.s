@@ -63,6 +63,8 @@
 // at four FMLA a cycle. Of the shapes that fit, 8×8 loads least: 8×12 has room
 // for two words of A, not four, and loads 14 times for 48 FMLA.
 //
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
+//
 // func tileFloat32NEON(t *tile.Args)
 TEXT ·tileFloat32NEON(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0
