@@ -35,6 +35,11 @@ var Kernels = []tile.Kernel{
 			{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
 			{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
 		},
+		Pixels: &tile.PixelFuncs{
+			VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,
+			Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON,
+			MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
+		},
 		Peak: peakFloat32NEON, PeakMACs: peakSums * 4,
 	},
 	{
