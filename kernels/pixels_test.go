@@ -14,7 +14,7 @@ import (
 // forbidden pages, and what the loop should leave there.
 type pixelCase struct {
 	n, c int
-	x, y, g, out, x2, out2,
+	x, y, g, out,
 	a, b, k []float32
 }
 
