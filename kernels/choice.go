@@ -56,8 +56,9 @@ var fromEnv = sync.OnceValues(func() (*Choice, error) {
 func Default() (*Choice, error) { return fromEnv() }
 
 // Choose picks for each dtype the last available row of the table, which lists
-// a dtype's rows in measured order, slowest first. It is changed by a
-// comma-separated list of terms:
+// a dtype's rows slowest first: in measured order, but for rows that no machine
+// at hand had (arm64's, and AMX), whose place is expected and Why says so. It is
+// changed by a comma-separated list of terms:
 //
 //	avx2              use it for every dtype that has it
 //	int8=avx512vnni   use it for that dtype
@@ -134,6 +135,10 @@ func (c *Choice) pick(d dtype.DType, forced string, without []string) error {
 			c.why[d] = "asked for"
 		case len(passed) > 0:
 			c.why[d] = "best left (" + strings.Join(passed, "; ") + ")"
+		case im.k.Unmeasured:
+			c.why[d] = "first in expected order, not measured"
+		case im.k.Name == "generic":
+			c.why[d] = "the only one in this build"
 		default:
 			c.why[d] = "first in measured order"
 		}

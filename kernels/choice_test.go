@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,6 +57,32 @@ func TestChoose(t *testing.T) {
 			}
 			without += "," + d.String() + "=-" + name
 		}
+	}
+}
+
+// Only what was measured is said to be: no row of arm64 was.
+func TestWhyTellsMeasuredFromExpected(t *testing.T) {
+	c, err := Choose("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dtype.All {
+		im, why := c.For(d), c.Why(d)
+		measured := im.Name() != "generic" && runtime.GOARCH != "arm64" && im.Name() != "amxint8"
+		if strings.Contains(why, "in measured order") && !measured {
+			t.Errorf("%v: %q, but nobody measured it", im, why)
+		}
+	}
+	generic := 0
+	for _, im := range Table() {
+		if im.Name() == "generic" {
+			generic++
+		} else if runtime.GOARCH == "arm64" && !im.k.Unmeasured {
+			t.Errorf("%v counts as measured", im)
+		}
+	}
+	if generic == len(Table()) && c.Why(dtype.Int8) != "the only one in this build" {
+		t.Errorf("with generic alone: %q", c.Why(dtype.Int8))
 	}
 }
 

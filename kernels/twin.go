@@ -5,18 +5,22 @@ import "macroscope/kernels/tile"
 // A twin is a copy of a prepared convolution that does only part of its work,
 // for measuring where the time goes. What it writes is of no use.
 
-// WithoutProducts returns a twin whose sums have one word each. It makes the same
-// calls, with as many tiles in the same order, whose starts, epilogues and pools
-// are the same: what c takes longer is its products. One word of each sum stays
-// in the twin, and what a core does of a tile's epilogue beside the next one's
-// products counts as products.
+// WithoutProducts returns a twin whose sums have one word each (two in pieces of
+// tiles that take words in pairs). It makes the same calls, with as many tiles in
+// the same order, whose starts, epilogues and pools are the same: what c takes
+// longer is its products. One word of each sum stays in the twin, and what a core
+// does of a tile's epilogue beside the next one's products counts as products.
 func (c *Conv) WithoutProducts() *Conv {
 	t := *c
 	t.segs, t.segLen = c.segs[:1], 1
+	words := 1
+	if c.im.k.PairWords { // Pieces are of whole pairs
+		words = 2
+	}
 	t.edges = append([]edge(nil), c.edges...)
 	for i := range t.edges {
 		first := t.edges[i].pieces[0]
-		t.edges[i].pieces = []tile.Piece{{Off: first.Off, BOff: first.BOff, Words: 1, Rows: first.Rows}}
+		t.edges[i].pieces = []tile.Piece{{Off: first.Off, BOff: first.BOff, Words: words, Rows: first.Rows}}
 	}
 	return &t
 }

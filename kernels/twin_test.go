@@ -67,6 +67,11 @@ func TestTwinsWriteTheSamePixels(t *testing.T) {
 					if bare.Tiles() != conv.Tiles() {
 						t.Fatalf("case %d: the twin has %d tiles: want %d", i, bare.Tiles(), conv.Tiles())
 					}
+					for _, e := range bare.edges {
+						if words := e.pieces[0].Words; im.k.PairWords && words%2 != 0 {
+							t.Fatalf("case %d: a piece of %d words: want pairs", i, words)
+						}
+					}
 					sameWritten(t, i, "without products", written(func(out []byte) { bare.Run(&ctx, out, in) }, out), want)
 					if c.spec.KH*c.spec.KW*Words(d, c.spec.In.C) == 1 {
 						short++

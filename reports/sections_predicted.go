@@ -26,7 +26,7 @@ func (r *Report) predictedSection() section {
 	return s
 }
 
-const predictedNote = "Nothing here was measured: these are upper bounds for the arm64 kernels, found by laying the instructions of each innermost loop over published figures of the cores. What they leave out (caches, epilogues, the way from tile to tile) makes a core slower, never faster. The peak is the loop's multiplications and additions alone. “macroscope kernels --predicted” prints the sources of all figures."
+const predictedNote = "Nothing here was measured: these are upper bounds for the arm64 kernels, found by laying the instructions of each innermost loop over published figures of the cores. What they leave out (caches, epilogues, the way from tile to tile) makes a core slower, never faster; but a layer's MACs count its padding, some of which is never multiplied, so a layer may show some percent more. The peak is the loop's multiplications and additions alone. “macroscope kernels --predicted” prints the sources of all figures."
 
 // predictedTable has a row for each core and kernel.
 func (r *Report) predictedTable() *grid {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"macroscope/dtype"
@@ -143,7 +144,11 @@ func (c *kernelsCmd) shapes(e *env) error {
 		}{bound.Heading, rows})
 	case "csv":
 		w := csv.NewWriter(e.stdout)
-		_ = w.Write(t.Head) // Error tells
+		head := slices.Clone(t.Head)
+		for i := len(head) - len(bound.Cores); i < len(head); i++ {
+			head[i] = "predicted of peak: " + head[i]
+		}
+		_ = w.Write(head) // Error tells
 		for _, row := range t.Rows {
 			_ = w.Write(append(row, make([]string, len(t.Head)-len(row))...))
 		}

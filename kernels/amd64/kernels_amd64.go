@@ -79,7 +79,7 @@ var Kernels = []tile.Kernel{
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
 	{
-		DType: dtype.Int8, Name: "amxint8", Needs: with(avx512, cpuid.AVX512VNNI, cpuid.AMXTILE, cpuid.AMXINT8), Usable: amxUsable,
+		DType: dtype.Int8, Name: "amxint8", Needs: with(avx512, cpuid.AVX512VNNI, cpuid.AMXTILE, cpuid.AMXINT8), Usable: amxUsable, Unmeasured: true,
 		MR: 32, NR: 32, Tile: tileInt8AMX, Chunk: 16, PoolHalves: true,
 		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
 		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,

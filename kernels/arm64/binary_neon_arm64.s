@@ -64,6 +64,8 @@
 // registers to the bytes. 4 LDR and 8 LDP are 20 vectors, 0.3 of a load an EOR. 16
 // counts, 8 registers of A, 4 of B, 4 for scratch: all 32.
 //
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
+//
 // func tileBinaryNEON(t *tile.Args)
 TEXT ·tileBinaryNEON(SB), NOSPLIT, $264-8
 	MOVD t+0(FP), R0

@@ -46,7 +46,9 @@ var classes = []struct {
 
 // TestExecutedInstructions counts, in an emulator, the instructions that each
 // tile executes for few and for more words of K, and holds the difference of a
-// trip, class by class, against what the generator counted.
+// trip, class by class, against what the generator counted. A tile of pieces
+// executes the same for a piece of all rows, and for half of the rows half of
+// it, but all of B's loads.
 func TestExecutedInstructions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: builds a program for arm64 and runs it step by step")
@@ -66,19 +68,43 @@ func TestExecutedInstructions(t *testing.T) {
 		t.Fatalf("go build for arm64: %v\n%s", err, out)
 	}
 
+	holdCounts(t, qemu, program, arm64.Mixes)
+	var whole, half []arm64.Mix
+	for _, m := range arm64.Mixes {
+		if m.FMLA+m.SDOT+m.SMMLA == 0 {
+			continue // no tile of pieces
+		}
+		whole = append(whole, m)
+		for _, n := range []*int{&m.MACs, &m.LoadQ, &m.FMLA, &m.SDOT, &m.SMMLA, &m.Permute} {
+			*n /= 2
+		}
+		half = append(half, m)
+	}
+	holdCounts(t, qemu, program, whole, "0")
+	holdCounts(t, qemu, program, half, "1")
+	holdCounts(t, qemu, program, half, "2")
+}
+
+// holdCounts runs all tiles, or those of pieces of the given rows.
+func holdCounts(t *testing.T, qemu, program string, mixes []arm64.Mix, rows ...string) {
+	t.Helper()
 	// Both are whole trips, and the binary tile widens its bytes in neither.
 	const few, more = 8, 24
-	less, names := execute(t, qemu, program, few)
-	counts, _ := execute(t, qemu, program, more)
+	less, names := execute(t, qemu, program, few, rows...)
+	counts, _ := execute(t, qemu, program, more, rows...)
 
-	if len(names) != len(arm64.Mixes) {
-		t.Fatalf("%d tiles ran, %d are counted: %v", len(names), len(arm64.Mixes), names)
+	if len(names) != len(mixes) {
+		t.Fatalf("%d tiles ran, %d are counted: %v", len(names), len(mixes), names)
 	}
-	for _, m := range arm64.Mixes {
+	of := ""
+	if rows != nil {
+		of = ", a piece of rows " + rows[0]
+	}
+	for _, m := range mixes {
 		kernel := fmt.Sprintf("%v %s %t", m.DType, m.Impl, m.NonNegative)
 		function, ok := names[kernel]
 		if !ok {
-			t.Errorf("%s did not run", kernel)
+			t.Errorf("%s%s did not run", kernel, of)
 			continue
 		}
 		trips := (more - few) / m.KWords
@@ -90,17 +116,17 @@ func TestExecutedInstructions(t *testing.T) {
 			n := int(reflect.ValueOf(m).FieldByName(f.Name).Int())
 			got := counts[function][f.Name] - less[function][f.Name]
 			if got != n*trips {
-				t.Errorf("%s: %d %s executed in %d trips, counted %d a trip", kernel, got, f.Name, trips, n)
+				t.Errorf("%s%s: %d %s executed in %d trips, counted %d a trip", kernel, of, got, f.Name, trips, n)
 			}
 			want += n
 		}
 		for class, n := range counts[function] {
 			total += n - less[function][class]
 			if !isClass(class) && n != less[function][class] {
-				t.Errorf("%s: %d instructions of no class in %d trips: %s", kernel, n-less[function][class], trips, class)
+				t.Errorf("%s%s: %d instructions of no class in %d trips: %s", kernel, of, n-less[function][class], trips, class)
 			}
 		}
-		t.Logf("%-20s %4d instructions a trip, %.4f a MAC; counted %4d, %.4f", kernel, total/trips, float64(total)/float64(trips*m.MACs), want, float64(want)/float64(m.MACs))
+		t.Logf("%-20s %4d instructions a trip, %.4f a MAC; counted %4d, %.4f%s", kernel, total/trips, float64(total)/float64(trips*m.MACs), want, float64(want)/float64(m.MACs), of)
 	}
 }
 
@@ -122,14 +148,15 @@ var (
 	stopped = regexp.MustCompile(`^Stopped execution .*\[([0-9a-f]+)\]`)
 )
 
-// execute runs the program over words of K and gives, for each tile's function,
+// execute runs the program over words of K, with rows if it is of pieces, and gives, for each tile's function,
 // how many instructions of each class it executed, and the functions' names by
 // kernel.
-func execute(t *testing.T, qemu, program string, words int) (counts map[string]map[string]int, names map[string]string) {
+func execute(t *testing.T, qemu, program string, words int, rows ...string) (counts map[string]map[string]int, names map[string]string) {
 	t.Helper()
 	text, functions, ranges := tiles(t, program)
 	log := filepath.Join(t.TempDir(), "trace")
 	run := exec.Command(qemu, "-cpu", "max", single(t, qemu), "-d", "exec,nochain", "-dfilter", strings.Join(ranges, ","), "-D", log, program, strconv.Itoa(words))
+	run.Args = append(run.Args, rows...)
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
 	out, err := run.Output()

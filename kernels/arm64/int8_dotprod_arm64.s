@@ -61,6 +61,8 @@
 // 64 SDOT by element for 1024 MACs, 16 a SDOT; loads and registers as
 // tileFloat32NEON's.
 //
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
+//
 // func tileInt8DotProd(t *tile.Args)
 TEXT ·tileInt8DotProd(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0

@@ -67,6 +67,8 @@
 // ZIP2: 8 for 32 SMMLA. 16 vectors are loaded, half a load a SMMLA. 16 sums, 9
 // registers of A, 4 of B: 29. After K the pairs are put back into rows.
 //
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
+//
 // func tileInt8I8MM(t *tile.Args)
 TEXT ·tileInt8I8MM(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0

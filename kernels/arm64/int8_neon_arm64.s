@@ -66,6 +66,8 @@
 // SMULL. 16 sums, 4 registers of A, 2 for its words, 4 of B, 6 products: all 32. A
 // column's two sums are added after K.
 //
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
+//
 // func tileInt8NEON(t *tile.Args)
 TEXT ·tileInt8NEON(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R0
@@ -609,6 +611,8 @@ done:
 // innermost loop is tileInt8NEON's with the words k and k+1 added before they are
 // widened: 32 SMULL, 32 SMLAL and 32 SADALP for 512 MACs, 5.3 an instruction, 16
 // DUP beside. Loads and registers are the same.
+//
+// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
 //
 // func tileInt8NEONNonNegative(t *tile.Args)
 TEXT ·tileInt8NEONNonNegative(SB), NOSPLIT, $0-8

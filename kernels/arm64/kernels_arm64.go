@@ -28,35 +28,40 @@ func init() { cpuid.CPU.Enable(cpuid.ASIMD) }
 // measure): the choice takes the last one that can run.
 var Kernels = []tile.Kernel{
 	{
-		DType: dtype.Float32, Name: "neon", Needs: neon,
+		DType: dtype.Float32, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileFloat32NEON, PieceTile: tileFloat32NEONPieces,
 		DotBlock: 4, DotFloat32: dotFloat32NEON,
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
 			{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
 		},
+		Pixels: &tile.PixelFuncs{
+			VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,
+			Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON,
+			MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
+		},
 		Peak: peakFloat32NEON, PeakMACs: peakSums * 4,
 	},
 	{
-		DType: dtype.Int8, Name: "neon", Needs: neon,
+		DType: dtype.Int8, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 4, NR: 8, Tile: tileInt8NEON, NonNegativeTile: tileInt8NEONNonNegative,
 		DotBlock: 16, DotInt8: dotInt8NEON, DotUint8: dotUint8NEON,
 		Peak: peakInt8NEON, PeakMACs: peakSums * 16,
 	},
 	{
-		DType: dtype.Int8, Name: "dotprod", Needs: dotprod,
+		DType: dtype.Int8, Name: "dotprod", Needs: dotprod, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8DotProd, PieceTile: tileInt8DotProdPieces,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8DotProd,
 		Peak: peakInt8DotProd, PeakMACs: peakSums * 16,
 	},
 	{
-		DType: dtype.Int8, Name: "i8mm", Needs: i8mm,
+		DType: dtype.Int8, Name: "i8mm", Needs: i8mm, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8I8MM, PieceTile: tileInt8I8MMPieces, PairWords: true,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
 		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
 	},
 	{
-		DType: dtype.Binary, Name: "neon", Needs: neon,
+		DType: dtype.Binary, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 4, NR: 16, Tile: tileBinaryNEON,
 		DotBlock: 128, DotBinary: dotBinaryNEON,
 		Peak: peakBinaryNEON, PeakMACs: peakSums * 128,

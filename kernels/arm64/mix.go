@@ -4,7 +4,9 @@ import "macroscope/dtype"
 
 // Mix is what one trip of a micro-kernel's innermost loop executes: MR rows by
 // NR columns of sums, KWords words of K. The generator counts it in what it
-// wrote, so a prediction for a core that is not at hand starts from it.
+// wrote, so a prediction for a core that is not at hand starts from it. A tile
+// of pieces has the same loop for all its rows and two that take half of them
+// with all loads of B, for the image's edges: those are not listed.
 type Mix struct {
 	DType       dtype.DType
 	Impl        string

@@ -76,3 +76,30 @@ func winogradIn4NEON(t *tile.Transform)
 
 //go:noescape
 func winogradOut4NEON(t *tile.Transform)
+
+//go:noescape
+func pixelMomentsNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelProductsNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelMaskedProductsNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelLinearNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelLinear2NEON(p *tile.Pixels)
+
+//go:noescape
+func pixelSignNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelSignGradNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelMaxPoolGradNEON(p *tile.Pixels)

@@ -15,6 +15,9 @@ type Kernel struct {
 	// Usable, if not nil, is asked after Needs: nil, or why the operating
 	// system or the machine forbids what the CPU announces.
 	Usable func() error
+	// Unmeasured says that the row's place among its dtype's was found without a
+	// machine that has it: by counting instructions, or from published figures.
+	Unmeasured bool
 
 	MR, NR int
 	Tile   Func

@@ -27,6 +27,13 @@ var encodings = map[string]struct {
 	"SCVTF":     {0x4e21d800, "SCVTF V%[1]d.4S, V%[2]d.4S"},
 	"FCVTNS":    {0x4e21a800, "FCVTNS V%[1]d.4S, V%[2]d.4S"},
 
+	"FABS":       {0x4ea0f800, "FABS V%[1]d.4S, V%[2]d.4S"},
+	"FCMEQ":      {0x4e20e400, "FCMEQ V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
+	"FCMEQ zero": {0x4ea0d800, "FCMEQ V%[1]d.4S, V%[2]d.4S, #0.0"},
+	"FCMGE":      {0x6e20e400, "FCMGE V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
+	"FCMGE zero": {0x6ea0c800, "FCMGE V%[1]d.4S, V%[2]d.4S, #0.0"},
+	"BIC":        {0x4e601c00, "BIC V%[1]d.16B, V%[2]d.16B, V%[3]d.16B"},
+
 	"SMAX": {0x4ea06400, "SMAX V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
 	"CMGT": {0x4ea03400, "CMGT V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
 

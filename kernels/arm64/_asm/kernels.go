@@ -71,8 +71,8 @@ words of K:
 bytes, of which each FMLA takes a lane, so that A needs no broadcast and no
 packing: 8 LDR and 4 LDP are 16 vectors, a quarter of a load a FMLA. 16 sums, 8
 registers of A, 8 of B: all 32. 16 independent sums cover a latency of 4 cycles
-at four FMLA a cycle. Of the shapes that fit, 8×8 loads least: 8×12 has no room
-for four words of A and loads 14 vectors for 48 FMLA.`
+at four FMLA a cycle. Of the shapes that fit, 8×8 loads least: 8×12 has room
+for two words of A, not four, and loads 14 times for 48 FMLA.`
 	outerTiles(a, m, "FMLA lane")
 	dotFloat32(a)
 	peak(a, "peakFloat32NEON", "FMLA", func(i int) { a.vec("FMLA lane", i, 16, 17, 0) })

@@ -41,6 +41,7 @@ func main() {
 		{"int8_i8mm", int8I8MM},
 		{"binary_neon", binaryNEON},
 		{"winograd_neon", winograd},
+		{"pixels_neon", pixels},
 	} {
 		a := &asm{}
 		a.header()

@@ -65,6 +65,9 @@ func (a *asm) tile(m micro) {
 		walk = a.walkPieces
 	}
 	a.comment(m.doc)
+	if m.half[0] == nil {
+		a.raw("//\n// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.\n")
+	}
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $%d-8\n", m.name, m.name, m.frame))
 	a.op("MOVD t+0(FP), R0")
 	a.op("MOVD ARG_Rows, R1")

@@ -28,7 +28,8 @@ type Prediction struct {
 	// all. Else the rest is 0, and not in JSON.
 	Missing string `json:"missing,omitempty"`
 	// MACPerCycle is the bound, PeakPerCycle that of the loop's multiplications
-	// and additions alone: what measured percentages of peak are percent of.
+	// and additions alone: those of the Peak that measured percentages are percent
+	// of (int8/neon's is of the tile for A ≥ 0).
 	MACPerCycle  float64 `json:"mac_per_cycle,omitzero"`
 	PeakPerCycle float64 `json:"peak_mac_per_cycle,omitzero"`
 	// Limit is the resource that is busy longest.

@@ -8,9 +8,12 @@
 // sum before it. The resource that is busy longest is the bound.
 //
 // What is left out makes a real core slower, never faster: cache misses, the
-// way to the next tile, the epilogue, mispredicted branches, too small a window
-// to find the order that the bound assumes, in-order stalls of the Cortex-A53.
-// A number here is thus an upper bound of MACs a cycle. How near one may come: a
+// way to the next tile, the epilogue, the binary tile's widening of its bytes,
+// pieces of K that only half of a tile's rows take, mispredicted branches, too
+// small a window to find the order that the bound assumes, in-order stalls of the
+// Cortex-A53. A number here is thus an upper bound of the MACs that are computed
+// in a cycle; a layer's MACs count its padding as well, of which tiles at the
+// image's edges leave most out, so it may show more. How near one may come: a
 // float32 product with another 8×8 NEON tile was measured on an Apple M1 at 96.4
 // GFLOP/s (github.com/bluss/matrixmultiply, pull request 73), where the bound is
 // 16 MACs a cycle, 102.4 GFLOP/s at 3.2 GHz: 94 % of it.

@@ -9,9 +9,8 @@ import (
 // multiplies a vector of four columns with a lane of a register: FMLA or SDOT.
 type Shape struct {
 	Rows, Cols int
-	// WordsOfA is how many words of a row one load brings: 4, or 1 where there
-	// are not enough registers to keep a register of each row; 0 if the tile does
-	// not fit at all.
+	// WordsOfA is how many words of a row one load brings, the most of 4, 2 and 1
+	// for which registers are left; 0 if the tile does not fit at all.
 	WordsOfA  int
 	Sums      int // registers of sums
 	Registers int // vector registers that the loop needs at least, of 32
@@ -34,23 +33,26 @@ func Shapes(d dtype.DType) (list []Shape) {
 func newShape(d dtype.DType, rows, cols int) Shape {
 	vectors := cols / 4
 	s := Shape{Rows: rows, Cols: cols, Sums: rows * vectors}
-	switch whole, single := s.Sums+rows+vectors, s.Sums+2+vectors; {
-	case whole <= vectorRegisters: // four words of every row, one word of every column
-		s.WordsOfA, s.Registers = 4, whole
-	case single <= vectorRegisters: // a word of a row, and of the next row, whose load is under way
-		s.WordsOfA, s.Registers = 1, single
-	default:
-		s.Registers = single
+	for _, words := range []int{4, 2, 1} {
+		// Either a register of every row stays while B comes, two vectors at a time,
+		// or those words of all columns stay while A comes, a row and the next one.
+		s.Registers = s.Sums + min(rows+min(vectors, 2), words*vectors+2)
+		if s.Registers <= vectorRegisters {
+			s.WordsOfA = words
+			break
+		}
+	}
+	if s.WordsOfA == 0 {
 		return s
 	}
 	m := arm64.Mix{
 		DType: d, MR: rows, NR: cols, KWords: 4, LoadPair: 4 * vectors / 2,
 		Scalar: 3, Branch: 1, Registers: s.Registers, Sums: s.Sums,
 	}
-	if m.LoadQ = 4 * vectors % 2; s.WordsOfA == 4 {
-		m.LoadQ += rows
+	if s.WordsOfA == 4 {
+		m.LoadQ = rows
 	} else {
-		m.LoadLane = 4 * rows
+		m.LoadLane = 4 / s.WordsOfA * rows
 	}
 	if d == dtype.Float32 {
 		m.FMLA = 4 * s.Sums
