@@ -7,6 +7,17 @@ import (
 	"macroscope/kernels/generic"
 )
 
+// A dot product's call takes at most 256 KiB of each side, which even from main
+// memory is some 50 µs: the garbage collector's stop does not wait longer.
+const (
+	dotFloat32Chunk = 1 << 16
+	// dotInt8Chunk is how many products are summed in int32 before the sum moves to
+	// int64: 65536·255·128 is below 2³¹.
+	dotInt8Chunk   = 1 << 16
+	dotBinaryChunk = 1 << 15 // words of 64
+	// All are multiples of every DotBlock.
+)
+
 // DotFloat32 is
 //
 //	for i, x := range a { sum += x * b[i] }
@@ -15,23 +26,23 @@ import (
 // It panics if the lengths differ or the row is of another dtype.
 func (im *Impl) DotFloat32(a, b []float32) float32 {
 	im.checkDot(dtype.Float32, len(a), len(b))
-	if im.whole(len(a)) {
+	if im.whole(len(a)) && len(a) <= dotFloat32Chunk {
 		return im.k.DotFloat32(a, b)
 	}
-	n := len(a) &^ (im.k.DotBlock - 1)
 	var sum float32
+	for len(a) > dotFloat32Chunk {
+		sum += im.k.DotFloat32(a[:dotFloat32Chunk], b[:dotFloat32Chunk])
+		a, b = a[dotFloat32Chunk:], b[dotFloat32Chunk:]
+	}
+	n := len(a) &^ (im.k.DotBlock - 1)
 	if n > 0 {
-		sum = im.k.DotFloat32(a[:n], b[:n])
+		sum += im.k.DotFloat32(a[:n], b[:n])
 	}
 	if n < len(a) {
 		sum += generic.DotFloat32(a[n:], b[n:])
 	}
 	return sum
 }
-
-// dotInt8Chunk is how many products are summed in int32 before the sum moves
-// to int64: a multiple of every DotBlock, and 65536·255·128 is below 2³¹.
-const dotInt8Chunk = 1 << 16
 
 // DotInt8 is
 //
@@ -86,13 +97,17 @@ func (im *Impl) DotBinary(a, b []uint64, n int) int {
 	if n < 0 || len(a) < words || len(b) < words {
 		panic(fmt.Sprintf("kernels: %s: %d values need %d words, have %d and %d", im.FullName("dot"), n, words, len(a), len(b)))
 	}
-	if im.whole(n) {
+	if im.whole(n) && words <= dotBinaryChunk {
 		return n - 2*im.k.DotBinary(a[:words], b[:words])
 	}
-	full := (n &^ (im.k.DotBlock - 1)) / 64
 	sum := 0
+	for n > 64*dotBinaryChunk {
+		sum += 64*dotBinaryChunk - 2*im.k.DotBinary(a[:dotBinaryChunk], b[:dotBinaryChunk])
+		a, b, n = a[dotBinaryChunk:], b[dotBinaryChunk:], n-64*dotBinaryChunk
+	}
+	full := (n &^ (im.k.DotBlock - 1)) / 64
 	if n > 64*full {
-		sum = generic.DotBinary(a[full:], b[full:], n-64*full)
+		sum += generic.DotBinary(a[full:], b[full:], n-64*full)
 	}
 	if full > 0 {
 		sum += 64*full - 2*im.k.DotBinary(a[:full], b[:full])
