@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"macroscope/kernels/tile"
@@ -59,6 +60,31 @@ func smallNumbers(a *asm) {
 	a.raw("\n")
 }
 
+// inNumbers are the registers in which the input's transform keeps the numbers
+// that it multiplies with, for they would be half of its loads.
+var inNumbers = []string{12: "two", 13: "four", 14: "five"}
+
+// outNumbers are those of the output's transform, where there are 32 registers.
+var outNumbers = []string{16: "two", 17: "four", 18: "eight"}
+
+func (s shape) numberIn(name string) string { return s.r(slices.Index(inNumbers, name)) }
+
+func (s shape) numberOut(name string) string {
+	if s.reg != "Z" {
+		return name + "<>(SB)"
+	}
+	return s.r(slices.Index(outNumbers, name))
+}
+
+// load puts numbers into their registers.
+func (s shape) load(a *asm, numbers []string) {
+	for i, name := range numbers {
+		if name != "" {
+			a.op("VMOVUPS %s<>(SB), %s", name, s.r(i))
+		}
+	}
+}
+
 func (s shape) in2(a *asm, d []string) []string {
 	t := []string{s.r(8), s.r(9), s.r(10), s.r(11)}
 	a.op("VSUBPS %s, %s, %s", d[2], d[0], t[0])
@@ -84,22 +110,22 @@ func (s shape) in4(a *asm, d []string) []string {
 	t0, t5 := s.r(6), s.r(7)
 	a.op("%s %s, %s", mv, d[4], A)
 	a.op("%s %s, %s", mv, d[3], B)
-	a.op("VFNMADD231PS four<>(SB), %s, %s", d[2], A)
-	a.op("VFNMADD231PS four<>(SB), %s, %s", d[1], B)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("four"), d[2], A)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("four"), d[1], B)
 	a.op("VSUBPS %s, %s, %s", d[2], d[4], c)
 	a.op("VSUBPS %s, %s, %s", d[1], d[3], e)
 	a.op("%s %s, %s", mv, d[4], t0)
-	a.op("VFNMADD231PS five<>(SB), %s, %s", d[2], t0)
-	a.op("VFMADD231PS four<>(SB), %s, %s", d[0], t0)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("five"), d[2], t0)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("four"), d[0], t0)
 	a.op("%s %s, %s", mv, d[5], t5)
-	a.op("VFNMADD231PS five<>(SB), %s, %s", d[3], t5)
-	a.op("VFMADD231PS four<>(SB), %s, %s", d[1], t5)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("five"), d[3], t5)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("four"), d[1], t5)
 	t1, t2, t3 := d[0], d[1], d[2] // the inputs are used up
 	a.op("VADDPS %s, %s, %s", B, A, t1)
 	a.op("VSUBPS %s, %s, %s", B, A, t2)
 	a.op("%s %s, %s", mv, c, t3)
-	a.op("VFMADD231PS two<>(SB), %s, %s", e, t3)
-	a.op("VFNMADD231PS two<>(SB), %s, %s", e, c)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("two"), e, t3)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("two"), e, c)
 	return []string{t0, t1, t2, t3, c, t5}
 }
 
@@ -114,10 +140,10 @@ func (s shape) out4(a *asm, m []string) []string {
 	a.op("VADDPS %s, %s, %s", p, m[0], m[0])
 	a.op("VADDPS %s, %s, %s", u, m[0], m[0])
 	a.op("VADDPS %s, %s, %s", q, m[5], m[5])
-	a.op("VFMADD231PS eight<>(SB), %s, %s", v, m[5])
+	a.op("VFMADD231PS %s, %s, %s", s.numberOut("eight"), v, m[5])
 	a.op("%s %s, %s", mv, q, m[1])
-	a.op("VFMADD231PS two<>(SB), %s, %s", v, m[1])
-	a.op("VFMADD231PS four<>(SB), %s, %s", u, p)
+	a.op("VFMADD231PS %s, %s, %s", s.numberOut("two"), v, m[1])
+	a.op("VFMADD231PS %s, %s, %s", s.numberOut("four"), u, p)
 	return []string{m[0], m[1], p, m[5]}
 }
 
@@ -155,6 +181,9 @@ func (a *asm) transformIn(s shape, name string, n int, f pass) {
 	a.op("MOVQ T_Col, R9")
 	a.op("MOVQ T_Step, R10")
 	multiples(a)
+	if n == 6 {
+		s.load(a, inNumbers)
+	}
 	a.label("vector")
 	a.op("MOVQ SI, R11")
 	for j := range n { // columns
@@ -198,6 +227,9 @@ func (a *asm) transformOut(s shape, name string, n, m int, f pass) {
 	a.op("MOVQ T_Row, R9")
 	a.op("MOVQ T_BiasV, AX")
 	multiples(a)
+	if n == 6 && s.reg == "Z" {
+		s.load(a, outNumbers)
+	}
 	a.label("vector")
 	a.op("MOVQ SI, R11")
 	for j := range n {
