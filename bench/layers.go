@@ -20,7 +20,7 @@ const AllLayers = "all"
 var partTimes = [nn.Parts]string{nn.Kernel: KernelTime, nn.Packing: PackingTime, nn.Epilogue: EpilogueTime, nn.Pool: PoolTime}
 
 // LayerCases measure where the time of one inference on one thread goes, a case
-// a format, by its steps: each layer with what is fused into it, the conversion
+// a format (and algorithm, where the name ends in /algo=), by its steps: each layer with what is fused into it, the conversion
 // of the pixels, the output. nn.Profiler says how a layer's parts are told apart.
 // The case itself, /layer=all, is the whole inference without a clock between its
 // steps. impl forces an implementation (ForceImpl) and drops formats that have
@@ -48,15 +48,17 @@ func LayerCases(model, impl string) ([]Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		plan, err := nn.Compile(g, nn.Options{Kernels: choice})
-		if err != nil {
-			return nil, err
+		for _, algo := range algorithms(d) {
+			plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: algo != ""})
+			if err != nil {
+				return nil, err
+			}
+			c, err := layersCase(plan, choice.For(d), algo, set)
+			if err != nil {
+				return nil, err
+			}
+			cases = append(cases, c)
 		}
-		c, err := layersCase(plan, choice.For(d), set)
-		if err != nil {
-			return nil, err
-		}
-		cases = append(cases, c)
 	}
 	if len(cases) == 0 {
 		_, err := kernels.Choose(impl) // which names the known ones
@@ -65,22 +67,23 @@ func LayerCases(model, impl string) ([]Case, error) {
 	return cases, nil
 }
 
-func layersCase(plan *nn.Plan, im *kernels.Impl, set *cifar10.Set) (Case, error) {
+func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, set *cifar10.Set) (Case, error) {
 	profiler, err := plan.NewProfiler()
 	if err != nil {
 		return Case{}, err
 	}
 	name := func(layer string) string {
-		return fmt.Sprintf("%sdtype=%v/impl=%s/layer=%s", layersOp, im.DType(), im.Name(), layer)
+		return fmt.Sprintf("%sdtype=%v/impl=%s/layer=%s%s", layersOp, im.DType(), im.Name(), layer, algo)
 	}
 	c := Case{Name: name(AllLayers), MACs: float64(plan.MACs()), Images: 1}
 	steps, layers := profiler.Steps(), plan.Layers()
 	for _, st := range steps {
 		bytes := st.BytesRead + st.BytesWritten
-		part := Case{Name: name(st.Name)}
+		layer := st.Name
 		if st.Kind == "convert" || st.Kind == "dequantize" { // named by a value, perhaps as a node is
-			part.Name += "." + st.Kind
+			layer += "." + st.Kind
 		}
+		part := Case{Name: name(layer)}
 		if st.Layer >= 0 {
 			l := layers[st.Layer]
 			bytes += l.WeightBytes

@@ -14,7 +14,8 @@ import (
 // one format by one implementation.
 type LayerProfile struct {
 	DType, Impl string
-	Steps       []Row // in the network's order
+	Algo        string // "winograd"; "" are the direct kernels
+	Steps       []Row  // in the network's order
 	Whole       Row
 }
 
@@ -24,9 +25,9 @@ func LayerProfiles(rows []Row) (list []LayerProfile) {
 		if !strings.HasPrefix(row.Name, layersOp) {
 			continue
 		}
-		d, impl := NameKey(row.Name, "dtype"), NameKey(row.Name, "impl")
-		if n := len(list); n == 0 || list[n-1].DType != d || list[n-1].Impl != impl {
-			list = append(list, LayerProfile{DType: d, Impl: impl})
+		d, impl, algo := NameKey(row.Name, "dtype"), NameKey(row.Name, "impl"), NameKey(row.Name, "algo")
+		if n := len(list); n == 0 || list[n-1].DType != d || list[n-1].Impl != impl || list[n-1].Algo != algo {
+			list = append(list, LayerProfile{DType: d, Impl: impl, Algo: algo})
 		}
 		p := &list[len(list)-1]
 		if NameKey(row.Name, "layer") == AllLayers {
@@ -55,7 +56,11 @@ func WriteLayers(w io.Writer, results []Result) error {
 
 func (p *LayerProfile) write(w io.Writer) error {
 	whole, _ := p.Whole.Get("sec/op")
-	if _, err := fmt.Fprintf(w, "%s by %s, µs of one inference, medians of %d rounds\n\n", p.DType, p.Impl, whole.N); err != nil {
+	by := p.Impl
+	if p.Algo != "" {
+		by += " and " + p.Algo
+	}
+	if _, err := fmt.Fprintf(w, "%s by %s, µs of one inference, medians of %d rounds\n\n", p.DType, by, whole.N); err != nil {
 		return err
 	}
 	t := table.Table{Head: []string{"layer", "time", "share", "kernel", "epilogue", "pool", "packing", "GMAC/s", "%peak", "B moved", "GB/s"}}

@@ -100,8 +100,8 @@ func TestLayerCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) != 3 {
-		t.Fatalf("%d cases, want one a format", len(cases))
+	if len(cases) != 4 || !strings.HasSuffix(cases[1].Name, "/layer=all/algo=winograd") {
+		t.Fatalf("%d cases, want one a format and Winograd's", len(cases))
 	}
 	for _, c := range cases {
 		var macs float64
@@ -129,7 +129,7 @@ func TestLayerCases(t *testing.T) {
 	if _, err := LayerCases("cifar10cnn", "nonsense"); err == nil || !strings.Contains(err.Error(), "want one of") {
 		t.Errorf("an unknown implementation: %v", err)
 	}
-	if cases, err := LayerCases("cifar10cnn", "generic"); err != nil || len(cases) != 3 || cases[0].Parts[1].Peak != "" {
+	if cases, err := LayerCases("cifar10cnn", "generic"); err != nil || len(cases) != 4 || cases[0].Parts[1].Peak != "" {
 		t.Errorf("generic: %v, %v", cases, err)
 	}
 }

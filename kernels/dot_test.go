@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"macroscope/dtype"
+	"macroscope/kernels/tile"
 )
 
 func TestDotFloat32(t *testing.T) {
@@ -208,6 +209,71 @@ func TestDotPanics(t *testing.T) {
 				}
 			}()
 			f()
+		})
+	}
+}
+
+// Long vectors are handed over in parts, so that no call is long, and each of
+// them once.
+func TestDotCallsAreShort(t *testing.T) {
+	longest, total := 0, 0
+	call := func(n, m int) {
+		longest, total = max(longest, n), total+n
+		if n != m || n == 0 {
+			t.Errorf("a call with %d and %d elements", n, m)
+		}
+	}
+	k := tile.Kernel{
+		DotBlock:   64,
+		DotFloat32: func(a, b []float32) float32 { call(len(a), len(b)); return float32(len(a)) },
+		DotInt8:    func(a, b []int8) int32 { call(len(a), len(b)); return int32(len(a)) },
+		DotUint8:   func(a []uint8, b []int8) int32 { call(len(a), len(b)); return int32(len(a)) },
+		DotBinary:  func(a, b []uint64) int { call(64*len(a), 64*len(b)); return 0 },
+	}
+	im := func(d dtype.DType) *Impl { k.DType = d; return &Impl{k: k} }
+	for _, n := range []int{64, dotFloat32Chunk, dotFloat32Chunk + 64, 3*dotFloat32Chunk + 64, 64*dotBinaryChunk + 64} {
+		for _, c := range []struct {
+			what string
+			most int
+			dot  func() float64
+		}{
+			{"float32", dotFloat32Chunk, func() float64 {
+				v := make([]float32, n)
+				return float64(im(dtype.Float32).DotFloat32(v, v))
+			}},
+			{"int8", dotInt8Chunk, func() float64 { v := make([]int8, n); return float64(im(dtype.Int8).DotInt8(v, v)) }},
+			{"uint8", dotInt8Chunk, func() float64 { return float64(im(dtype.Int8).DotUint8(make([]uint8, n), make([]int8, n))) }},
+			{"binary", 64 * dotBinaryChunk, func() float64 { v := make([]uint64, n/64); return float64(im(dtype.Binary).DotBinary(v, v, n)) }},
+		} {
+			longest, total = 0, 0
+			if got := c.dot(); got != float64(n) || total != n || longest > c.most {
+				t.Errorf("%s, n=%d: %v of %d elements, the longest call has %d: want at most %d", c.what, n, got, total, longest, c.most)
+			}
+		}
+	}
+	for _, d := range dtype.All { // and real rows, where the parts must fit together
+		eachImpl(t, d, func(t *testing.T, im *Impl) {
+			if dotFloat32Chunk%im.k.DotBlock != 0 || dotInt8Chunk%im.k.DotBlock != 0 || 64*dotBinaryChunk%im.k.DotBlock != 0 {
+				t.Errorf("blocks of %d do not divide a call's most", im.k.DotBlock)
+			}
+			switch d {
+			case dtype.Float32:
+				a := make([]float32, 2*dotFloat32Chunk+im.k.DotBlock+1)
+				for i := range a {
+					a[i] = float32(i % 2)
+				}
+				if got := im.DotFloat32(a, a); got != float32(len(a)/2) {
+					t.Errorf("%v: got %v, want %v", im, got, len(a)/2)
+				}
+			case dtype.Binary:
+				a, b := make([]uint64, 2*dotBinaryChunk+im.k.DotBlock/64+1), make([]uint64, 2*dotBinaryChunk+im.k.DotBlock/64+1)
+				for i := range a {
+					a[i] = 1
+				}
+				if n := 64*len(a) - 5; im.DotBinary(a, b, n) != n-2*len(a) {
+					t.Errorf("%v: got %v, want %v", im, im.DotBinary(a, b, n), n-2*len(a))
+				}
+			}
 		})
 	}
 }

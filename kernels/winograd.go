@@ -180,8 +180,10 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), w.inBytes, w.outBytes))
 	}
 	points := w.n * w.n
-	stepV, stepM := 4*w.block*s.In.C, 4*w.block*w.cols
 	const vector = 64
+	// The transforms go from matrix to matrix for each vector: at a distance of a
+	// power of two all n·n would fall into two sets of the first-level cache.
+	stepV, stepM := 4*w.block*s.In.C+vector, 4*w.block*w.cols+vector
 	memory := ctx.bytes(points * (stepV + stepM + vector))
 	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
 

@@ -116,9 +116,14 @@ func (c *compiler) inputChain() (v *graph.Value, norms []*graph.Node) {
 }
 
 // alias says whether a node is a Flatten that costs nothing, because only dense
-// layers read it: they take the image as it lies.
+// layers read it: they take the image as it lies. One that rounds to a scale of its
+// own costs nothing only where nobody else sees what it rounds.
 func (c *compiler) alias(n *graph.Node) bool {
 	if _, ok := n.Op.(*graph.Flatten); !ok || n.Out == c.g.Output {
+		return false
+	}
+	from := n.In[0]
+	if s := n.Out.Scale; s != 0 && s != from.Scale && (from.Scale != 0 || from == c.g.Output || len(c.readers[from]) > 1) {
 		return false
 	}
 	for _, r := range c.readers[n.Out] {

@@ -57,6 +57,8 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 		v.Scale = scale
 		if f := giver[v]; f != nil && f.Op.Kind() == "flatten" && r.IntN(2) == 0 {
 			f.In[0].Scale = scale // as package ptq does; the flattening's own is enough
+		} else if f != nil && f.Op.Kind() == "flatten" && !signs[f.In[0]] && r.IntN(2) == 0 {
+			f.In[0].Scale = scaleFor(f.In[0]) // rounded twice
 		}
 	}
 }
@@ -155,6 +157,38 @@ func randomInt8(t testing.TB, r *rand.Rand) *graph.Graph {
 	_, image := pixels(r, g.Input.Shape.Size())
 	quantize(t, r, g, image)
 	return g
+}
+
+// By hand: a flattening that rounds to another scale than its input does so after
+// it, and what others read of its input is not rounded to its scale.
+func TestFlatteningRoundsOnItsOwn(t *testing.T) {
+	image := []float32{0.4, 1.6}
+	for _, c := range []struct {
+		name   string
+		scale  float32 // of what is flattened to steps of 1
+		shared bool
+		want   []float32
+	}{
+		{"alone", 0, false, []float32{0, 2}},
+		{"twice", 0.25, false, []float32{0, 2}}, // 0.5 and 1.5 on the way: half to even
+		{"shared", 0, true, []float32{0.4, 2 + 1.6}},
+	} {
+		b := graph.New("flat", "in", graph.Shape{2, 1, 1})
+		x := b.Add("relu", &graph.ReLU{}, b.Input())
+		flat := b.Add("flat", &graph.Flatten{}, x)
+		y := b.Add("dense", &graph.Dense{In: 2, Out: 2, Weights: graph.Weights{
+			Float: []float32{1, 0, 0, 1}, Int8: []int8{1, 0, 0, 1}, Scale: []float32{1},
+		}}, flat)
+		if c.shared {
+			y = b.Add("add", &graph.Add{}, y, b.Add("flat2", &graph.Flatten{}, b.Add("mean", &graph.GlobalAveragePool{}, x)))
+		}
+		g, err := b.Graph(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Scale, flat.Scale = c.scale, 1
+		sameBits(t, c.name, g, run(t, compile(t, g, defaults(t)), image), c.want)
+	}
 }
 
 func TestRandomInt8Networks(t *testing.T) {

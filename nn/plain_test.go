@@ -72,14 +72,15 @@ func (p *plain) scaleOf(v *graph.Value) float32 {
 		return v.Scale
 	}
 	for _, n := range p.readers[v] {
-		if _, ok := n.Op.(*graph.Flatten); ok && n.Out.Scale != 0 {
+		if _, ok := n.Op.(*graph.Flatten); ok && p.alias(n) && n.Out.Scale != 0 {
 			return n.Out.Scale
 		}
 	}
 	return 0
 }
 
-// alias says that a flattening is the same numbers for those who read it: only
+// alias says that a flattening is the same numbers for those who read it, not
+// rounded to another scale, or else nobody sees them before: only
 // dense layers do.
 func (p *plain) alias(flatten *graph.Node) bool {
 	for _, n := range p.readers[flatten.Out] {
@@ -87,7 +88,9 @@ func (p *plain) alias(flatten *graph.Node) bool {
 			return false
 		}
 	}
-	return flatten.Out != p.g.Output
+	in, s := flatten.In[0], flatten.Out.Scale
+	shared := in == p.g.Output || len(p.readers[in]) > 1
+	return flatten.Out != p.g.Output && (s == 0 || s == in.Scale || in.Scale == 0 && !shared)
 }
 
 // put sets a value from float32 results, rounded where it is carried as int8.

@@ -217,6 +217,8 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 			return strings.HasSuffix(name, gemmCase)
 		case op == "Conv":
 			return special
+		case op == "Layers": // the page shows the direct kernels
+			return bench.NameKey(name, "algo") == ""
 		}
 		return true
 	}

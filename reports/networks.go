@@ -88,7 +88,7 @@ func (n *Network) time(runs []Run) {
 // profile takes over where the network's time goes.
 func (n *Network) profile(m measured) {
 	for _, p := range bench.LayerProfiles(m.rows) {
-		if p.DType != n.DType.String() || p.Impl != n.Impl {
+		if p.DType != n.DType.String() || p.Impl != n.Impl || p.Algo != "" {
 			continue
 		}
 		n.KernelPart, n.MaxSpeedup = newValue(p.Whole, bench.KernelPercent, 1), newValue(p.Whole, bench.MaxSpeedup, 1)

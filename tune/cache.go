@@ -100,6 +100,9 @@ func (c *Cache) save(ctx context.Context) error {
 	if c == nil || !c.changed {
 		return nil
 	}
+	if info, err := os.Stat(c.path); err == nil && !info.Mode().IsRegular() { // a pipe's reader may never come
+		return fmt.Errorf("%s: not a regular file", c.path)
+	}
 	data, err := json.MarshalIndent(cacheFile{c.id, c.picks}, "", "\t")
 	if err != nil {
 		return err

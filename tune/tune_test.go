@@ -269,6 +269,18 @@ func TestBrokenCache(t *testing.T) {
 	if err != nil || len(r.Notices) != 1 || r.Picks["conv"].Impl != list[0] {
 		t.Errorf("%v, notices %q, picks %v", err, r.Notices, r.Picks)
 	}
+
+	// What is no file is not written to: a pipe without a reader would wait for ever.
+	dir = t.TempDir()
+	path := open(t, dir, id, "").path
+	if err := os.Symlink(os.DevNull, path); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	cache = open(t, dir, id, "not a regular file")
+	r, err = Pick(t.Context(), twoLayers(t), nn.Options{Kernels: choose(t, "")}, Options{Cache: cache, measure: clock.measure})
+	if err != nil || len(r.Notices) != 1 || !strings.Contains(r.Notices[0], "not a regular file") {
+		t.Errorf("%v, notices %q", err, r.Notices)
+	}
 }
 
 // The real measurement times every layer of every plan that is not hopeless, and

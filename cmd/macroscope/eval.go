@@ -13,6 +13,7 @@ import (
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 	"macroscope/models"
 	"macroscope/nn"
 	"macroscope/onnx"
@@ -121,6 +122,9 @@ func (c *evalCmd) Run(e *env) error {
 // that is: empty is the chosen one.
 func (c *evalCmd) plan(e *env, d dtype.DType, g *graph.Graph, name string) (*nn.Plan, string, error) {
 	if name == bench.TunedImpl {
+		if _, err := kernels.Default(); err != nil {
+			return nil, "", usageError{err}
+		}
 		p, notices, err := bench.Tune(e.ctx, d.String(), g, nn.Options{Winograd: c.Winograd})
 		for _, n := range notices {
 			e.note("%s", n)

@@ -39,7 +39,9 @@
 #define P_OutRow 88(DI)
 #define P_Lo 96(DI)
 
-// pixelMomentsAVX512 is the loop of tile.PixelFuncs.Moments.
+// pixelMomentsAVX512 is the loop of tile.PixelFuncs.Moments. A step is
+// 3 instructions, 1 of them loads and 0 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelMomentsAVX512(p *tile.Pixels)
 TEXT ·pixelMomentsAVX512(SB), NOSPLIT, $0-8
@@ -73,7 +75,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelProductsAVX512 is the loop of tile.PixelFuncs.Products.
+// pixelProductsAVX512 is the loop of tile.PixelFuncs.Products. A step is
+// 3 instructions, 2 of them loads and 0 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelProductsAVX512(p *tile.Pixels)
 TEXT ·pixelProductsAVX512(SB), NOSPLIT, $0-8
@@ -110,7 +114,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelMaskedProductsAVX512 is the loop of tile.PixelFuncs.MaskedProducts.
+// pixelMaskedProductsAVX512 is the loop of tile.PixelFuncs.MaskedProducts. A step is
+// 5 instructions, 3 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelMaskedProductsAVX512(p *tile.Pixels)
 TEXT ·pixelMaskedProductsAVX512(SB), NOSPLIT, $0-8
@@ -153,7 +159,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelLinearAVX512 is the loop of tile.PixelFuncs.Linear.
+// pixelLinearAVX512 is the loop of tile.PixelFuncs.Linear. A step is
+// 4 instructions, 1 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelLinearAVX512(p *tile.Pixels)
 TEXT ·pixelLinearAVX512(SB), NOSPLIT, $0-8
@@ -188,7 +196,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelLinear2AVX512 is the loop of tile.PixelFuncs.Linear2.
+// pixelLinear2AVX512 is the loop of tile.PixelFuncs.Linear2. A step is
+// 4 instructions, 2 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelLinear2AVX512(p *tile.Pixels)
 TEXT ·pixelLinear2AVX512(SB), NOSPLIT, $0-8
@@ -227,7 +237,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelSignAVX512 is the loop of tile.PixelFuncs.Sign.
+// pixelSignAVX512 is the loop of tile.PixelFuncs.Sign. A step is
+// 4 instructions, 1 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelSignAVX512(p *tile.Pixels)
 TEXT ·pixelSignAVX512(SB), NOSPLIT, $0-8
@@ -264,7 +276,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelSignGradAVX512 is the loop of tile.PixelFuncs.SignGrad.
+// pixelSignGradAVX512 is the loop of tile.PixelFuncs.SignGrad. A step is
+// 5 instructions, 2 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelSignGradAVX512(p *tile.Pixels)
 TEXT ·pixelSignGradAVX512(SB), NOSPLIT, $0-8
@@ -308,7 +322,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelMaxPoolAVX512 is the loop of tile.PixelFuncs.MaxPool.
+// pixelMaxPoolAVX512 is the loop of tile.PixelFuncs.MaxPool. A step is
+// 14 instructions, 4 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelMaxPoolAVX512(p *tile.Pixels)
 TEXT ·pixelMaxPoolAVX512(SB), NOSPLIT, $0-8
@@ -353,7 +369,9 @@ pixel:
 	VZEROUPPER
 	RET
 
-// pixelMaxPoolGradAVX512 is the loop of tile.PixelFuncs.MaxPoolGrad.
+// pixelMaxPoolGradAVX512 is the loop of tile.PixelFuncs.MaxPoolGrad. A step is
+// 18 instructions, 6 of them loads and 4 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
 //
 // func pixelMaxPoolGradAVX512(p *tile.Pixels)
 TEXT ·pixelMaxPoolGradAVX512(SB), NOSPLIT, $0-8

@@ -5,6 +5,15 @@ import (
 	"testing"
 )
 
+// By hand: labels, directives and comments are no instructions, LEAQ loads nothing.
+func TestMix(t *testing.T) {
+	n, loads, stores := mix("loop:\n\tPCALIGN $32\n\tVMOVUPS 64(R8)(CX*1), Z1 // (BX)\n\tVADDPS Z1, Z2, Z3\n" +
+		"\tVADDPS (AX), Z3, Z3\n\tMOVQ T_Src, SI\n\tLEAQ (R8)(R8*2), R12\n\tVMOVUPS Z3, (R11)\n\tADDQ $64, R11\n\tRET\n")
+	if n != 8 || loads != 3 || stores != 1 {
+		t.Errorf("%d instructions, %d loads, %d stores: want 8, 3, 1", n, loads, stores)
+	}
+}
+
 // The bytes as GNU as writes them for {vex} vpdpbusd.
 func TestEncodeVPDPBUSD(t *testing.T) {
 	for _, c := range []struct {

@@ -91,6 +91,28 @@ func (a *asm) comment(s string) {
 	}
 }
 
+// mix counts the instructions of some text, and how many of them load and store
+// memory.
+func mix(text string) (n, loads, stores int) {
+	for l := range strings.Lines(text) {
+		l, _, _ = strings.Cut(l, "//")
+		name, operands, _ := strings.Cut(strings.TrimSpace(l), " ")
+		if !strings.HasPrefix(l, "\t") || name == "" || name == "PCALIGN" {
+			continue
+		}
+		n++
+		last := operands[strings.LastIndex(operands, ",")+1:]
+		switch memory := func(s string) bool { return strings.Contains(s, "(") || strings.Contains(s, "_") }; {
+		case name == "LEAQ":
+		case memory(last):
+			stores++
+		case memory(operands):
+			loads++
+		}
+	}
+	return n, loads, stores
+}
+
 // op writes an instruction; a trailing "// ..." argument becomes its comment.
 func (a *asm) op(format string, args ...any) { a.raw("\t" + fmt.Sprintf(format, args...) + "\n") }
 
