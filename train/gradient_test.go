@@ -429,6 +429,10 @@ func checkGradients(t *testing.T, r *rand.Rand, n *Net, im *images) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tries := 12
+	if testing.Short() {
+		tries = 3
+	}
 	w := newWide(n, im)
 	if want := w.loss(); !(math.Abs(loss-want) <= 1e-5*max(1, want)) {
 		t.Fatalf("loss %v, want %v", loss, want)
@@ -441,7 +445,7 @@ func checkGradients(t *testing.T, r *rand.Rand, n *Net, im *images) {
 		if scale == 0 {
 			t.Errorf("%s: all gradients are 0", p.Name)
 		}
-		for range 12 {
+		for range tries {
 			i := r.IntN(len(p.W))
 			const h = 1e-7 // small, so that hardly any ReLU changes its side
 			v := &w.params[p.Name][i]
