@@ -41,6 +41,10 @@ func main() {
 		{"int8_i8mm", int8I8MM},
 		{"binary_neon", binaryNEON},
 		{"winograd_neon", winograd},
+		{"float32_sve", float32SVE},
+		{"int8_sve", int8SVE},
+		{"binary_sve", binarySVE},
+		{"vectorlength_sve", vectorLength},
 	} {
 		a := &asm{}
 		a.header()
@@ -111,6 +115,12 @@ func (a *asm) op(format string, args ...any) { a.raw("\t" + fmt.Sprintf(format, 
 // the registers are the destination, the sources and a lane, in Arm's order.
 func (a *asm) vec(name string, regs ...int) {
 	word, text := encode(name, regs...)
+	a.op("WORD $%#08x // %s", word, text)
+}
+
+// z writes an instruction by its name in sve, in Arm's order.
+func (a *asm) z(name string, operands ...int) {
+	word, text := encodeSVE(name, operands...)
 	a.op("WORD $%#08x // %s", word, text)
 }
 
