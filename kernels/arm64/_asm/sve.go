@@ -8,12 +8,6 @@ import (
 // The tiles of SVE have 8 rows of two vectors, however long a vector is: Z8-23 are
 // their sums, P0 is true everywhere. R24 is the place of the sums in the frame,
 // [8][NR], R26 is the bytes of a row of NR columns, R22 is scratch.
-//
-// Nothing of SVE's state outlives a function: Go's compiled code knows neither P
-// registers nor the upper parts of Z, whose lower 128 bits are the V registers that
-// any assembly may change; and Go does not preempt within assembly but by a
-// signal, whose frame holds all of the state (Linux, "Scalable Vector Extension
-// support for AArch64 Linux", section 4).
 
 // maxColumns is the most that a tile may have: tile.Args.Flip has 64 bits.
 const maxColumns = 64
