@@ -13,9 +13,12 @@ KERNEL_ROOMS := ./kernels/... ./quant/... ./nn/... ./ptq/...
 TARGETS := linux/arm64 darwin/arm64 windows/amd64 windows/arm64 linux/riscv64 js/wasm
 # Generators, which ./... leaves out.
 GENERATORS := ./kernels/amd64/_asm ./kernels/arm64/_asm
-# Emulated CPUs, each after the int8 implementation that it must choose: the
-# first arm64, the first with SDOT, all there is.
-ARM64_CPUS := neon:cortex-a53 dotprod:cortex-a76 i8mm:max
+# Emulated CPUs, each after the implementations of float32, int8 and binary that it
+# must choose: the first arm64, the first with SDOT, all there is with the shortest
+# vectors of SVE, 16 bytes. With longer ones the tests of SVE's rows suffice; the
+# A64FX has 64 bytes, and no SDOT but SVE's.
+ARM64_CPUS := neon,neon,neon:cortex-a53 neon,dotprod,neon:cortex-a76 neon,i8mm,neon:max,sve-default-vector-length=16
+SVE_CPUS := sve,i8mm,sve:max,sve-default-vector-length=32 sve,sve,sve:a64fx
 # The commit goes into the binary where git answers; a checkout of another user
 # it refuses to look at.
 VCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
@@ -103,11 +106,15 @@ test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
 		echo "test-arm64: skipped: no qemu-aarch64 (package qemu-user)"; \
 	else \
 		export GOARCH=arm64 CGO_ENABLED=0 MACROSCOPE_EMULATED=1; \
-		for c in $(ARM64_CPUS); do \
-			export MACROSCOPE_EXPECT=float32=neon,int8=$${c%:*},binary=neon; \
-			echo "GOARCH=arm64 MACROSCOPE_EMULATED=1 MACROSCOPE_EXPECT=$$MACROSCOPE_EXPECT $(GO) test -exec 'qemu-aarch64 -cpu $${c#*:}' ./kernels/... ./nn/... ./quant/..."; \
-			$(GO) test -exec "qemu-aarch64 -cpu $${c#*:}" ./kernels/... ./nn/... ./quant/...; \
-		done; \
+		run() { \
+			IFS=, read -r f i b <<<"$${1%%:*}"; \
+			export MACROSCOPE_EXPECT=float32=$$f,int8=$$i,binary=$$b; \
+			echo "GOARCH=arm64 MACROSCOPE_EMULATED=1 MACROSCOPE_EXPECT=$$MACROSCOPE_EXPECT $${MACROSCOPE_KERNELS:+MACROSCOPE_KERNELS=$$MACROSCOPE_KERNELS }$(GO) test -exec 'qemu-aarch64 -cpu $${1#*:}' $${*:2}"; \
+			$(GO) test -exec "qemu-aarch64 -cpu $${1#*:}" "$${@:2}"; \
+		}; \
+		for c in $(ARM64_CPUS); do run $$c ./kernels/... ./nn/... ./quant/...; done; \
+		export MACROSCOPE_KERNELS=-generic,-neon,-dotprod,-i8mm; \
+		for c in $(SVE_CPUS); do run $$c -short ./kernels; done; \
 	fi
 
 .PHONY: count-arm64

@@ -52,7 +52,7 @@ func TestTwinsWriteTheSamePixels(t *testing.T) {
 				var ctx Context
 				short, pooled := 0, 0
 				for i := range n {
-					c := paddedConv(r, d)
+					c := paddedConv(r, d, wholePanels(im.k.NR))
 					if i%2 == 0 {
 						c = randomConv(r, d)
 					}

@@ -25,21 +25,27 @@ func init() { cpuid.CPU.Enable(cpuid.ASIMD) }
 
 // Kernels lists every implementation here, slowest first within a dtype by the
 // instructions that their loops execute (no arm64 machine was at hand to
-// measure): the choice takes the last one that can run.
-var Kernels = []tile.Kernel{
+// measure): the choice takes the last one that can run. The tiles of SVE are as wide
+// as this machine's vectors, and stand where these belong.
+var Kernels = withSVE(fixedKernels, lanes())
+
+var winogradNEON = []tile.Winograd{
+	{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
+	{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
+}
+
+var pixelsNEON = tile.PixelFuncs{
+	VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,
+	Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON,
+	MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
+}
+
+var fixedKernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileFloat32NEON, PieceTile: tileFloat32NEONPieces,
 		DotBlock: 4, DotFloat32: dotFloat32NEON,
-		Winograd: []tile.Winograd{
-			{M: 2, VL: 4, In: winogradIn2NEON, Out: winogradOut2NEON},
-			{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
-		},
-		Pixels: &tile.PixelFuncs{
-			VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,
-			Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON,
-			MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
-		},
+		Winograd: winogradNEON, Pixels: &pixelsNEON,
 		Peak: peakFloat32NEON, PeakMACs: peakSums * 4,
 	},
 	{

@@ -4,10 +4,11 @@ package arm64
 
 import "testing"
 
-// Every tile has the mix of its loop, and no mix is of another tile.
+// Every tile has the mix of its loop, but those of SVE, whose columns depend on the
+// machine, and no mix is of another tile.
 func TestMixesAreOfTheKernels(t *testing.T) {
 	i := 0
-	for _, k := range Kernels {
+	for _, k := range fixedKernels {
 		tiles := []bool{false}
 		if k.NonNegativeTile != nil {
 			tiles = append(tiles, true)

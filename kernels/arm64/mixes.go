@@ -4,7 +4,8 @@ package arm64
 
 import "macroscope/dtype"
 
-// Mixes lists every tile's innermost loop, in the order of Kernels.
+// Mixes lists every tile's innermost loop, in the order of Kernels, but those of
+// SVE, whose columns depend on the machine.
 var Mixes = []Mix{
 	{DType: dtype.Float32, Impl: "neon", MR: 8, NR: 8, KWords: 4, MACs: 256, LoadQ: 8, LoadPair: 4, FMLA: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
 	{DType: dtype.Int8, Impl: "neon", MR: 4, NR: 8, KWords: 4, MACs: 512, LoadQ: 4, LoadPair: 4, SMULL: 64, SADALP: 64, Permute: 16, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},

@@ -39,6 +39,24 @@ func tileInt8I8MMPieces(t *tile.Args)
 func tileBinaryNEON(t *tile.Args)
 
 //go:noescape
+func tileFloat32SVE(t *tile.Args)
+
+//go:noescape
+func tileFloat32SVEPieces(t *tile.Args)
+
+//go:noescape
+func tileInt8SVE(t *tile.Args)
+
+//go:noescape
+func tileInt8SVEPieces(t *tile.Args)
+
+//go:noescape
+func tileBinarySVE(t *tile.Args)
+
+//go:noescape
+func tileBinarySVEPieces(t *tile.Args)
+
+//go:noescape
 func dotFloat32NEON(a, b []float32) float32
 
 //go:noescape
@@ -59,11 +77,28 @@ func dotUint8I8MM(a []uint8, b []int8) int32
 //go:noescape
 func dotBinaryNEON(a, b []uint64) int
 
+//go:noescape
+func dotFloat32SVE(a, b []float32) float32
+
+//go:noescape
+func dotInt8SVE(a, b []int8) int32
+
+//go:noescape
+func dotUint8SVE(a []uint8, b []int8) int32
+
+//go:noescape
+func dotBinarySVE(a, b []uint64) int
+
+func vectorLength() int
+
 func peakFloat32NEON(n int)
 func peakInt8NEON(n int)
 func peakInt8DotProd(n int)
 func peakInt8I8MM(n int)
 func peakBinaryNEON(n int)
+func peakFloat32SVE(n int)
+func peakInt8SVE(n int)
+func peakBinarySVE(n int)
 
 //go:noescape
 func winogradIn2NEON(t *tile.Transform)

@@ -193,10 +193,18 @@ const peakSums = 16
 // peak writes func name(n int): n rounds of peakSums instruction groups on
 // registers alone.
 func peak(a *asm, name, doc string, group func(acc int)) {
+	peakHead(a, name, doc)
+	peakLoop(a, group)
+}
+
+func peakHead(a *asm, name, doc string) {
 	a.comment(fmt.Sprintf("%s runs %s on registers, %d independent sums a round, n rounds.", name, doc, peakSums))
 	a.raw(fmt.Sprintf("//\n// func %s(n int)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name))
 	a.op("MOVD n+0(FP), R3")
 	clear(a, 18)
+}
+
+func peakLoop(a *asm, group func(acc int)) {
 	a.op("PCALIGN $32")
 	a.label("round")
 	for i := range peakSums {

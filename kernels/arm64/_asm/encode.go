@@ -55,6 +55,80 @@ var encodings = map[string]struct {
 	"UADALP 4S":  {0x6ea06800, "UADALP V%[1]d.2D, V%[2]d.4S"},
 }
 
+// part is some bits of an operand: so many from one place on, which stand in the
+// word from another on.
+type part struct{ from, bits, at int }
+
+// Where most operands of SVE stand.
+var (
+	zd    = []part{{0, 5, 0}}
+	zn    = []part{{0, 5, 5}}
+	zm    = []part{{0, 5, 16}}
+	pg    = []part{{0, 3, 10}}
+	third = []part{{0, 3, 16}}             // Zm of those that take a lane: Z0-7
+	lane  = []part{{0, 2, 19}}             // of the third
+	imm9  = []part{{0, 3, 10}, {3, 6, 16}} // in vectors
+	words = []part{{2, 6, 16}}             // in bytes, a multiple of 4
+)
+
+// sve are the instructions of SVE (Arm Architecture Reference Manual, DDI 0487,
+// C8.2), of which Go's assembler has none: the word with all operands 0, how the
+// instruction is written, and where its operands stand in the word.
+var sve = map[string]struct {
+	word     uint32
+	text     string
+	operands [][]part
+}{
+	"RDVL":     {0x04bf5000, "RDVL X%[1]d, #%[2]d", [][]part{zd, {{0, 6, 5}}}},
+	"PTRUE":    {0x2518e3e0, "PTRUE P%[1]d.B", [][]part{{{0, 4, 0}}}},
+	"WHILELO":  {0x25201fe0, "WHILELO P%[1]d.B, XZR, X%[2]d", [][]part{{{0, 4, 0}}, zm}},
+	"LDR Z":    {0x85804000, "LDR Z%[1]d, [X%[2]d, #%[3]d, MUL VL]", [][]part{zd, zn, imm9}},
+	"STR Z":    {0xe5804000, "STR Z%[1]d, [X%[2]d, #%[3]d, MUL VL]", [][]part{zd, zn, imm9}},
+	"LD1RQW":   {0xa5000000, "LD1RQW {Z%[1]d.S}, P%[2]d/Z, [X%[3]d, X%[4]d, LSL #2]", [][]part{zd, pg, zn, zm}},
+	"LD1RW":    {0x8540c000, "LD1RW {Z%[1]d.S}, P%[2]d/Z, [X%[3]d, #%[4]d]", [][]part{zd, pg, zn, words}},
+	"LD1B":     {0xa400a000, "LD1B {Z%[1]d.B}, P%[2]d/Z, [X%[3]d]", [][]part{zd, pg, zn}},
+	"DUP Z":    {0x05242000, "DUP Z%[1]d.S, Z%[2]d.S[0]", [][]part{zd, zn}},
+	"DUP imm":  {0x2538c000, "DUP Z%[1]d.B, #%[2]d", [][]part{zd, {{0, 8, 5}}}},
+	"FMLA Z":   {0x65a00000, "FMLA Z%[1]d.S, P%[2]d/M, Z%[3]d.S, Z%[4]d.S", [][]part{zd, pg, zn, zm}},
+	"FMLA Z[]": {0x64a00000, "FMLA Z%[1]d.S, Z%[2]d.S, Z%[3]d.S[%[4]d]", [][]part{zd, zn, third, lane}},
+	"SDOT Z":   {0x44800000, "SDOT Z%[1]d.S, Z%[2]d.B, Z%[3]d.B", [][]part{zd, zn, zm}},
+	"SDOT Z[]": {0x44a00000, "SDOT Z%[1]d.S, Z%[2]d.B, Z%[3]d.B[%[4]d]", [][]part{zd, zn, third, lane}},
+	"UDOT Z":   {0x44800400, "UDOT Z%[1]d.S, Z%[2]d.B, Z%[3]d.B", [][]part{zd, zn, zm}},
+	"EOR Z":    {0x04a03000, "EOR Z%[1]d.D, Z%[2]d.D, Z%[3]d.D", [][]part{zd, zn, zm}},
+	"CNT Z.B":  {0x041aa000, "CNT Z%[1]d.B, P%[2]d/M, Z%[3]d.B", [][]part{zd, pg, zn}},
+	"CNT Z.D":  {0x04daa000, "CNT Z%[1]d.D, P%[2]d/M, Z%[3]d.D", [][]part{zd, pg, zn}},
+	"ADD Z.S":  {0x04a00000, "ADD Z%[1]d.S, Z%[2]d.S, Z%[3]d.S", [][]part{zd, zn, zm}},
+	"ADD Z.D":  {0x04e00000, "ADD Z%[1]d.D, Z%[2]d.D, Z%[3]d.D", [][]part{zd, zn, zm}},
+	"SUB Z.S":  {0x04a00400, "SUB Z%[1]d.S, Z%[2]d.S, Z%[3]d.S", [][]part{zd, zn, zm}},
+	"FADD Z":   {0x65800000, "FADD Z%[1]d.S, Z%[2]d.S, Z%[3]d.S", [][]part{zd, zn, zm}},
+	"FADDV":    {0x65802000, "FADDV S%[1]d, P%[2]d, Z%[3]d.S", [][]part{zd, pg, zn}},
+	"UADDV S":  {0x04812000, "UADDV D%[1]d, P%[2]d, Z%[3]d.S", [][]part{zd, pg, zn}},
+	"UADDV D":  {0x04c12000, "UADDV D%[1]d, P%[2]d, Z%[3]d.D", [][]part{zd, pg, zn}},
+}
+
+// encodeSVE gives an instruction's word and how it is written.
+func encodeSVE(name string, operands ...int) (word uint32, text string) {
+	e, ok := sve[name]
+	if !ok || len(operands) != len(e.operands) {
+		log.Fatalf("no instruction %q of %d operands", name, len(operands))
+	}
+	word = e.word
+	args := make([]any, len(operands))
+	for i, x := range operands {
+		left := x
+		for _, p := range e.operands[i] {
+			mask := 1<<p.bits - 1
+			word |= uint32(x>>p.from&mask) << p.at
+			left &^= mask << p.from
+		}
+		if left != 0 && left != -256 { // of a negative byte
+			log.Fatalf("%s %v: operand %d does not fit", name, operands, i+1)
+		}
+		args[i] = x
+	}
+	return word, fmt.Sprintf(e.text, args...)
+}
+
 // encode gives an instruction's word and how it is written.
 func encode(name string, regs ...int) (word uint32, text string) {
 	e, ok := encodings[name]

@@ -127,3 +127,80 @@ func TestEncode(t *testing.T) {
 		}
 	}
 }
+
+// The same for SVE (-march=armv8.2-a+sve), which GNU as writes without #0, and DUP
+// as MOV.
+func TestEncodeSVE(t *testing.T) {
+	tested := map[string]bool{}
+	for _, c := range []struct {
+		name     string
+		operands []int
+		word     uint32
+		text     string
+	}{
+		{"RDVL", []int{0, 1}, 0x04bf5020, "RDVL X0, #1"},
+		{"RDVL", []int{26, 2}, 0x04bf505a, "RDVL X26, #2"},
+		{"PTRUE", []int{0}, 0x2518e3e0, "PTRUE P0.B"},
+		{"PTRUE", []int{7}, 0x2518e3e7, "PTRUE P7.B"},
+		{"WHILELO", []int{0, 3}, 0x25231fe0, "WHILELO P0.B, XZR, X3"},
+		{"WHILELO", []int{1, 30}, 0x253e1fe1, "WHILELO P1.B, XZR, X30"},
+		{"LDR Z", []int{1, 2, 0}, 0x85804041, "LDR Z1, [X2, #0, MUL VL]"},
+		{"LDR Z", []int{31, 16, 15}, 0x85815e1f, "LDR Z31, [X16, #15, MUL VL]"},
+		{"LDR Z", []int{10, 21, 8}, 0x858142aa, "LDR Z10, [X21, #8, MUL VL]"},
+		{"STR Z", []int{1, 2, 0}, 0xe5804041, "STR Z1, [X2, #0, MUL VL]"},
+		{"STR Z", []int{31, 16, 15}, 0xe5815e1f, "STR Z31, [X16, #15, MUL VL]"},
+		{"STR Z", []int{10, 21, 8}, 0xe58142aa, "STR Z10, [X21, #8, MUL VL]"},
+		{"LD1RQW", []int{1, 0, 2, 4}, 0xa5040041, "LD1RQW {Z1.S}, P0/Z, [X2, X4, LSL #2]"},
+		{"LD1RQW", []int{31, 0, 16, 8}, 0xa508021f, "LD1RQW {Z31.S}, P0/Z, [X16, X8, LSL #2]"},
+		{"LD1RW", []int{1, 0, 2, 0}, 0x8540c041, "LD1RW {Z1.S}, P0/Z, [X2, #0]"},
+		{"LD1RW", []int{31, 0, 16, 12}, 0x8543c21f, "LD1RW {Z31.S}, P0/Z, [X16, #12]"},
+		{"LD1B", []int{1, 0, 2}, 0xa400a041, "LD1B {Z1.B}, P0/Z, [X2]"},
+		{"LD1B", []int{31, 0, 16}, 0xa400a21f, "LD1B {Z31.B}, P0/Z, [X16]"},
+		{"DUP Z", []int{1, 2}, 0x05242041, "DUP Z1.S, Z2.S[0]"},
+		{"DUP Z", []int{31, 16}, 0x0524221f, "DUP Z31.S, Z16.S[0]"},
+		{"DUP imm", []int{1, 1}, 0x2538c021, "DUP Z1.B, #1"},
+		{"DUP imm", []int{31, -128}, 0x2538d01f, "DUP Z31.B, #-128"},
+		{"FMLA Z[]", []int{1, 2, 4, 0}, 0x64a40041, "FMLA Z1.S, Z2.S, Z4.S[0]"},
+		{"FMLA Z[]", []int{31, 16, 7, 3}, 0x64bf021f, "FMLA Z31.S, Z16.S, Z7.S[3]"},
+		{"FMLA Z[]", []int{10, 21, 2, 1}, 0x64aa02aa, "FMLA Z10.S, Z21.S, Z2.S[1]"},
+		{"FMLA Z", []int{1, 0, 2, 4}, 0x65a40041, "FMLA Z1.S, P0/M, Z2.S, Z4.S"},
+		{"FMLA Z", []int{31, 0, 16, 8}, 0x65a8021f, "FMLA Z31.S, P0/M, Z16.S, Z8.S"},
+		{"SDOT Z[]", []int{1, 2, 4, 0}, 0x44a40041, "SDOT Z1.S, Z2.B, Z4.B[0]"},
+		{"SDOT Z[]", []int{31, 16, 7, 3}, 0x44bf021f, "SDOT Z31.S, Z16.B, Z7.B[3]"},
+		{"SDOT Z[]", []int{10, 21, 2, 1}, 0x44aa02aa, "SDOT Z10.S, Z21.B, Z2.B[1]"},
+		{"SDOT Z", []int{1, 2, 4}, 0x44840041, "SDOT Z1.S, Z2.B, Z4.B"},
+		{"SDOT Z", []int{31, 16, 8}, 0x4488021f, "SDOT Z31.S, Z16.B, Z8.B"},
+		{"UDOT Z", []int{1, 2, 4}, 0x44840441, "UDOT Z1.S, Z2.B, Z4.B"},
+		{"UDOT Z", []int{31, 16, 8}, 0x4488061f, "UDOT Z31.S, Z16.B, Z8.B"},
+		{"EOR Z", []int{1, 2, 4}, 0x04a43041, "EOR Z1.D, Z2.D, Z4.D"},
+		{"EOR Z", []int{31, 16, 8}, 0x04a8321f, "EOR Z31.D, Z16.D, Z8.D"},
+		{"CNT Z.B", []int{1, 0, 2}, 0x041aa041, "CNT Z1.B, P0/M, Z2.B"},
+		{"CNT Z.B", []int{31, 0, 16}, 0x041aa21f, "CNT Z31.B, P0/M, Z16.B"},
+		{"CNT Z.D", []int{1, 0, 2}, 0x04daa041, "CNT Z1.D, P0/M, Z2.D"},
+		{"CNT Z.D", []int{31, 0, 16}, 0x04daa21f, "CNT Z31.D, P0/M, Z16.D"},
+		{"ADD Z.S", []int{1, 2, 4}, 0x04a40041, "ADD Z1.S, Z2.S, Z4.S"},
+		{"ADD Z.S", []int{31, 16, 8}, 0x04a8021f, "ADD Z31.S, Z16.S, Z8.S"},
+		{"ADD Z.D", []int{1, 2, 4}, 0x04e40041, "ADD Z1.D, Z2.D, Z4.D"},
+		{"ADD Z.D", []int{31, 16, 8}, 0x04e8021f, "ADD Z31.D, Z16.D, Z8.D"},
+		{"SUB Z.S", []int{1, 2, 4}, 0x04a40441, "SUB Z1.S, Z2.S, Z4.S"},
+		{"SUB Z.S", []int{31, 16, 8}, 0x04a8061f, "SUB Z31.S, Z16.S, Z8.S"},
+		{"FADD Z", []int{1, 2, 4}, 0x65840041, "FADD Z1.S, Z2.S, Z4.S"},
+		{"FADD Z", []int{31, 16, 8}, 0x6588021f, "FADD Z31.S, Z16.S, Z8.S"},
+		{"FADDV", []int{1, 0, 2}, 0x65802041, "FADDV S1, P0, Z2.S"},
+		{"FADDV", []int{31, 0, 16}, 0x6580221f, "FADDV S31, P0, Z16.S"},
+		{"UADDV S", []int{1, 0, 2}, 0x04812041, "UADDV D1, P0, Z2.S"},
+		{"UADDV S", []int{31, 0, 16}, 0x0481221f, "UADDV D31, P0, Z16.S"},
+		{"UADDV D", []int{1, 0, 2}, 0x04c12041, "UADDV D1, P0, Z2.D"},
+		{"UADDV D", []int{31, 0, 16}, 0x04c1221f, "UADDV D31, P0, Z16.D"},
+	} {
+		tested[c.name] = true
+		if word, text := encodeSVE(c.name, c.operands...); word != c.word || text != c.text {
+			t.Errorf("%s %v: got %#08x %s, want %#08x %s", c.name, c.operands, word, text, c.word, c.text)
+		}
+	}
+	for name := range sve {
+		if !tested[name] {
+			t.Errorf("%s: no listed encoding", name)
+		}
+	}
+}

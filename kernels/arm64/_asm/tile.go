@@ -28,6 +28,9 @@ type micro struct {
 	macs        int // multiply-accumulates of a word in a column: 1, 4 or 32
 	accs        int // independent sums
 	frame       int // bytes of stack
+	// wide says that the rows are longer than nv vectors: the epilogue takes them
+	// by pieces, of which R23 is the first column and R26 is the bytes of a row.
+	wide bool
 
 	once  func(a *asm) // constants, before the first tile
 	zero  func(a *asm) // the sums before the first segment
@@ -68,7 +71,11 @@ func (a *asm) tile(m micro) {
 	if m.half[0] == nil {
 		a.raw("//\n// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.\n")
 	}
-	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $%d-8\n", m.name, m.name, m.frame))
+	flag := "NOSPLIT"
+	if m.frame > 512 {
+		flag = "0" // too large for NOSPLIT
+	}
+	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), %s, $%d-8\n", m.name, m.name, flag, m.frame))
 	a.op("MOVD t+0(FP), R0")
 	a.op("MOVD ARG_Rows, R1")
 	a.op("MOVD ARG_COff, R2")
@@ -193,7 +200,7 @@ func (a *asm) words(m micro, steps []step, which string) {
 			s.body(a)
 			a.op("SUBS $%d, R4", n)
 			a.op("BGE %s", loop)
-			if nr := 4 * m.nv; which == "" {
+			if nr := 4 * m.nv; which == "" && !m.wide { // whose columns are not known here
 				a.count(arm64.Mix{
 					DType: m.dtype, Impl: m.impl, NonNegative: m.nonNegative, MR: m.mr, NR: nr, KWords: n, MACs: m.mr * nr * n * m.macs, Sums: m.accs,
 				})
@@ -256,14 +263,31 @@ func clear(a *asm, n int) {
 	}
 }
 
-// outRow points R7 at the place of output row i.
-func (a *asm) outRow(i int) {
+// outRow points R7 at the place of output row i, whose columns have so many bits.
+func (m micro) outRow(a *asm, i, bits int) {
 	a.op("MOVD %d(R2), R7", 8*i)
 	a.op("ADD R19, R7")
+	if m.wide {
+		a.op("ADD %s, R7", map[int]string{32: "R23<<2", 8: "R23", 1: "R23>>3"}[bits])
+	}
+}
+
+// columns loads a row of the arguments, a word for each column.
+func (m micro) columns(a *asm, field string, first int) {
+	a.op("MOVD %s, R7", field)
+	if m.wide {
+		a.op("ADD R23<<2, R7")
+	}
+	a.loadRow(m, "R7", 0, first)
 }
 
 // advance ends an epilogue that wrote rows output rows.
-func (a *asm) advance(rows int) {
+func (m micro) advance(a *asm, rows int) {
+	if m.wide {
+		a.op("ADD $%d, R23", 4*m.nv)
+		a.op("CMP R23<<2, R26")
+		a.op("BNE columns")
+	}
 	a.op("ADD $%d, R2", 8*rows)
 	a.op("B done")
 }
@@ -287,13 +311,13 @@ func (a *asm) pooled(m micro, prefix, max string, constants func(), body func(ro
 		kept = append(kept, w[0])
 	}
 	body(kept)
-	a.advance(len(kept))
+	m.advance(a, len(kept))
 	a.label(one)
 	for r := range m.mr {
 		all = append(all, r)
 	}
 	body(all)
-	a.advance(m.mr)
+	m.advance(a, m.mr)
 }
 
 // windows are the rows of each window of a pool: see tile.Func.
@@ -319,14 +343,14 @@ func (m micro) storeRow(a *asm, row int) {
 func (m micro) accumulate(a *asm, add func(v, old int)) {
 	a.label("accumulate")
 	for r := range m.mr {
-		a.outRow(r)
+		m.outRow(a, r, 32)
 		a.loadRow(m, "R7", 0, m.spare(0))
 		for v := range m.nv {
 			add(m.acc(r, v), m.spare(v))
 		}
 		m.storeRow(a, r)
 	}
-	a.advance(m.mr)
+	m.advance(a, m.mr)
 }
 
 // everyLane fills a register's lanes of type lanes with a field of the arguments.
@@ -346,7 +370,7 @@ func floatTail(a *asm, m micro) {
 		a.everyLane("ARG_Hi", "S4", hi)
 	}, func(rows []int) {
 		for out, row := range rows {
-			a.outRow(out)
+			m.outRow(a, out, 32)
 			for v := range m.nv {
 				a.vec("FMAX", m.acc(row, v), m.acc(row, v), lo)
 				a.vec("FMIN", m.acc(row, v), m.acc(row, v), hi)
@@ -366,7 +390,7 @@ func intTail(a *asm, m micro) {
 	}
 	a.pooled(m, "store", "SMAX", func() {}, func(rows []int) {
 		for out, row := range rows {
-			a.outRow(out)
+			m.outRow(a, out, 32)
 			m.storeRow(a, row)
 		}
 	})
@@ -379,13 +403,11 @@ func intTail(a *asm, m micro) {
 		a.everyLane("ARG_Lo", "S4", lo)
 		a.everyLane("ARG_Hi", "S4", hi)
 		a.everyLane("ARG_OutXor", "B16", xor)
-		a.op("MOVD ARG_Scale, R7")
-		a.loadRow(m, "R7", 0, scale)
-		a.op("MOVD ARG_Bias, R7")
-		a.loadRow(m, "R7", 0, bias)
+		m.columns(a, "ARG_Scale", scale)
+		m.columns(a, "ARG_Bias", bias)
 	}, func(rows []int) {
 		for out, row := range rows {
-			a.outRow(out)
+			m.outRow(a, out, 8)
 			for v := range m.nv {
 				x := m.acc(row, v)
 				a.vec("SCVTF", x, x)
@@ -406,12 +428,14 @@ func intTail(a *asm, m micro) {
 	a.pooled(m, "bits", "SMAX", func() {
 		a.op("MOVD $0x8040201008040201, R7")
 		a.op("VDUP R7, V%d.D2", weight)
-		a.op("MOVD ARG_Threshold, R7")
-		a.loadRow(m, "R7", 0, limit)
+		m.columns(a, "ARG_Threshold", limit)
 		a.op("MOVD ARG_Flip, R20")
+		if m.wide {
+			a.op("LSR R23, R20")
+		}
 	}, func(rows []int) {
 		for out, row := range rows {
-			a.outRow(out)
+			m.outRow(a, out, 1)
 			for v := range m.nv {
 				a.vec("CMGT", m.acc(row, v), m.acc(row, v), limit+v)
 			}
