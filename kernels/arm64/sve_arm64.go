@@ -31,7 +31,7 @@ func lanes() int {
 // the multiply-accumulates of an instruction: NEON's FMLA, SDOT, and EOR, CNT and
 // ADD take as many as SVE's with 4 words, SMMLA as many as SVE's SDOT with 8. Where
 // it is the same, SVE stands first: it does no more, and cores have fewer pipes for
-// it than for NEON, or as many (kernels/arm64/bound has the sources).
+// it than for NEON, or as many.
 func withSVE(rows []tile.Kernel, lanes int) []tile.Kernel {
 	as := map[string]int{"float32/neon": 4, "int8/dotprod": 4, "int8/i8mm": 8, "binary/neon": 4}
 	for _, k := range sveKernels(lanes) {
