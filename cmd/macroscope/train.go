@@ -132,6 +132,8 @@ func (c *trainCmd) Run(e *env) error {
 		if err := c.resume(run); err != nil {
 			return err
 		}
+	} else if _, err := os.Stat(c.Checkpoint); err == nil {
+		return fmt.Errorf("%s is there already: go on from it with --resume, or remove it", c.Checkpoint)
 	}
 	return c.train(e, run, cfg, threads, test)
 }
