@@ -9,6 +9,8 @@ import "math"
 // machine folds to the same bytes. g must be one that Check accepts; it is not
 // changed, and what is not folded is shared with it.
 //
+// A Dropout, which does nothing outside training, is left out.
+//
 // These stay as they are:
 //   - a batch norm after a binary or an int8 layer (folding would spoil the ±1;
 //     together with the Sign that follows it becomes a threshold in package nn),
@@ -36,6 +38,11 @@ func FoldBatchNorm(g *Graph) *Graph {
 	}
 	out.Input = value(g.Input)
 	for _, n := range g.Nodes {
+		if _, ok := n.Op.(*Dropout); ok && n.Out.Scale == 0 && n.Out != g.Output {
+			now[n.Out] = now[n.In[0]]
+			uses[n.Out] += uses[n.In[0]] - 1
+			continue
+		}
 		if prev := giver[now[n.In[0]]]; prev != nil && len(n.In) == 1 && uses[n.In[0]] == 1 {
 			if op := join(prev.Op, n.Op, n.Out.Shape.Channels()); op != nil {
 				prev.Op, prev.Out = op, value(n.Out)

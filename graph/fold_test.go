@@ -94,6 +94,17 @@ func TestFoldBatchNorm(t *testing.T) {
 			x := b.Add("norm", randomNorm(r, 4), b.Add("conv", randomConv(r, 3, 4), b.Input()))
 			return b.Add("sum", &graph.Add{}, x, b.Add("relu", &graph.ReLU{}, x))
 		}, []string{"conv2d", "relu", "add"}},
+		{"dropout", func(b *graph.Builder) *graph.Value {
+			x := b.Add("drop", &graph.Dropout{Rate: 0.5}, b.Add("conv", randomConv(r, 3, 4), b.Input()))
+			return b.Add("norm", randomNorm(r, 4), x)
+		}, []string{"conv2d"}},
+		{"dropout of what else is read", func(b *graph.Builder) *graph.Value {
+			x := b.Add("conv", randomConv(r, 3, 4), b.Input())
+			return b.Add("sum", &graph.Add{}, x, b.Add("norm", randomNorm(r, 4), b.Add("drop", &graph.Dropout{Rate: 0.5}, x)))
+		}, []string{"conv2d", "batchnorm", "add"}},
+		{"dropout last", func(b *graph.Builder) *graph.Value {
+			return b.Add("drop", &graph.Dropout{Rate: 0.5}, b.Add("conv", randomConv(r, 3, 4), b.Input()))
+		}, []string{"conv2d", "dropout"}},
 		{"binary", func(b *graph.Builder) *graph.Value {
 			c := randomConv(r, 3, 4)
 			c.Bias, c.Binary, c.PadValue = nil, true, -1

@@ -38,8 +38,9 @@ type Node struct {
 	Out  *Value
 }
 
-// Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU,
-// *Sign, *MaxPool, *GlobalAveragePool, *Add, *Flatten or *Softmax.
+// Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
+// *Clip, *Sign, *MaxPool, *GlobalAveragePool, *Add, *Concat, *Dropout, *Flatten or
+// *Softmax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...
 	Kind() string
@@ -101,6 +102,18 @@ type Affine struct {
 // ReLU is out = max(0, in).
 type ReLU struct{}
 
+// PReLU is out = in where in ≥ 0, else in·Slope, with a slope for all channels (len 1)
+// or one each (len C).
+type PReLU struct {
+	Slope []float32
+}
+
+// Clip is out = min(Hi, max(Lo, in)), Lo ≤ Hi; either may be infinite. With −1 and 1
+// it is hard tanh, with 0 and 6 ReLU6.
+type Clip struct {
+	Lo, Hi float32
+}
+
 // Sign is +1 where in ≥ 0, else −1 (QONNX's BipolarQuant with scale 1).
 type Sign struct{}
 
@@ -116,6 +129,16 @@ type GlobalAveragePool struct{}
 
 // Add is the element-wise sum of two values of one shape.
 type Add struct{}
+
+// Concat puts the channels of its inputs behind one another: [C₁ H W] and [C₂ H W] give
+// [C₁+C₂ H W], vectors likewise. An input may come twice.
+type Concat struct{}
+
+// Dropout is out = in. In training it sets a part of the elements, Rate, to 0 and
+// multiplies the others by 1/(1−Rate).
+type Dropout struct {
+	Rate float32 // 0 ≤ Rate < 1
+}
 
 // Flatten gives [C·H·W] in that order.
 type Flatten struct{}

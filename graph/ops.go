@@ -21,6 +21,18 @@ func (*Affine) Kind() string { return "affine" }
 // Kind returns "relu".
 func (*ReLU) Kind() string { return "relu" }
 
+// Kind returns "prelu".
+func (*PReLU) Kind() string { return "prelu" }
+
+// Kind returns "clip".
+func (*Clip) Kind() string { return "clip" }
+
+// Kind returns "concat".
+func (*Concat) Kind() string { return "concat" }
+
+// Kind returns "dropout".
+func (*Dropout) Kind() string { return "dropout" }
+
 // Kind returns "sign".
 func (*Sign) Kind() string { return "sign" }
 
@@ -188,6 +200,52 @@ func (*Add) OutShape(in []Shape) (Shape, error) {
 	return in[0].Clone(), in[0].Check()
 }
 
+// OutShape gives the shape of the first input with all inputs' channels.
+func (*Concat) OutShape(in []Shape) (Shape, error) {
+	if len(in) == 0 {
+		return nil, errors.New("no inputs: want at least 1")
+	}
+	out := in[0].Clone()
+	for i, s := range in {
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+		if len(s) != len(out) || !s[1:].Equal(out[1:]) {
+			return nil, fmt.Errorf("inputs %v and %v: want shapes that differ in channels alone", in[0], s)
+		}
+		if i > 0 {
+			out[0] += s[0]
+		}
+	}
+	return out, out.Check()
+}
+
+// OutShape gives the input's shape, whose channels the slopes must match.
+func (p *PReLU) OutShape(in []Shape) (Shape, error) {
+	s, err := one(in)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(p.Slope); n != 1 && n != s.Channels() {
+		return nil, fmt.Errorf("%d slopes for %d channels: want 1 or one each", n, s.Channels())
+	}
+	return s.Clone(), nil
+}
+
+// At is the PReLU of x on channel c.
+func (p *PReLU) At(c int, x float64) float64 {
+	if x >= 0 {
+		return x
+	}
+	return x * float64(perChannel(p.Slope, c))
+}
+
+// OutShape gives the input's shape.
+func (*Clip) OutShape(in []Shape) (Shape, error) { return same(in) }
+
+// OutShape gives the input's shape.
+func (*Dropout) OutShape(in []Shape) (Shape, error) { return same(in) }
+
 // OutShape gives [F] with as many elements as the input has.
 func (*Flatten) OutShape(in []Shape) (Shape, error) {
 	s, err := one(in)
@@ -303,4 +361,20 @@ func (a *Affine) checkConstants() error {
 		return err
 	}
 	return finite("shift", a.Shift)
+}
+
+func (p *PReLU) checkConstants() error { return finite("slope", p.Slope) }
+
+func (c *Clip) checkConstants() error {
+	if !(c.Lo <= c.Hi) {
+		return fmt.Errorf("clipped to %g and %g: want a lower and an upper bound", c.Lo, c.Hi)
+	}
+	return nil
+}
+
+func (d *Dropout) checkConstants() error {
+	if !(d.Rate >= 0 && d.Rate < 1) {
+		return fmt.Errorf("rate %g: want 0 to less than 1", d.Rate)
+	}
+	return nil
 }

@@ -15,7 +15,7 @@ import (
 //   - pooling, addition, softmax, and batch norm and affine layers that neither
 //     fold nor become a threshold, by their number of outputs.
 //
-// ReLU, sign, flattening, and batch norm on the way to a sign happen where a
+// ReLU and its kin, sign, flattening, and batch norm on the way to a sign happen where a
 // layer's output is written back and are not layers; nor is an affine on the
 // input, which belongs to the preparation of the image. The network's own output
 // is 32 bits wide, in Binary one that goes through a sign 1 bit, any other as wide
@@ -69,7 +69,7 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = op.PadTop, op.PadLeft, op.PadBottom, op.PadRight
 	case *Dense:
 		l.Kind, l.M, l.N, l.K = workload.Gemm, 1, int64(op.Out), int64(op.In)
-	case *ReLU, *Sign, *Flatten:
+	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten:
 		return l, false
 	case *BatchNorm:
 		if p.onlyToSign(n.Out) {

@@ -95,9 +95,9 @@ func (st *opStep) about() Step {
 	switch st.node.Op.(type) {
 	case *graph.MaxPool, *graph.GlobalAveragePool:
 		part = Pool
-	case *graph.ReLU, *graph.BatchNorm, *graph.Affine, *graph.Sign:
+	case *graph.ReLU, *graph.PReLU, *graph.Clip, *graph.BatchNorm, *graph.Affine, *graph.Sign:
 		part = Epilogue
-	case *graph.Flatten:
+	case *graph.Flatten, *graph.Concat:
 		part = Packing
 	}
 	return plain(st.node.Name, st.node.Op.Kind(), part, st.out, st.ins...)

@@ -139,6 +139,23 @@ func TestFloatOps(t *testing.T) {
 			x := conv(m, in(m))
 			return m.add(&graph.Add{}, x, x)
 		}},
+		{"prelu", image, func(m *maker) *graph.Value {
+			x := conv(m, in(m))
+			return m.add(&graph.PReLU{Slope: m.normal(x.Shape[0], 1)}, x)
+		}},
+		{"clip", image, func(m *maker) *graph.Value { return m.add(&graph.Clip{Lo: -0.5, Hi: 0.25}, conv(m, in(m))) }},
+		{"concat", image, func(m *maker) *graph.Value {
+			x, y := in(m), conv(m, in(m))
+			return conv(m, m.add(&graph.Concat{}, x, y, sign(m, y), x))
+		}},
+		{"concat of vectors", image, func(m *maker) *graph.Value {
+			x := flatten(m, in(m))
+			return dense(m, m.add(&graph.Concat{}, dense(m, x), x))
+		}},
+		{"dropout", image, func(m *maker) *graph.Value {
+			drop := func(m *maker, x *graph.Value) *graph.Value { return m.add(&graph.Dropout{Rate: 0.5}, x) }
+			return drop(m, relu(m, drop(m, conv(m, in(m)))))
+		}},
 		{"the output is read inside as well", image, func(m *maker) *graph.Value {
 			x := relu(m, conv(m, in(m)))
 			m.add(m.fill(same(x.Shape, 3)), x)

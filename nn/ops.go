@@ -53,6 +53,12 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.Affine:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
+	case *graph.PReLU:
+		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
+	case *graph.Clip:
+		return perElement(func(_ int, x float32) float32 { return min(op.Hi, max(op.Lo, x)) }), nil
+	case *graph.Dropout: // of a rounded value
+		return perElement(func(_ int, x float32) float32 { return x }), nil
 	case *graph.Sign:
 		return perElement(func(_ int, x float32) float32 {
 			if x >= 0 {
@@ -66,6 +72,8 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 		return averageAll, nil
 	case *graph.Add:
 		return add, nil
+	case *graph.Concat:
+		return concat, nil
 	case *graph.Flatten:
 		return flatten, nil
 	case *graph.Softmax:
@@ -97,6 +105,15 @@ func add(s *state, ins []*buffer, out *buffer) {
 				out.put(px, ch, a.get(u, y, x, ch)+b.get(v, y, x, ch))
 			}
 		}
+	}
+}
+
+func concat(s *state, ins []*buffer, out *buffer) {
+	to, at := out.bytes(s), 0
+	for _, in := range ins {
+		from, n := in.bytes(s), 4*in.img.C
+		eachPixel(in, out, func(p, q int) { copy(to[q+at:][:n], from[p:]) })
+		at += n
 	}
 }
 

@@ -2,7 +2,9 @@ package onnx
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -149,4 +151,41 @@ func (c *call) begins() bool {
 		}
 	}
 	return false
+}
+
+// readPRelu: X, slope: one for all or one a channel.
+func readPRelu(c *call) error {
+	v, slope, first, err := c.channelConstant()
+	if err == nil && first {
+		err = errors.New("a constant's values with a computed slope: not supported")
+	}
+	if err != nil {
+		return err
+	}
+	return c.emit(&graph.PReLU{Slope: slope}, v)
+}
+
+// readClip: X, optional min, optional max; before opset 11 they are attributes.
+func readClip(c *call) error {
+	v := c.value(0)
+	op := &graph.Clip{Lo: -math.MaxFloat32, Hi: math.MaxFloat32}
+	if c.opset < 11 {
+		op.Lo, op.Hi = c.attrFloat("min", op.Lo), c.attrFloat("max", op.Hi)
+	} else {
+		for i, bound := range []*float32{&op.Lo, &op.Hi} {
+			k := c.constant(i + 1)
+			if k == nil {
+				continue
+			}
+			if f := c.floats(i+1, k); len(f) == 1 {
+				*bound = f[0]
+			} else {
+				c.fail("input %d has %d values: want 1", i+1, k.size())
+			}
+		}
+	}
+	if err := c.done(3); err != nil {
+		return err
+	}
+	return c.emit(op, v)
 }

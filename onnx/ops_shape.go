@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 
 	"macroscope/graph"
@@ -222,4 +223,52 @@ func (c *call) padArguments() (pads []int64, with float32, axes []int64) {
 		axes = c.ints(3, k)
 	}
 	return pads, with, axes
+}
+
+// readConcat: along the channels.
+func readConcat(c *call) error {
+	var in []*graph.Value
+	for i := range c.in {
+		in = append(in, c.value(i))
+	}
+	if c.err == nil && len(in) == 0 {
+		c.fail("no inputs: want at least 1")
+	}
+	axis := c.attr("axis", onnxpb.AttributeProto_INT)
+	if err := c.done(len(c.in)); err != nil {
+		return err
+	}
+	if axis == nil {
+		return errors.New("attribute axis: missing")
+	}
+	if rank := int64(len(in[0].Shape)) + 1; axis.GetI() != 1 && axis.GetI() != 1-rank {
+		return fmt.Errorf("attribute axis: %d: want 1, the channels", axis.GetI())
+	}
+	return c.emit(&graph.Concat{}, in...)
+}
+
+// readDropout: X, optional ratio, optional training_mode, which must be off; before
+// opset 12 the ratio is an attribute. Readers other than training need none of it.
+func readDropout(c *call) error {
+	v := c.value(0)
+	rate := float32(0.5)
+	if c.opset < 12 {
+		rate = c.attrFloat("ratio", rate)
+	} else {
+		c.attrInt("seed", 0)
+		if k := c.constant(1); k != nil {
+			if f := c.floats(1, k); len(f) == 1 {
+				rate = f[0]
+			} else {
+				c.fail("input 1 has %d values: want 1", k.size())
+			}
+		}
+		if o := c.input(2); o != (operand{}) {
+			c.fail("input 2 is given: training_mode is not supported")
+		}
+	}
+	if err := c.done(3); err != nil {
+		return err
+	}
+	return c.emit(&graph.Dropout{Rate: rate}, v)
 }

@@ -40,6 +40,21 @@ func (w *writer) node(n *graph.Node) error {
 		w.affine(n, o, in[0])
 	case *graph.ReLU:
 		op("Relu")
+	case *graph.PReLU:
+		dims := []int64{int64(len(o.Slope))}
+		if len(n.Out.Shape) == 3 { // aligned at the end: [C 1 1]
+			dims = append(dims, 1, 1)
+		}
+		in = append(in, w.floats(n.Name+".slope", dims, o.Slope...))
+		op("PRelu")
+	case *graph.Clip:
+		in = append(in, w.floats(n.Name+".min", nil, o.Lo), w.floats(n.Name+".max", nil, o.Hi))
+		op("Clip")
+	case *graph.Concat:
+		op("Concat", attrInt("axis", 1))
+	case *graph.Dropout:
+		in = append(in, w.floats(n.Name+".ratio", nil, o.Rate))
+		op("Dropout")
 	case *graph.Sign:
 		w.sign(n, in[0])
 	case *graph.MaxPool:

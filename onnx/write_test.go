@@ -137,7 +137,7 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 		in := []*graph.Value{v}
 		c, image := v.Shape.Channels(), len(v.Shape) == 3
 		stillSigns := false
-		switch kind := r.IntN(10); {
+		switch kind := r.IntN(14); {
 		case kind == 0 && image:
 			conv := &graph.Conv2D{InC: c, OutC: 1 + r.IntN(5), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3), StrideH: 1 + r.IntN(2), StrideW: 1 + r.IntN(2),
 				DilationH: 1, DilationW: 1 + r.IntN(2), PadTop: r.IntN(3), PadLeft: r.IntN(3), PadBottom: r.IntN(3), PadRight: r.IntN(3), Groups: 1}
@@ -189,12 +189,21 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			}
 		case kind == 9:
 			op, stillSigns = &graph.Sign{}, true
+		case kind == 10:
+			op = &graph.PReLU{Slope: floats([]int{1, c}[r.IntN(2)])}
+		case kind == 11:
+			op = &graph.Clip{Lo: -r.Float32(), Hi: r.Float32()}
+		case kind == 12:
+			op = &graph.Concat{}
+			in = append(in, v, v)
+		case kind == 13:
+			op = &graph.Dropout{Rate: r.Float32() / 2}
 		default:
 			op = &graph.ReLU{}
 		}
 		shapes := []graph.Shape{in[0].Shape}
-		if len(in) > 1 {
-			shapes = append(shapes, in[1].Shape)
+		for _, more := range in[1:] {
+			shapes = append(shapes, more.Shape)
 		}
 		if _, err := op.OutShape(shapes); err != nil {
 			continue // a window that does not fit

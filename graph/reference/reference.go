@@ -48,6 +48,12 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 			for i, v := range x {
 				y[i] = max(0, v)
 			}
+		case *graph.PReLU:
+			perChannel(y, x, n.Out.Shape, op.At)
+		case *graph.Clip:
+			for i, v := range x {
+				y[i] = min(float64(op.Hi), max(float64(op.Lo), v))
+			}
 		case *graph.Sign:
 			for i, v := range x {
 				y[i] = -1
@@ -69,7 +75,12 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 			for i, v := range data[n.In[1]] {
 				y[i] = x[i] + v
 			}
-		case *graph.Flatten:
+		case *graph.Concat:
+			y = y[:0]
+			for _, v := range n.In {
+				y = append(y, data[v]...)
+			}
+		case *graph.Flatten, *graph.Dropout:
 			copy(y, x)
 		case *graph.Softmax:
 			softmax(y, x)
