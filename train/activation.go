@@ -1,5 +1,11 @@
 package train
 
+import (
+	"math/rand/v2"
+
+	"macroscope/graph"
+)
+
 // reluOp is max(0, x), where no batch norm does it in passing.
 type reluOp struct{ in, out *value }
 
@@ -74,53 +80,116 @@ func (o *signOp) backward(t *thread, img int) {
 	}
 }
 
-// addOp is the sum of two values.
-type addOp struct{ a, b, out *value }
-
-func (o *addOp) touches() []*value { return []*value{o.a, o.b, o.out} }
-
-func (o *addOp) forward(t *thread, img int) {
-	for y := range o.out.data.H {
-		a, b := o.a.data.row(img, y), o.b.data.row(img, y)
-		for i := range o.out.data.row(img, y) {
-			o.out.data.row(img, y)[i] = a[i] + b[i]
-		}
-	}
+// preluOp is x where x ≥ 0, else x·slope, one slope for all channels or one each.
+type preluOp struct {
+	in, out *value
+	slope   *Param
+	parts   [][]float32 // gradients of each thread
 }
 
-func (o *addOp) backward(t *thread, img int) {
-	for y := range o.out.grad.H {
-		for _, in := range []*value{o.a, o.b} {
-			if !in.constant {
-				copy(in.grad.row(img, y), o.out.grad.row(img, y))
+func newPReLUOp(name string, p *graph.PReLU, in, out *value, threads int) *preluOp {
+	o := &preluOp{in: in, out: out, slope: newParam(name+".slope", len(p.Slope))}
+	copy(o.slope.W, p.Slope)
+	for range threads {
+		o.parts = append(o.parts, make([]float32, len(p.Slope)))
+	}
+	return o
+}
+
+func (o *preluOp) touches() []*value { return []*value{o.in, o.out} }
+
+func (o *preluOp) forward(t *thread, img int) {
+	slope := o.slope.W
+	for y := range o.in.data.H {
+		x, to := o.in.data.row(img, y), o.out.data.row(img, y)
+		for ; len(x) > 0; x, to = x[len(slope):], to[len(slope):] {
+			to := to[:len(slope)]
+			for c, v := range x[:len(slope)] {
+				to[c] = max(0, v) + slope[c]*min(0, v)
 			}
 		}
 	}
 }
 
-// forkOp gives a value to several readers, each of which has its own gradient.
-type forkOp struct {
-	in  *value
-	out []*value
-}
-
-func (o *forkOp) touches() []*value { return append([]*value{o.in}, o.out...) }
-
-func (o *forkOp) forward(t *thread, img int) {
-	for _, out := range o.out {
-		for y := range o.in.data.H {
-			copy(out.data.row(img, y), o.in.data.row(img, y))
+func (o *preluOp) backward(t *thread, img int) {
+	slope, part := o.slope.W, o.parts[t.id]
+	for y := range o.in.data.H {
+		x, g := o.in.data.row(img, y), o.out.grad.row(img, y)
+		dx := g // nobody wants it: where it stands it does no harm
+		if !o.in.constant {
+			dx = o.in.grad.row(img, y)
+		}
+		for ; len(x) > 0; x, g, dx = x[len(slope):], g[len(slope):], dx[len(slope):] {
+			g, dx, part := g[:len(slope)], dx[:len(slope)], part[:len(slope)]
+			for c, v := range x[:len(slope)] {
+				s := slope[c]
+				if v >= 0 {
+					s = 1
+				}
+				part[c] += min(0, v) * g[c]
+				dx[c] = s * g[c]
+			}
 		}
 	}
 }
 
-func (o *forkOp) backward(t *thread, img int) {
-	for y := range o.in.grad.H {
-		to := o.in.grad.row(img, y)
-		copy(to, o.out[0].grad.row(img, y))
-		for _, out := range o.out[1:] {
-			for i, g := range out.grad.row(img, y) {
-				to[i] += g
+func (o *preluOp) finish() { o.slope.sumThreads(o.parts) }
+
+// clipOp is min(hi, max(lo, x)), as hard tanh is with −1 and 1; the gradient passes where
+// lo ≤ x ≤ hi.
+type clipOp struct {
+	in, out *value
+	lo, hi  float32
+}
+
+func (o *clipOp) touches() []*value { return []*value{o.in, o.out} }
+
+func (o *clipOp) forward(t *thread, img int) {
+	for y := range o.in.data.H {
+		to := o.out.data.row(img, y)
+		for i, v := range o.in.data.row(img, y) {
+			to[i] = min(o.hi, max(o.lo, v))
+		}
+	}
+}
+
+func (o *clipOp) backward(t *thread, img int) {
+	for y := range o.in.data.H {
+		dx, g := o.in.grad.row(img, y), o.out.grad.row(img, y)
+		for i, v := range o.in.data.row(img, y) {
+			dx[i] = 0
+			if v >= o.lo && v <= o.hi {
+				dx[i] = g[i]
+			}
+		}
+	}
+}
+
+// dropoutOp sets a share of the values to 0 and multiplies the others by 1/(1−rate). Which
+// ones depends on the seed, the step and the place alone, so that a mask need not be
+// kept and threads do not matter.
+type dropoutOp struct {
+	in, out *value
+	rate    float32
+	seed    uint64
+	step    *uint64
+}
+
+func (o *dropoutOp) touches() []*value { return []*value{o.in, o.out} }
+
+func (o *dropoutOp) forward(t *thread, img int) { o.mask(&o.out.data, &o.in.data, img) }
+
+func (o *dropoutOp) backward(t *thread, img int) { o.mask(&o.in.grad, &o.out.grad, img) }
+
+func (o *dropoutOp) mask(to, from *batch, img int) {
+	r := rand.NewPCG(o.seed, *o.step<<16^uint64(img))
+	keep, scale := uint32(float64(1-o.rate)*(1<<32-1)), 1/(1-o.rate)
+	for y := range from.H {
+		to := to.row(img, y)
+		for i, v := range from.row(img, y) {
+			to[i] = 0
+			if uint32(r.Uint64()>>32) <= keep {
+				to[i] = v * scale
 			}
 		}
 	}

@@ -19,6 +19,8 @@ type builder struct {
 	readers map[*graph.Value][]*graph.Node
 	ready   map[*graph.Value][]*value // one for each reader to come
 	skip    map[*graph.Node]bool      // done by an earlier node's op
+
+	dropouts int
 }
 
 func (n *Net) build() error {
@@ -91,7 +93,10 @@ func (b *builder) allocate() error {
 // stage orders the ops, and finds the gradients that one stage alone touches.
 func (b *builder) stage() {
 	b.forward = stages(b.ops, func(o op) bool { _, ok := o.(forwardReducer); return ok })
-	back := slices.Clone(b.ops)
+	// What depends on no weight needs no gradient.
+	back := slices.DeleteFunc(slices.Clone(b.ops), func(o op) bool {
+		return !slices.ContainsFunc(o.touches(), func(v *value) bool { return !v.constant })
+	})
 	slices.Reverse(back)
 	b.backward = stages(back, func(o op) bool { _, ok := o.(backwardReducer); return ok })
 	b.slots = map[int][]int{}
@@ -239,6 +244,7 @@ func (b *builder) node(n *graph.Node) error {
 		return nil
 	}
 	out = b.newValue(n.Out)
+	out.constant = in.constant // unless weights or other inputs come in below
 	switch op := n.Op.(type) {
 	case *graph.Conv2D:
 		if err := b.conv(n, op, in, out); err != nil {
@@ -260,8 +266,27 @@ func (b *builder) node(n *graph.Node) error {
 		b.ops = append(b.ops, &maxPoolOp{in: in, out: out, p: *op})
 	case *graph.GlobalAveragePool:
 		b.ops = append(b.ops, &averageOp{in, out})
+	case *graph.PReLU:
+		out.constant = false
+		o := newPReLUOp(n.Name, op, in, out, b.options.Threads)
+		b.prelus[n] = o
+		b.params, b.ops = append(b.params, o.slope), append(b.ops, o)
+	case *graph.Clip:
+		b.ops = append(b.ops, &clipOp{in, out, op.Lo, op.Hi})
+	case *graph.Dropout:
+		b.dropouts++
+		b.ops = append(b.ops, &dropoutOp{in, out, op.Rate, b.options.Seed ^ uint64(b.dropouts)<<32, &b.Net.round})
+	case *graph.Concat:
+		o := &concatOp{in: []*value{in}, out: out}
+		for _, v := range n.In[1:] {
+			more := b.take(v)
+			o.in, out.constant = append(o.in, more), out.constant && more.constant
+		}
+		b.ops = append(b.ops, o)
 	case *graph.Add:
-		b.ops = append(b.ops, &addOp{in, b.take(n.In[1]), out})
+		other := b.take(n.In[1])
+		out.constant = in.constant && other.constant
+		b.ops = append(b.ops, &addOp{in, other, out})
 	default:
 		return errors.New("cannot be trained")
 	}
@@ -304,6 +329,7 @@ func (b *builder) conv(n *graph.Node, c *graph.Conv2D, in, out *value) error {
 			o.weight.W[i] *= float32(b.rand.Float64() * bound)
 		}
 	}
+	out.constant = false
 	b.convs[n] = o
 	b.params = append(b.params, o.weight)
 	if o.bias != nil {

@@ -18,6 +18,7 @@ import (
 // through the true value.
 type wide struct {
 	g         *graph.Graph
+	ops       []op
 	o         Options
 	images    *images
 	scales    map[string][]float32 // of int8 weights
@@ -28,7 +29,7 @@ type wide struct {
 }
 
 func newWide(n *Net, im *images) *wide {
-	w := &wide{g: n.g, o: n.options, images: im, params: map[string][]float64{}, latent: map[string]bool{}, signsOf: map[string][]float64{}, scales: map[string][]float32{}}
+	w := &wide{g: n.g, ops: n.ops, o: n.options, images: im, params: map[string][]float64{}, latent: map[string]bool{}, signsOf: map[string][]float64{}, scales: map[string][]float32{}}
 	for _, p := range n.Params() {
 		for _, x := range p.W {
 			w.params[p.Name] = append(w.params[p.Name], float64(x))
@@ -203,6 +204,28 @@ func (w *wide) node(node *graph.Node, values map[*graph.Value]*plane) *plane {
 		for i, x := range in.v {
 			out.v[i/(in.h*in.w)] += x / float64(in.h*in.w)
 		}
+	case *graph.PReLU:
+		slope := w.params[node.Name+".slope"]
+		for i, x := range in.v {
+			if out.v[i] = x; x < 0 {
+				out.v[i] = x * slope[i/(in.h*in.w)%in.c%len(slope)]
+			}
+		}
+	case *graph.Clip:
+		for i, x := range in.v {
+			out.v[i] = min(float64(op.Hi), max(float64(op.Lo), x))
+		}
+	case *graph.Dropout:
+		return w.dropout(node.Name, op, in, out)
+	case *graph.Concat:
+		c0 := 0
+		for _, v := range node.In {
+			p := values[v]
+			for n := range p.n {
+				copy(out.v[(n*out.c+c0)*out.h*out.w:], p.v[n*p.c*p.h*p.w:][:p.c*p.h*p.w])
+			}
+			c0 += p.c
+		}
 	case *graph.Add:
 		for i, x := range values[node.In[1]].v {
 			out.v[i] = in.v[i] + x
@@ -269,6 +292,34 @@ func (w *wide) norm(name string, op *graph.BatchNorm, in, out *plane) {
 			*y = w.params[name+".gamma"][c]*(*x-mean)/math.Sqrt(squares/count+float64(op.Epsilon)) + w.params[name+".beta"][c]
 		})
 	}
+}
+
+// dropout multiplies by what the op makes of ones: TestDropout looks at that.
+func (w *wide) dropout(name string, op *graph.Dropout, in, out *plane) *plane {
+	for _, o := range w.ops {
+		d, ok := o.(*dropoutOp)
+		if !ok || d.out.name != name {
+			continue
+		}
+		ones := newValue(&graph.Value{Shape: graph.Shape{in.c, in.h, in.w}})
+		ones.allocate(in.n, in.n)
+		for n := range in.n {
+			for y := range in.h {
+				for i := range ones.data.row(n, y) {
+					ones.data.row(n, y)[i] = 1
+				}
+			}
+			d.mask(&ones.grad, &ones.data, n)
+			for y := range in.h {
+				for i, k := range ones.grad.row(n, y) {
+					c, x := i%in.c, i/in.c
+					*out.at(n, c, y, x) = float64(k) * *in.at(n, c, y, x)
+				}
+			}
+		}
+		return out
+	}
+	panic("no dropout " + name)
 }
 
 func (w *wide) pool(op *graph.MaxPool, in, out *plane) {
@@ -364,6 +415,21 @@ func gradientCases(r *rand.Rand) map[string]*graph.Graph {
 		x = b.Add("sign2", &graph.Sign{}, x)
 		x = b.Add("conv3", binaryConv(r, 7, 5, 3, 1, -1), x)
 		return end(b, b.Add("norm3", randomNorm(r, 5), x))
+	})
+	build("binary shortcut", graph.Shape{3, 8, 8}, func(b *graph.Builder, x *graph.Value) *graph.Value {
+		x = b.Add("conv1", randomConv(r, 3, 6, 3, 1), x)
+		x = b.Add("prelu1", &graph.PReLU{Slope: normals(r, 6, 0.5)}, b.Add("norm1", randomNorm(r, 6), x))
+		y := b.Add("conv2", binaryConv(r, 6, 12, 3, 1, -1), b.Add("sign1", &graph.Sign{}, x))
+		x = b.Add("add2", &graph.Add{}, b.Add("norm2", randomNorm(r, 12), y), b.Add("twice", &graph.Concat{}, x, x))
+		x = b.Add("clip2", &graph.Clip{Lo: -1, Hi: 1}, b.Add("prelu2", &graph.PReLU{Slope: []float32{0.3}}, x))
+		return end(b, b.Add("drop", &graph.Dropout{Rate: 0.3}, b.Add("pool", &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)))
+	})
+	build("concat of the image", image, func(b *graph.Builder, x *graph.Value) *graph.Value {
+		y := b.Add("conv1", randomConv(r, 3, 5, 3, 1), x)
+		x = b.Add("clip", &graph.Clip{Lo: -1, Hi: 1}, b.Add("add", &graph.Add{}, x, x))
+		x = b.Add("prelu", &graph.PReLU{Slope: normals(r, 3, 0.5)}, x)
+		y = b.Add("concat", &graph.Concat{}, x, b.Add("drop", &graph.Dropout{Rate: 0.5}, y))
+		return end(b, b.Add("conv2", randomConv(r, 8, 5, 3, 1), y))
 	})
 	build("int8", graph.Shape{3, 8, 8}, func(b *graph.Builder, x *graph.Value) *graph.Value {
 		c := randomConv(r, 3, 6, 3, 1)

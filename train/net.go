@@ -39,6 +39,8 @@ type Net struct {
 	params            []*Param
 	convs             map[*graph.Node]*convOp
 	norms             map[*graph.Node]*normOp
+	prelus            map[*graph.Node]*preluOp
+	round             uint64
 }
 
 // New prepares to train g, whose weights are where training starts; g is not
@@ -60,7 +62,7 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 	if err := o.Loss.check(g.Output.Shape.Size()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	n := &Net{g: g, options: o, convs: map[*graph.Node]*convOp{}, norms: map[*graph.Node]*normOp{}}
+	n := &Net{g: g, options: o, convs: map[*graph.Node]*convOp{}, norms: map[*graph.Node]*normOp{}, prelus: map[*graph.Node]*preluOp{}}
 	if err := n.build(); err != nil {
 		return nil, fmt.Errorf("train: network %s: %w", g.Name, err)
 	}
@@ -73,6 +75,10 @@ func (n *Net) Close() { n.pool.close() }
 
 // Params lists the weights, layer by layer.
 func (n *Net) Params() []*Param { return n.params }
+
+// SetRound gives the number of the step to come: what dropout leaves out depends on it
+// and the seed.
+func (n *Net) SetRound(round uint64) { n.round = round }
 
 // Image writes image i of a batch, as the network's own input values in [C H W],
 // to dst, and gives its class. Goroutines call it for different images.
@@ -207,6 +213,8 @@ func (n *Net) graphOf(s State) *graph.Graph {
 			t := *op
 			t.Weights = n.weightsOf(node, s, n.convs[node].shape)
 			c.Op = &t
+		case *graph.PReLU:
+			c.Op = &graph.PReLU{Slope: s[node.Name+".slope"]}
 		case *graph.BatchNorm:
 			t := *op
 			t.Gamma, t.Beta = s[node.Name+".gamma"], s[node.Name+".beta"]

@@ -74,6 +74,46 @@ func TestLatentWeights(t *testing.T) {
 	}
 }
 
+// TestDropout: about as many values as asked for are left out, others are scaled, and
+// another step, image or layer leaves out others.
+func TestDropout(t *testing.T) {
+	const n, rate = 1 << 14, 0.3
+	step := uint64(7)
+	masks := map[string]bool{}
+	for _, c := range []struct {
+		seed, step uint64
+		image      int
+	}{{1, 7, 0}, {1, 7, 1}, {1, 8, 0}, {2, 7, 0}, {1 | 1<<32, 7, 0}} {
+		in := newValue(&graph.Value{Shape: graph.Shape{1, 1, n}})
+		out := newValue(&graph.Value{Shape: graph.Shape{1, 1, n}})
+		in.allocate(2, 2)
+		out.allocate(2, 2)
+		for i := range n {
+			in.data.row(c.image, 0)[i], out.grad.row(c.image, 0)[i] = 1, 2
+		}
+		o := &dropoutOp{in, out, rate, c.seed, &step}
+		step = c.step
+		o.forward(nil, c.image)
+		o.backward(nil, c.image)
+		kept, mask := 0, make([]byte, n)
+		for i, v := range out.data.row(c.image, 0) {
+			if v != 0 {
+				kept, mask[i] = kept+1, 1
+			}
+			if v != 0 && math.Abs(float64(v)-1/(1-rate)) > 1e-6 || in.grad.row(c.image, 0)[i] != 2*v {
+				t.Fatalf("value %d: %v, gradient %v", i, v, in.grad.row(c.image, 0)[i])
+			}
+		}
+		if d := math.Abs(float64(kept)/n - (1 - rate)); d > 0.02 {
+			t.Errorf("%+v: %d of %d kept, want %.0f %%", c, kept, n, 100*(1-rate))
+		}
+		if masks[string(mask)] {
+			t.Errorf("%+v: the mask of another", c)
+		}
+		masks[string(mask)] = true
+	}
+}
+
 // TestOptimizers compares two steps of each with the formulas worked by hand for one
 // weight.
 func TestOptimizers(t *testing.T) {

@@ -138,6 +138,7 @@ func (r *Run) Epoch(ctx context.Context, report func(Progress)) error {
 			return err
 		}
 		batch := order[step*c.Batch : (step+1)*c.Batch]
+		r.net.SetRound(uint64(r.epoch*steps + step))
 		loss, right, err := r.net.Step(c.Batch, func(i int, dst []float32) int {
 			c.Augment.Image(dst, r.data, batch[i], c.Seed, r.epoch)
 			return int(r.data.Labels[batch[i]])
