@@ -15,7 +15,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, d := range []dtype.DType{dtype.Float32, dtype.Binary} {
 		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
 			b.Run(fmt.Sprintf("dtype=%v/batch=128/threads=%d", d, threads), func(b *testing.B) {
-				g, err := CIFAR10CNN(d, 1, 1)
+				g, err := CIFAR10CNN(Topology{DType: d, Width: 1}, 1)
 				if err != nil {
 					b.Fatal(err)
 				}

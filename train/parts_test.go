@@ -247,11 +247,12 @@ func sameImage(got []float32, d *Data, i, dy, dx int, flip bool) bool {
 
 // TestTopology: the network has the parameters that the project speaks of.
 func TestTopology(t *testing.T) {
-	for _, d := range []dtype.DType{dtype.Float32, dtype.Binary} {
-		g, err := CIFAR10CNN(d, 1, 1)
+	for _, o := range []Topology{{DType: dtype.Float32, Width: 1, Dropout: 0.5}, {DType: dtype.Binary, Width: 1}, {DType: dtype.Binary, Width: 1, Shortcuts: true}} {
+		g, err := CIFAR10CNN(o, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
+		newNet(t, g, Options{Batch: 1, Threads: 1})
 		weights := 0
 		for _, n := range g.Nodes {
 			switch op := n.Op.(type) {
@@ -262,15 +263,15 @@ func TestTopology(t *testing.T) {
 			}
 		}
 		if want := 27*32 + 9*(32*32+32*64+64*64+64*128+128*128) + 20480; weights != want {
-			t.Errorf("%v: %d weights, want %d", d, weights, want)
+			t.Errorf("%+v: %d weights, want %d", o, weights, want)
 		}
 	}
-	for _, width := range []int{0, 17} {
-		if _, err := CIFAR10CNN(dtype.Float32, width, 1); err == nil {
-			t.Errorf("width %d: no error", width)
+	for _, o := range []Topology{
+		{DType: dtype.Float32}, {DType: dtype.Float32, Width: 17}, {DType: dtype.Int8, Width: 1},
+		{DType: dtype.Float32, Width: 1, Shortcuts: true}, {DType: dtype.Float32, Width: 1, Dropout: 1},
+	} {
+		if _, err := CIFAR10CNN(o, 1); err == nil {
+			t.Errorf("%+v: no error", o)
 		}
-	}
-	if _, err := CIFAR10CNN(dtype.Int8, 1, 1); err == nil {
-		t.Error("int8: no error")
 	}
 }

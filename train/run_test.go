@@ -320,7 +320,7 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("error %v: want %q", err, want)
 		}
 	}
-	g, err := CIFAR10CNN(dtype.Float32, 1, 1)
+	g, err := CIFAR10CNN(Topology{DType: dtype.Float32, Width: 1}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type goldenStep struct {
 
 // goldenNet is the CIFAR-10 network with step.py's weights, and its optimizer.
 func goldenNet(t *testing.T, threads int) (*Net, *SGD) {
-	g, err := CIFAR10CNN(dtype.Float32, 1, 1)
+	g, err := CIFAR10CNN(Topology{DType: dtype.Float32, Width: 1}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,27 +4,46 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"macroscope/dtype"
 	"macroscope/graph"
 )
+
+// Topology is what CIFAR10CNN may vary.
+type Topology struct {
+	DType dtype.DType // Float32 or Binary
+	Width int         // 1 to 16: all channels but the image's and the classes' times it
+	// Shortcuts leads a real value around each binary convolution (Liu et al., Bi-Real
+	// Net, 2018), followed by a PReLU.
+	Shortcuts bool
+	Dropout   float32 // before the dense layer; 0: none
+}
 
 // CIFAR10CNN is the network that the project measures, with random weights:
 //
 //	3×3 convolutions of 32, 32, max-pool, 64, 64, max-pool, 128, 128, max-pool,
 //	dense 10, on 32×32×3 pixels 0 to 255
 //
-// with all channels but the image's and the classes' times width. In float32 a
-// convolution is followed by batch norm and ReLU, then by the pool; in binary the
-// second to sixth convolution multiply signs, padded with −1, and are followed by
-// pool and batch norm. Weights are drawn from the seed (He et al., Delving Deep into
-// Rectifiers, 2015).
-func CIFAR10CNN(d dtype.DType, width int, seed uint64) (*graph.Graph, error) {
-	if width < 1 || width > 16 {
-		return nil, fmt.Errorf("width %d: want 1 to 16", width)
-	}
-	if d != dtype.Float32 && d != dtype.Binary {
-		return nil, fmt.Errorf("dtype %v: want float32 or binary", d)
+// In float32 a convolution is followed by batch norm and ReLU, then by the pool; in
+// binary the second to sixth convolution multiply signs, padded with −1, and are
+// followed by pool and batch norm. With shortcuts
+//
+//	x = prelu(norm(pool(conv(sign(x)))) + pool(x))
+//
+// where there is a pool, and x twice, its channels behind one another, where a
+// convolution doubles them. Weights are drawn from the seed (He et al., Delving Deep
+// into Rectifiers, 2015).
+func CIFAR10CNN(o Topology, seed uint64) (*graph.Graph, error) {
+	switch {
+	case o.Width < 1 || o.Width > 16:
+		return nil, fmt.Errorf("width %d: want 1 to 16", o.Width)
+	case o.DType != dtype.Float32 && o.DType != dtype.Binary:
+		return nil, fmt.Errorf("dtype %v: want float32 or binary", o.DType)
+	case o.Shortcuts && o.DType != dtype.Binary:
+		return nil, fmt.Errorf("shortcuts in %v: want binary", o.DType)
+	case !(o.Dropout >= 0 && o.Dropout < 1):
+		return nil, fmt.Errorf("dropout %v: want 0 to less than 1", o.Dropout)
 	}
 	t := topology{Builder: graph.New("cifar10cnn", "image", graph.Shape{3, 32, 32}), r: rand.New(rand.NewPCG(seed, 0))}
 	// The mean and the deviation of CIFAR-10's training images, by channel.
@@ -34,37 +53,81 @@ func CIFAR10CNN(d dtype.DType, width int, seed uint64) (*graph.Graph, error) {
 	}, t.Input())
 	in := 3
 	for i, channels := range []int{32, 32, 64, 64, 128, 128} {
-		out := channels * width
-		name := func(what string) string { return fmt.Sprintf("%s%d", what, i+1) }
-		binary := d == dtype.Binary && i > 0
-		if binary {
-			x = t.Add(name("sign"), &graph.Sign{}, x)
-		}
-		x = t.Add(name("conv"), t.conv(in, out, binary), x)
-		pool := func() {
-			if i%2 == 1 {
-				x = t.Add(name("pool"), &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)
-			}
-		}
-		if d == dtype.Binary {
-			pool() // a maximum of integer sums, which the kernel takes in registers
-		}
-		x = t.Add(name("norm"), norm(out), x)
-		if d == dtype.Float32 {
-			x = t.Add(name("relu"), &graph.ReLU{}, x)
-			pool()
+		out := channels * o.Width
+		b := block{&t, i + 1, in, out, i%2 == 1}
+		switch {
+		case o.DType == dtype.Float32:
+			x = b.float(x)
+		case o.Shortcuts:
+			x = b.shortcut(x)
+		default:
+			x = b.binary(x)
 		}
 		in = out
 	}
-	if d == dtype.Binary {
+	if o.DType == dtype.Binary {
 		x = t.Add("sign7", &graph.Sign{}, x)
+	}
+	if o.Dropout > 0 {
+		x = t.Add("dropout", &graph.Dropout{Rate: o.Dropout}, x)
 	}
 	x = t.Add("flatten", &graph.Flatten{}, x)
 	x = t.Add("dense", t.dense(in*16, 10), x)
-	if d == dtype.Binary {
+	if o.DType == dtype.Binary {
 		x = t.Add("norm7", norm(10), x)
 	}
 	return t.Graph(x)
+}
+
+// block is a convolution with what belongs to it.
+type block struct {
+	*topology
+	number, in, out int
+	pools           bool
+}
+
+func (b block) add(what string, op graph.Op, in ...*graph.Value) *graph.Value {
+	return b.Add(fmt.Sprintf("%s%d", what, b.number), op, in...)
+}
+
+func (b block) pool(what string, x *graph.Value) *graph.Value {
+	if !b.pools {
+		return x
+	}
+	return b.add(what, &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)
+}
+
+func (b block) float(x *graph.Value) *graph.Value {
+	x = b.add("norm", norm(b.out), b.add("conv", b.conv(b.in, b.out, false), x))
+	return b.pool("pool", b.add("relu", &graph.ReLU{}, x))
+}
+
+// sums is the convolution's sums, pooled, of signs from the second on: a maximum of
+// integers, which the kernel takes in registers.
+func (b block) sums(x *graph.Value) *graph.Value {
+	binary := b.number > 1
+	if binary {
+		x = b.add("sign", &graph.Sign{}, x)
+	}
+	return b.pool("pool", b.add("conv", b.conv(b.in, b.out, binary), x))
+}
+
+func (b block) binary(x *graph.Value) *graph.Value { return b.add("norm", norm(b.out), b.sums(x)) }
+
+func (b block) shortcut(x *graph.Value) *graph.Value {
+	y := b.binary(x)
+	if b.number > 1 {
+		around := b.pool("around", x)
+		if b.out != b.in {
+			around = b.add("around", &graph.Concat{}, slices.Repeat([]*graph.Value{around}, b.out/b.in)...)
+		}
+		y = b.add("add", &graph.Add{}, y, around)
+	}
+	slope := make([]float32, b.out)
+	for i := range slope {
+		slope[i] = 0.25
+	}
+	return b.add("prelu", &graph.PReLU{Slope: slope}, y)
 }
 
 type topology struct {

@@ -24,6 +24,8 @@ type trainCmd struct {
 	Model      string  `default:"cifar10cnn" help:"The network: the built-in one, from random weights (int8: its float32 ones), or an ONNX file to go on from."`
 	DType      string  `name:"dtype" enum:"float32,int8,binary" default:"float32" help:"Number format: ${enum}. int8 goes on from a float32 network."`
 	Width      int     `default:"1" help:"Multiply the built-in network's channels." placeholder:"N"`
+	Shortcuts  bool    `help:"binary: lead a real value around each binary convolution of the built-in network."`
+	Dropout    float32 `help:"Share of the values before the built-in network's dense layer that training leaves out." placeholder:"X"`
 	Data       string  `required:"" help:"Folder with the CIFAR-10 files." placeholder:"DIR"`
 	Output     string  `short:"o" required:"" help:"ONNX file to write." placeholder:"FILE"`
 	Epochs     int     `help:"Passes over the training images (default: float32 40, int8 5, binary 60)." placeholder:"N"`
@@ -142,11 +144,11 @@ func (c *trainCmd) Run(e *env) error {
 // int8 quantized on training images.
 func (c *trainCmd) network(e *env, d dtype.DType, set *cifar10.Set) (*graph.Graph, error) {
 	builtIn := c.Model == "cifar10cnn"
-	if c.Width != 1 && !(builtIn && d != dtype.Int8) {
-		return nil, usageError{errors.New("--width is about the built-in network with random weights")}
+	if (c.Width != 1 || c.Shortcuts || c.Dropout != 0) && !(builtIn && d != dtype.Int8) {
+		return nil, usageError{errors.New("--width, --shortcuts and --dropout are about the built-in network with random weights")}
 	}
 	if builtIn && d != dtype.Int8 {
-		g, err := train.CIFAR10CNN(d, c.Width, c.Seed)
+		g, err := train.CIFAR10CNN(train.Topology{DType: d, Width: c.Width, Shortcuts: c.Shortcuts, Dropout: c.Dropout}, c.Seed)
 		if err != nil {
 			return nil, usageError{err}
 		}
