@@ -35,6 +35,10 @@ type elementStep struct{ from, to *buffer }
 func (st *elementStep) run(s *state) {
 	from, to := st.from.bytes(s), st.to.bytes(s)
 	m := st.to.img
+	if st.from.form.dtype == dtype.Float32 && st.to.form.dtype == dtype.Binary {
+		st.signs(from, to)
+		return
+	}
 	for y := range m.H {
 		for x := range m.W {
 			px := to[m.Offset(y, x):]
@@ -43,6 +47,23 @@ func (st *elementStep) run(s *state) {
 			}
 		}
 	}
+}
+
+// signs makes bits of float32, eight at a time; the bits past the last channel are 0.
+func (st *elementStep) signs(from, to []byte) {
+	c := st.to.img.C
+	eachPixel(st.from, st.to, func(p, q int) {
+		x, bits := floats(from[p:][:4*c]), to[q:][:(c+7)/8]
+		for i := range bits {
+			b := byte(0)
+			for j, v := range x[8*i : min(c, 8*i+8)] {
+				if v >= 0 {
+					b |= 1 << j
+				}
+			}
+			bits[i] = b
+		}
+	})
 }
 
 // put writes channel c of the pixel at px.

@@ -50,7 +50,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.ReLU:
 		return perElement(func(_ int, x float32) float32 { return max(0, x) }), nil
 	case *graph.BatchNorm:
-		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
+		return batchNorm(op), nil
 	case *graph.Affine:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.PReLU:
@@ -95,15 +95,28 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 	}
 }
 
+// batchNorm is op.At, whose square roots are taken beforehand.
+func batchNorm(op *graph.BatchNorm) func(*state, []*buffer, *buffer) {
+	type channel struct{ gamma, mean, root, beta float64 }
+	channels := make([]channel, len(op.Gamma))
+	for c := range channels {
+		channels[c] = channel{float64(op.Gamma[c]), float64(op.Mean[c]), math.Sqrt(float64(op.Var[c]) + float64(op.Epsilon)), float64(op.Beta[c])}
+	}
+	return perElement(func(ch int, x float32) float32 {
+		c := &channels[ch]
+		return float32(float64(c.gamma*(float64(x)-c.mean)/c.root) + c.beta)
+	})
+}
+
 func add(s *state, ins []*buffer, out *buffer) {
 	a, b := ins[0], ins[1]
 	u, v, to := a.bytes(s), b.bytes(s), out.bytes(s)
+	n := 4 * out.img.C * out.img.W
 	for y := range out.img.H {
-		for x := range out.img.W {
-			px := to[out.img.Offset(y, x):]
-			for ch := range out.img.C {
-				out.put(px, ch, a.get(u, y, x, ch)+b.get(v, y, x, ch))
-			}
+		sum := floats(to[out.img.Offset(y, 0):][:n])
+		p, q := floats(u[a.img.Offset(y, 0):][:n])[:len(sum)], floats(v[b.img.Offset(y, 0):][:n])[:len(sum)]
+		for i := range sum {
+			sum[i] = p[i] + q[i]
 		}
 	}
 }
