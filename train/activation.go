@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"macroscope/graph"
@@ -105,7 +106,10 @@ func (o *preluOp) forward(t *thread, img int) {
 		for ; len(x) > 0; x, to = x[len(slope):], to[len(slope):] {
 			to := to[:len(slope)]
 			for c, v := range x[:len(slope)] {
-				to[c] = max(0, v) + slope[c]*min(0, v)
+				const one = 0x3f800000
+				bits, s := math.Float32bits(v), math.Float32bits(slope[c])
+				negative := uint32(int32(bits) >> 31)
+				to[c] = math.Float32frombits(s&negative|one&^negative) * v
 			}
 		}
 	}
@@ -121,13 +125,12 @@ func (o *preluOp) backward(t *thread, img int) {
 		}
 		for ; len(x) > 0; x, g, dx = x[len(slope):], g[len(slope):], dx[len(slope):] {
 			g, dx, part := g[:len(slope)], dx[:len(slope)], part[:len(slope)]
-			for c, v := range x[:len(slope)] {
-				s := slope[c]
-				if v >= 0 {
-					s = 1
-				}
-				part[c] += min(0, v) * g[c]
-				dx[c] = s * g[c]
+			for c, v := range x[:len(slope)] { // without a branch that depends on data
+				const one = 0x3f800000
+				bits, s := math.Float32bits(v), math.Float32bits(slope[c])
+				negative := uint32(int32(bits) >> 31)
+				part[c] += math.Float32frombits(bits&negative) * g[c]
+				dx[c] = math.Float32frombits(s&negative|one&^negative) * g[c]
 			}
 		}
 	}

@@ -12,10 +12,13 @@ import (
 // BenchmarkStep is a step of training the CIFAR-10 network: forward, backward and the
 // optimizer, on a batch of 128 augmented images.
 func BenchmarkStep(b *testing.B) {
-	for _, d := range []dtype.DType{dtype.Float32, dtype.Binary} {
+	for name, o := range map[string]Topology{
+		"float32": {DType: dtype.Float32, Width: 1}, "binary": {DType: dtype.Binary, Width: 1},
+		"binary-shortcuts": {DType: dtype.Binary, Width: 1, Shortcuts: true},
+	} {
 		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
-			b.Run(fmt.Sprintf("dtype=%v/batch=128/threads=%d", d, threads), func(b *testing.B) {
-				g, err := CIFAR10CNN(Topology{DType: d, Width: 1}, 1)
+			b.Run(fmt.Sprintf("dtype=%s/batch=128/threads=%d", name, threads), func(b *testing.B) {
+				g, err := CIFAR10CNN(o, 1)
 				if err != nil {
 					b.Fatal(err)
 				}
