@@ -120,23 +120,32 @@ func (w *Winograd) SetFloat32(weights, bias []float32) {
 }
 
 // transformWeights sets u to G·g·Gᵀ of every filter g, in float64, rounded once:
-// w.n·w.n matrices of packed panels.
+// w.n·w.n matrices of packed panels. It goes along the columns of a panel, which lie
+// together in each matrix.
 func (w *Winograd) transformWeights(weights []float32) {
+	const most = 16 // columns at a time: what stays in registers and the first-level cache
 	g, inC := winogradG[w.t.M], w.spec.In.C
-	for o := range w.spec.Out.C {
-		to := w.u[o/w.nr*w.nr*inC+o%w.nr:]
-		taps := weights[o*9*inC:][:9*inC]
+	var gg [6][3][most]float64 // G·g
+	for o, columns := 0, 0; o < w.spec.Out.C; o += columns {
+		columns = min(most, w.spec.Out.C-o, w.nr-o%w.nr)
+		panel := w.u[o/w.nr*w.nr*inC+o%w.nr:]
 		for c := range inC {
-			var gg [6][3]float64 // G·g
-			for i, row := range g {
+			for k := range columns {
+				taps := weights[(o+k)*9*inC+c:]
 				for x := range 3 {
-					gg[i][x] = row[0]*float64(taps[x*inC+c]) + row[1]*float64(taps[(3+x)*inC+c]) + row[2]*float64(taps[(6+x)*inC+c])
+					t0, t1, t2 := float64(taps[x*inC]), float64(taps[(3+x)*inC]), float64(taps[(6+x)*inC])
+					for i, row := range g {
+						gg[i][x][k] = row[0]*t0 + row[1]*t1 + row[2]*t2
+					}
 				}
 			}
 			at := c * w.nr
-			for i := range w.n {
+			for i := range g {
+				g0, g1, g2 := &gg[i][0], &gg[i][1], &gg[i][2]
 				for _, row := range g {
-					to[at] = math.Float32bits(float32(gg[i][0]*row[0] + gg[i][1]*row[1] + gg[i][2]*row[2]))
+					for k := range panel[at:][:columns] {
+						panel[at+k] = math.Float32bits(float32(g0[k&15]*row[0] + g1[k&15]*row[1] + g2[k&15]*row[2]))
+					}
 					at += w.per
 				}
 			}
