@@ -21,12 +21,19 @@ import (
 // The sizes that are measured beside the network's own layers.
 var (
 	dotLengths = []int{1024, 4096, 16384}
-	gemmSizes  = []int{256, 1024}
-	batches    = []int{1, 64}
+	gemmSizes  = []gemmSize{{256, 256, 256}, {1024, 1024, 1024}}
+	// K as in wide binary networks, whose words are 32 values each.
+	binaryGemmSizes = append(slices.Clip(gemmSizes), gemmSize{1024, 1024, 8192})
+	batches         = []int{1, 64}
 )
 
+// gemmSize is of m×k times k×n.
+type gemmSize struct{ m, n, k int }
+
+func (s gemmSize) macs() float64 { return float64(s.m) * float64(s.n) * float64(s.k) }
+
 // slowGemm is above what generic finishes in a bearable time.
-const slowGemm = 512
+const slowGemm = 1 << 27
 
 // PeakName is the name of an implementation's peak case.
 func PeakName(im *kernels.Impl) string {
@@ -171,21 +178,25 @@ func elements[T any](mem []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), len(mem)/int(unsafe.Sizeof(t)))
 }
 
-// GemmCases measure square matrix products.
+// GemmCases measure matrix products.
 func GemmCases() ([]Case, error) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var cases []Case
 	for _, im := range Available() {
-		for _, n := range gemmSizes {
-			if im.Name() == "generic" && n > slowGemm {
+		sizes := gemmSizes
+		if im.DType() == dtype.Binary {
+			sizes = binaryGemmSizes
+		}
+		for _, s := range sizes {
+			if im.Name() == "generic" && s.macs() > slowGemm {
 				continue
 			}
 			c := Case{
-				Name: fmt.Sprintf("BenchmarkGemm/dtype=%v/impl=%s/m=%d/n=%d/k=%d", im.DType(), im.Name(), n, n, n),
-				MACs: float64(n) * float64(n) * float64(n), Bytes: int64(2 * n * n * im.DType().Bits() / 8), Peak: peakOf(im),
+				Name: fmt.Sprintf("BenchmarkGemm/dtype=%v/impl=%s/m=%d/n=%d/k=%d", im.DType(), im.Name(), s.m, s.n, s.k),
+				MACs: s.macs(), Bytes: int64((s.m + s.n) * s.k * im.DType().Bits() / 8), Peak: peakOf(im),
 			}
 			var err error
-			if c.Run, err = gemmRun(rnd, im, n); err != nil {
+			if c.Run, err = gemmRun(rnd, im, s); err != nil {
 				return nil, err
 			}
 			cases = append(cases, c)
@@ -194,7 +205,7 @@ func GemmCases() ([]Case, error) {
 	return cases, nil
 }
 
-func gemmRun(rnd *rand.Rand, im *kernels.Impl, n int) (func(int), error) {
+func gemmRun(rnd *rand.Rand, im *kernels.Impl, s gemmSize) (func(int), error) {
 	ctx := &kernels.Context{}
 	repeat := func(once func()) func(int) {
 		return func(rounds int) {
@@ -205,17 +216,17 @@ func gemmRun(rnd *rand.Rand, im *kernels.Impl, n int) (func(int), error) {
 	}
 	switch im.DType() {
 	case dtype.Float32:
-		a, c := randomFloats(rnd, n*n), make([]float32, n*n)
-		g, err := im.NewGemmFloat32(randomFloats(rnd, n*n), n, n)
-		return repeat(func() { g.Float32(ctx, c, a, n) }), err
+		a, c := randomFloats(rnd, s.m*s.k), make([]float32, s.m*s.n)
+		g, err := im.NewGemmFloat32(randomFloats(rnd, s.n*s.k), s.n, s.k)
+		return repeat(func() { g.Float32(ctx, c, a, s.m) }), err
 	case dtype.Int8:
-		a, c := randomBytes(rnd, n*n), make([]int32, n*n)
-		g, err := im.NewGemmInt8(randomBytes(rnd, n*n), n, n)
-		return repeat(func() { g.Int8(ctx, c, a, n) }), err
+		a, c := randomBytes(rnd, s.m*s.k), make([]int32, s.m*s.n)
+		g, err := im.NewGemmInt8(randomBytes(rnd, s.n*s.k), s.n, s.k)
+		return repeat(func() { g.Int8(ctx, c, a, s.m) }), err
 	default:
-		a, c := randomWords(rnd, n*n/64), make([]int32, n*n)
-		g, err := im.NewGemmBinary(randomWords(rnd, n*n/64), n, n)
-		return repeat(func() { g.Binary(ctx, c, a, n) }), err
+		a, c := randomWords(rnd, s.m*s.k/64), make([]int32, s.m*s.n)
+		g, err := im.NewGemmBinary(randomWords(rnd, s.n*s.k/64), s.n, s.k)
+		return repeat(func() { g.Binary(ctx, c, a, s.m) }), err
 	}
 }
 
