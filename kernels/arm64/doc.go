@@ -7,8 +7,9 @@
 // (HWCAP on Linux) where it keeps SVE's state for each thread. Nothing of that state
 // outlives a function here, and Go's compiled code knows neither P registers nor the
 // upper parts of Z, whose lower 128 bits are V. Go interrupts assembly by signals
-// alone, whose frame holds all of Z and P (Linux, "Scalable Vector Extension support
-// for AArch64 Linux", section 4).
+// alone, whose frame holds all of Z and P and gives them back (Linux,
+// Documentation/arch/arm64/sve.rst, sections 4 and 5; section 1 of the state of
+// each thread).
 //
 // What each tile's loop executes a MAC, its loads, sums and registers are counted by
 // hand in its comment and by the generator in mixes.go. What that comes to on five
