@@ -1,7 +1,7 @@
 // Package arm64 is the assembly of the micro-kernels for arm64 and the CPU
 // features that each needs. Only package kernels imports the kernels, where it is
-// built for arm64 without the tag purego; Mixes, what their innermost loops
-// execute but for SVE's, is there in every build.
+// built for arm64 without the tag purego; Mixes and SVEMixes, what their innermost
+// loops execute, are there in every build.
 //
 // The rows of SVE take vectors as long as the machine has them. A system tells of SVE
 // (HWCAP on Linux) where it keeps SVE's state for each thread. Nothing of that state

@@ -9,6 +9,7 @@ const (
 	loadLane
 	fmla
 	sdot
+	udot
 	smmla
 	smull
 	sadalp
@@ -24,7 +25,7 @@ const (
 
 // opNames are the classes as errors and tables name them.
 var opNames = [ops]string{
-	"LDR of 16 bytes", "LDP of 32 bytes", "LDR of 4 or 8 bytes", "FMLA", "SDOT", "SMMLA", "SMULL", "SADALP",
+	"LDR of 16 bytes", "LDP of 32 bytes", "LDR of 4 or 8 bytes", "FMLA", "SDOT", "UDOT", "SMMLA", "SMULL", "SADALP",
 	"EOR", "CNT", "UADALP", "ADD", "DUP or ZIP", "integer addition", "branch",
 }
 
@@ -42,7 +43,7 @@ type use struct {
 type pipes uint8
 
 // Core is what is published of a core. All numbers are of full 128-bit
-// instructions.
+// instructions, of SVE of full vectors.
 type Core struct {
 	Name string
 	// Sources say where the numbers are from, and what is assumed.
@@ -52,6 +53,21 @@ type Core struct {
 	vectors []string // names of the vector pipes
 	loads   int      // load pipes
 	uses    [ops]use
+	sve     *sve // nil: it has none
+}
+
+// sve is what of a core is otherwise for instructions of SVE.
+type sve struct {
+	bits  int // of a vector
+	loads int // load pipes
+	uses  [ops]use
+}
+
+// withSVE is the core as instructions of SVE find it.
+func (c *Core) withSVE() *Core {
+	s := *c
+	s.loads, s.uses = c.sve.loads, c.sve.uses
+	return &s
 }
 
 // all is the set of all vector pipes.
@@ -135,6 +151,7 @@ var Cores = []Core{
 		Sources: []string{
 			llvm + "NeoverseV1.td, which is made from the Arm Neoverse V1 Software Optimization Guide (PJDOC-466751330-9685): FMLA, SDOT, SMMLA, EOR, CNT, ADD, DUP and ZIP on four pipes, SMULL on V0 and V2, SADALP and UADALP on V1 and V3; from sum to sum FMLA and ADD 2 cycles, SDOT, SMMLA, SADALP and UADALP 1; three load pipes, LDP takes two.",
 			"8 instructions a cycle: section 4.1 of that guide, issue 6.0, as SLOTHY's model in github.com/Yurou776/slothy-neoverse-v2, " + slothy + "neoverse_v1.py, quotes it; LLVM's model has 8, too. The former has the same pipes for LDR, LDP, EOR, CNT, ADD, ZIP and SMULL.",
+			"SVE, with vectors of 256 bits, from LLVM's model: FMLA, SDOT, UDOT, EOR and CNT on V0 and V1 alone; LDR, LD1RW and LD1RQW on two load pipes; from sum to sum FMLA 2 cycles, SDOT and UDOT 1. Section 4.17 of the guide, as SLOTHY's model has it: 2 instructions of SVE a cycle where 4 are of NEON.",
 			"Measured on a Graviton3: " + insnBench + "aws_graviton3.md: LDR of 16 bytes 3 a cycle, LDP 1.35, SDOT 3.67, EOR, CNT, ADD and DUP 4, SMULL, SADALP and UADALP 2; from sum to sum SABA 2.4 cycles, where the model has 1. " + cpufp + "AWS_Graviton_3E.md has half of it for FMLA, SDOT and SMMLA: a bound is the larger.",
 		},
 		front: 8, vectors: []string{"V0", "V1", "V2", "V3"}, loads: 3,
@@ -155,6 +172,17 @@ var Cores = []Core{
 			scalar:   {slots: 1},
 			branch:   {slots: 1},
 		},
+		sve: &sve{bits: 256, loads: 2, uses: [ops]use{
+			loadQ:    {slots: 1, load: 1},
+			loadLane: {slots: 1, load: 1},
+			fmla:     {slots: 1, vector: 1, pipes: 3, sum: 2},
+			sdot:     {slots: 1, vector: 1, pipes: 3, sum: 1},
+			udot:     {slots: 1, vector: 1, pipes: 3, sum: 1},
+			eor:      {slots: 1, vector: 1, pipes: 3},
+			cnt:      {slots: 1, vector: 1, pipes: 3},
+			scalar:   {slots: 1},
+			branch:   {slots: 1},
+		}},
 	},
 	{
 		Name: "Apple-M1",
