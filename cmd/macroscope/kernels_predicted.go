@@ -53,7 +53,7 @@ func (c *kernelsCmd) predicted(e *env) error {
 		w.Flush()
 		return w.Error()
 	}
-	fmt.Fprintln(e.stdout, "The arm64 kernels' innermost loops, a trip:")
+	fmt.Fprintln(e.stdout, "The arm64 kernels' innermost loops, a trip, SVE's with vectors of 128 bits:")
 	fmt.Fprintln(e.stdout)
 	counted := countTable(out.Counts)
 	if err := e.writeTable(c.Output, &counted); err != nil {

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"macroscope/dtype"
 	"macroscope/kernels/arm64"
 )
 
@@ -42,6 +44,17 @@ var classes = []struct {
 	{"Scalar", 0xff800000, 0x91000000},  // ADD Xd, Xn, #imm
 	{"Scalar", 0xff800000, 0xf1000000},  // SUBS Xd, Xn, #imm
 	{"Branch", 0xff000010, 0x54000000},  // B.cond
+
+	// SVE, Z registers (C4.1.37)
+	{"LoadQ", 0xffc0e000, 0x85804000},    // LDR Zt, [Xn, #imm, MUL VL]
+	{"LoadLane", 0xffe0e000, 0xa5000000}, // LD1RQW, scalar and scalar
+	{"LoadLane", 0xffc0e000, 0x8540c000}, // LD1RW
+	{"FMLA", 0xffe0fc00, 0x64a00000},     // by element, S
+	{"SDOT", 0xffe0fc00, 0x44a00000},     // by element, S
+	{"UDOT", 0xffe0fc00, 0x44800400},     // S
+	{"EOR", 0xffe0fc00, 0x04a03000},
+	{"CNT", 0xffffe000, 0x041aa000},    // B
+	{"Scalar", 0xff200000, 0x8b000000}, // ADD Xd, Xn, Xm, shift
 }
 
 // TestExecutedInstructions counts, in an emulator, the instructions that each
@@ -68,14 +81,22 @@ func TestExecutedInstructions(t *testing.T) {
 		t.Fatalf("go build for arm64: %v\n%s", err, out)
 	}
 
-	holdCounts(t, qemu, program, arm64.Mixes)
+	all := slices.Concat(arm64.Mixes, arm64.SVEMixes)
+	holdCounts(t, qemu, program, all)
 	var whole, half []arm64.Mix
-	for _, m := range arm64.Mixes {
-		if m.FMLA+m.SDOT+m.SMMLA == 0 {
+	for _, m := range all {
+		if m.FMLA+m.SDOT+m.UDOT+m.SMMLA == 0 {
 			continue // no tile of pieces
 		}
 		whole = append(whole, m)
-		for _, n := range []*int{&m.MACs, &m.LoadQ, &m.FMLA, &m.SDOT, &m.SMMLA, &m.Permute} {
+		ofRows := []*int{&m.MACs, &m.LoadQ, &m.FMLA, &m.SDOT, &m.SMMLA, &m.Permute}
+		if m.Impl == "sve" {
+			ofRows = []*int{&m.MACs, &m.LoadLane, &m.FMLA, &m.SDOT, &m.EOR, &m.CNT, &m.UDOT}
+			if m.DType == dtype.Binary {
+				m.Scalar -= m.MR / 2 // each row's ADD
+			}
+		}
+		for _, n := range ofRows {
 			*n /= 2
 		}
 		half = append(half, m)
@@ -137,7 +158,7 @@ func isClass(field string) bool {
 			return true
 		}
 	}
-	return field == "LoadLane" // of words of K that are left over: in no trip
+	return false
 }
 
 // Lines of qemu's log of executed blocks, each of one instruction, with the
@@ -155,7 +176,7 @@ func execute(t *testing.T, qemu, program string, words int, rows ...string) (cou
 	t.Helper()
 	text, functions, ranges := tiles(t, program)
 	log := filepath.Join(t.TempDir(), "trace")
-	run := exec.Command(qemu, "-cpu", "max", single(t, qemu), "-d", "exec,nochain", "-dfilter", strings.Join(ranges, ","), "-D", log, program, strconv.Itoa(words))
+	run := exec.Command(qemu, "-cpu", "max,sve-default-vector-length=16", single(t, qemu), "-d", "exec,nochain", "-dfilter", strings.Join(ranges, ","), "-D", log, program, strconv.Itoa(words))
 	run.Args = append(run.Args, rows...)
 	var stderr bytes.Buffer
 	run.Stderr = &stderr

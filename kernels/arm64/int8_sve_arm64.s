@@ -59,7 +59,8 @@
 // 	}
 //
 // 64 SDOT by element for 128·NR MACs; loads, registers and epilogue as
-// tileFloat32SVE's.
+// tileFloat32SVE's. So are the 84 instructions, 0.656/NR a MAC: 0.082 with vectors of
+// 128 bits, 0.041 with 256.
 //
 // Its bounds by the latencies and throughputs of five cores, and their sources: package bound.
 //

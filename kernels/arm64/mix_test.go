@@ -37,4 +37,17 @@ func TestMixes(t *testing.T) {
 	if !slices.Equal(Mixes, want) {
 		t.Errorf("got  %+v\nwant %+v", Mixes, want)
 	}
+
+	// 8 rows of two vectors: a LDR for each vector of B and word, and a load that
+	// repeats a row's four words, or its one.
+	four := Mix{Impl: "sve", MR: 8, NR: 8, KWords: 4, MACs: 8 * 8 * 4, LoadQ: 8, LoadLane: 8, FMLA: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16}
+	bytes := four
+	bytes.DType, bytes.MACs, bytes.FMLA, bytes.SDOT = dtype.Int8, 8*8*16, 0, 64
+	one := Mix{
+		DType: dtype.Binary, Impl: "sve", MR: 8, NR: 8, KWords: 1, MACs: 8 * 8 * 32, LoadQ: 2, LoadLane: 8,
+		EOR: 16, CNT: 16, UDOT: 16, Scalar: 10, Branch: 1, Registers: 31, Sums: 16,
+	}
+	if want := []Mix{four, bytes, one}; !slices.Equal(SVEMixes, want) {
+		t.Errorf("got  %+v\nwant %+v", SVEMixes, want)
+	}
 }

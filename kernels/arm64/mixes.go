@@ -5,7 +5,7 @@ package arm64
 import "macroscope/dtype"
 
 // Mixes lists every tile's innermost loop, in the order of Kernels, but those of
-// SVE, whose columns depend on the machine.
+// SVE.
 var Mixes = []Mix{
 	{DType: dtype.Float32, Impl: "neon", MR: 8, NR: 8, KWords: 4, MACs: 256, LoadQ: 8, LoadPair: 4, FMLA: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
 	{DType: dtype.Int8, Impl: "neon", MR: 4, NR: 8, KWords: 4, MACs: 512, LoadQ: 4, LoadPair: 4, SMULL: 64, SADALP: 64, Permute: 16, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
@@ -13,4 +13,11 @@ var Mixes = []Mix{
 	{DType: dtype.Int8, Impl: "dotprod", MR: 8, NR: 8, KWords: 4, MACs: 1024, LoadQ: 8, LoadPair: 4, SDOT: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
 	{DType: dtype.Int8, Impl: "i8mm", MR: 8, NR: 8, KWords: 4, MACs: 1024, LoadQ: 8, LoadPair: 4, SMMLA: 32, Permute: 8, Scalar: 3, Branch: 1, Registers: 29, Sums: 16},
 	{DType: dtype.Binary, Impl: "neon", MR: 4, NR: 16, KWords: 4, MACs: 8192, LoadQ: 4, LoadPair: 8, EOR: 64, CNT: 64, Add: 64, Permute: 16, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
+}
+
+// SVEMixes lists those of SVE, with vectors of 128 bits.
+var SVEMixes = []Mix{
+	{DType: dtype.Float32, Impl: "sve", MR: 8, NR: 8, KWords: 4, MACs: 256, LoadQ: 8, LoadLane: 8, FMLA: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
+	{DType: dtype.Int8, Impl: "sve", MR: 8, NR: 8, KWords: 4, MACs: 1024, LoadQ: 8, LoadLane: 8, SDOT: 64, Scalar: 3, Branch: 1, Registers: 32, Sums: 16},
+	{DType: dtype.Binary, Impl: "sve", MR: 8, NR: 8, KWords: 1, MACs: 2048, LoadQ: 2, LoadLane: 8, UDOT: 16, EOR: 16, CNT: 16, Scalar: 10, Branch: 1, Registers: 31, Sums: 16},
 }

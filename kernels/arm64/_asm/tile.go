@@ -200,7 +200,7 @@ func (a *asm) words(m micro, steps []step, which string) {
 			s.body(a)
 			a.op("SUBS $%d, R4", n)
 			a.op("BGE %s", loop)
-			if nr := 4 * m.nv; which == "" && !m.wide { // whose columns are not known here
+			if nr := 4 * m.nv; which == "" {
 				a.count(arm64.Mix{
 					DType: m.dtype, Impl: m.impl, NonNegative: m.nonNegative, MR: m.mr, NR: nr, KWords: n, MACs: m.mr * nr * n * m.macs, Sums: m.accs,
 				})

@@ -20,9 +20,9 @@ type Prediction struct {
 	Impl        string      `json:"impl"`
 	NonNegative bool        `json:"non_negative"` // the tile for bytes of A within 0…127
 	TileRows    int         `json:"tile_rows"`
-	TileCols    int         `json:"tile_columns"`
+	TileCols    int         `json:"tile_columns"` // of SVE as many as the core's vectors make
 
-	// InstructionsPerMAC is of the loop, whatever the core.
+	// InstructionsPerMAC is of the loop, whatever the core but for its vectors of SVE.
 	InstructionsPerMAC float64 `json:"instructions_per_mac"`
 	// Missing names the instruction that the core does not have; "" if it has
 	// all. Else the rest is 0, and not in JSON.
@@ -47,22 +47,38 @@ func (p Prediction) OfPeak() float64 {
 	return p.MACPerCycle / p.PeakPerCycle
 }
 
-// All predicts every arm64 micro-kernel on every core, core by core.
+// All predicts every arm64 micro-kernel on every core, core by core; SVE's only where
+// there is SVE.
 func All() (list []Prediction) {
 	for i := range Cores {
 		for _, m := range arm64.Mixes {
+			list = append(list, Predict(&Cores[i], m))
+		}
+		if Cores[i].sve == nil {
+			continue
+		}
+		for _, m := range arm64.SVEMixes {
 			list = append(list, Predict(&Cores[i], m))
 		}
 	}
 	return list
 }
 
-// Predict bounds a loop on a core.
+// Predict bounds a loop on a core, a loop of SVE with the core's vectors.
 func Predict(c *Core, m arm64.Mix) Prediction {
 	n := counts(m)
+	if m.Impl == "sve" && c.sve != nil {
+		m.NR *= c.sve.bits / 128
+		m.MACs *= c.sve.bits / 128
+		c = c.withSVE()
+	}
 	p := Prediction{
 		Core: c.Name, DType: m.DType, Impl: m.Impl, NonNegative: m.NonNegative, TileRows: m.MR, TileCols: m.NR,
 		InstructionsPerMAC: float64(n.sum()) / float64(m.MACs),
+	}
+	if m.Impl == "sve" && c.sve == nil {
+		p.Missing = "SVE"
+		return p
 	}
 	for o, n := range n {
 		if n > 0 && c.uses[o].slots == 0 {
@@ -86,7 +102,7 @@ type tally [ops]int
 
 func counts(m arm64.Mix) tally {
 	return tally{
-		loadQ: m.LoadQ, loadPair: m.LoadPair, loadLane: m.LoadLane, fmla: m.FMLA, sdot: m.SDOT, smmla: m.SMMLA, smull: m.SMULL,
+		loadQ: m.LoadQ, loadPair: m.LoadPair, loadLane: m.LoadLane, fmla: m.FMLA, sdot: m.SDOT, udot: m.UDOT, smmla: m.SMMLA, smull: m.SMULL,
 		sadalp: m.SADALP, eor: m.EOR, cnt: m.CNT, uadalp: m.UADALP, add: m.Add, permute: m.Permute, scalar: m.Scalar, branch: m.Branch,
 	}
 }

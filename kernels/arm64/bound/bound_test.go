@@ -3,6 +3,7 @@ package bound
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,7 +93,7 @@ func TestAllPredicted(t *testing.T) {
 	if len(arm64.Mixes) == 0 {
 		t.Fatal("no micro-kernels")
 	}
-	if got, want := len(All()), len(Cores)*len(arm64.Mixes); got != want {
+	if got, want := len(All()), len(Cores)*len(arm64.Mixes)+len(arm64.SVEMixes); got != want { // SVE's on the V1
 		t.Errorf("%d predictions, want %d", got, want)
 	}
 	for _, c := range Cores {
@@ -113,6 +114,29 @@ func TestAllPredicted(t *testing.T) {
 			if p.Missing == "" && (!(p.MACPerCycle > 0) || !(p.OfPeak() > 0 && p.OfPeak() <= 1) || p.Limit == "") {
 				t.Errorf("%s on %s: %+v", p.Kernel(), c.Name, p)
 			}
+		}
+	}
+}
+
+// SVE's loops on the Neoverse-V1, by hand: vectors of 256 bits, two pipes. 64 FMLA
+// are 32 cycles for 8×16 sums and 4 words; the 16 loads at two a cycle are 8. Bits: 48
+// instructions are 24 cycles for 8×16 sums of 32 bits. Without SVE there is no bound.
+func TestSVE(t *testing.T) {
+	perCycle := map[string]float64{"float32/sve": 8 * 16 * 4 / 32., "int8/sve": 8 * 16 * 16 / 32., "binary/sve": 8 * 16 * 32 / 24.}
+	if len(arm64.SVEMixes) != len(perCycle) {
+		t.Errorf("%d loops, want %d", len(arm64.SVEMixes), len(perCycle))
+	}
+	for _, m := range arm64.SVEMixes {
+		p := Predict(core(t, "Neoverse-V1"), m)
+		if want := perCycle[p.Kernel()]; !near(p.MACPerCycle, want) || !near(p.PeakPerCycle, want) || p.Limit != "vector V0 and V1" || p.TileCols != 16 || p.Missing != "" {
+			t.Errorf("%+v, want %g MACs a cycle by vector V0 and V1, 16 columns", p, want)
+		}
+		if want := Predict(core(t, "Apple-M1"), m); want.Missing != "SVE" || want.MACPerCycle != 0 {
+			t.Errorf("%+v on a core without SVE", want)
+		}
+		m.LoadQ, m.LoadLane = 60, 70 // at two a cycle
+		if p := Predict(core(t, "Neoverse-V1"), m); !near(p.MACPerCycle, 2*float64(m.MACs)/65) || p.Limit != "load pipes" {
+			t.Errorf("%s with 130 loads: %g MACs a cycle by %s", p.Kernel(), p.MACPerCycle, p.Limit)
 		}
 	}
 }
@@ -155,11 +179,18 @@ func TestCores(t *testing.T) {
 		if len(c.Sources) == 0 || c.front < 1 || c.loads < 1 || len(c.vectors) == 0 {
 			t.Errorf("%s: incomplete", c.Name)
 		}
-		for o, u := range c.uses {
-			o := op(o)
-			switch accumulates := o == fmla || o == sdot || o == smmla || o == sadalp || o == uadalp || o == add; {
+		uses := c.uses[:]
+		if c.sve != nil {
+			if c.sve.bits%128 != 0 || c.sve.bits == 0 || c.sve.loads < 1 {
+				t.Errorf("%s: SVE incomplete", c.Name)
+			}
+			uses = slices.Concat(uses, c.sve.uses[:])
+		}
+		for i, u := range uses {
+			o, ofSVE := op(i%int(ops)), i >= int(ops)
+			switch accumulates := o == fmla || o == sdot || o == udot || o == smmla || o == sadalp || o == uadalp || o == add; {
 			case u.slots == 0:
-				if u != (use{}) || o != sdot && o != smmla {
+				if u != (use{}) || !ofSVE && o != sdot && o != udot && o != smmla {
 					t.Errorf("%s: %s takes no slot", c.Name, opNames[o])
 				}
 			case (u.vector > 0) != (u.pipes != 0) || u.pipes&^c.all() != 0:
@@ -256,6 +287,7 @@ func TestTwelveDividesNothing(t *testing.T) {
 func TestCounts(t *testing.T) {
 	want := map[string][2]int{ // loads, multiplications
 		"float32/neon": {16, 64}, "int8/dotprod": {16, 64}, "int8/i8mm": {16, 32}, "int8/neon": {12, 64}, "int8/neon, A ≥ 0": {12, 64}, "binary/neon": {20, 64},
+		"float32/sve": {16, 64}, "int8/sve": {16, 64}, "binary/sve": {10, 16},
 	}
 	for _, c := range Counts() {
 		if w, ok := want[c.Kernel()]; !ok || w != [2]int{c.Loads, c.Multiplications} {

@@ -1,6 +1,8 @@
 package bound
 
 import (
+	"slices"
+
 	"macroscope/dtype"
 	"macroscope/kernels/arm64"
 )
@@ -19,14 +21,14 @@ type Count struct {
 	// Multiplications are instructions: FMLA, SDOT, SMMLA, SMULL with SMLAL, or EOR
 	// where the values are bits.
 	Multiplications int `json:"multiplications"`
-	Loads           int `json:"loads"` // of 16 bytes or less; an LDP is two
+	Loads           int `json:"loads"` // of a vector or less; an LDP is two
 	Registers       int `json:"registers"`
 	Sums            int `json:"sums"` // independent ones
 }
 
-// Counts lists every arm64 micro-kernel's.
+// Counts lists every arm64 micro-kernel's, SVE's with vectors of 128 bits.
 func Counts() (list []Count) {
-	for _, m := range arm64.Mixes {
+	for _, m := range slices.Concat(arm64.Mixes, arm64.SVEMixes) {
 		list = append(list, Count{
 			DType: m.DType, Impl: m.Impl, NonNegative: m.NonNegative, TileRows: m.MR, TileCols: m.NR,
 			MACs: m.MACs, Instructions: counts(m).sum(), Multiplications: multiplications(m), Loads: loads(m),

@@ -22,9 +22,6 @@ import (
 func main() {
 	words := number(os.Args[1], 1)
 	for _, k := range arm64.Kernels {
-		if k.Name == "sve" { // no mix is of it
-			continue
-		}
 		switch {
 		case len(os.Args) == 2:
 			run(k, k.Tile, words, false, nil)
