@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"fmt"
-	"math"
 	"unsafe"
 
 	"macroscope/dtype"
@@ -36,7 +35,7 @@ type MergeSpec struct {
 
 	M, B   []float32 // [C]
 	Slope  []float32 // [C], finite; nil: 1
-	Lo, Hi int16     // both 0: the whole range
+	Lo, Hi int16     // Lo ≤ Hi
 }
 
 // Merge is a prepared MergeSpec. It is immutable; its methods may be called by many
@@ -57,9 +56,6 @@ func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 	}
 	m := &Merge{spec: spec}
 	s := &m.spec
-	if s.Lo == 0 && s.Hi == 0 {
-		s.Lo, s.Hi = math.MinInt16, math.MaxInt16
-	}
 	c := s.Sums.C
 	s.M, s.B = alignedCopy(s.M), alignedCopy(s.B)
 	m.template = tile.Merge{

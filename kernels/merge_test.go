@@ -55,6 +55,7 @@ func newMergeCase(t *testing.T, r *rand.Rand, h, w, c int) *mergeCase {
 			s.Slope[i] = []float32{0.25, 0, 1, -0.7, 3, 1e30, -1e30, float32(r.NormFloat64())}[r.IntN(8)]
 		}
 	}
+	s.Lo, s.Hi = math.MinInt16, math.MaxInt16
 	if r.IntN(3) == 0 {
 		s.Lo, s.Hi = int16(-r.IntN(3000)), int16(r.IntN(3000))
 	}
@@ -93,10 +94,7 @@ func (k *mergeCase) streamAt(y, x, c int) int16 {
 func (k *mergeCase) check(t *testing.T) {
 	t.Helper()
 	s := &k.spec
-	slope, lo, hi := float32(1), s.Lo, s.Hi
-	if lo == 0 && hi == 0 {
-		lo, hi = math.MinInt16, math.MaxInt16
-	}
+	slope := float32(1)
 	for y := range s.Sums.H {
 		for x := range s.Sums.W {
 			out, bits := view[int16](k.out[s.Out.Offset(y, x):][:s.Out.PixelBytes()]), k.bits[s.Bits.Offset(y, x):][:s.Bits.PixelBytes()]
@@ -112,9 +110,9 @@ func (k *mergeCase) check(t *testing.T) {
 					slope = s.Slope[c]
 				}
 				sum := view[int32](k.sums[s.Sums.Offset(y, x):][:s.Sums.PixelBytes()])[c]
-				want := quant.Merge(sum, s.M[c], s.B[c], h, lo, hi, slope)
+				want := quant.Merge(sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
 				if out[c] != want {
-					t.Fatalf("pixel %d,%d channel %d: %d, want %d = Merge(%d, %v, %v, %d, %d, %d, %v)", y, x, c, out[c], want, sum, s.M[c], s.B[c], h, lo, hi, slope)
+					t.Fatalf("pixel %d,%d channel %d: %d, want %d = Merge(%d, %v, %v, %d, %d, %d, %v)", y, x, c, out[c], want, sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
 				}
 				if got := bits[c/8] >> (c % 8) & 1; (got == 1) != (want >= 0) {
 					t.Fatalf("pixel %d,%d channel %d: bit %d of %d", y, x, c, got, want)
