@@ -7,18 +7,18 @@ import "math"
 // maximum, a doubling of channels or a PReLU joins, so that an addition is one of
 // integers.
 
-// StreamHeadroom is the magnitude that StreamScale gives the largest calibrated
-// value: half of int16's, so that sums of other images do not saturate.
-const StreamHeadroom = 1 << 14
+// StreamMax is the magnitude that StreamScale gives the largest calibrated value:
+// three quarters of int16's, so that other images' sums seldom saturate.
+const StreamMax = 3 << 13
 
-// StreamScale returns s such that maxAbs is carried by ±StreamHeadroom; 1 for a
+// StreamScale returns s such that maxAbs is carried by ±StreamMax; 1 for a
 // range of zero, as Scale does.
 func StreamScale(maxAbs float32) (float32, error) {
 	s, err := Scale(maxAbs)
 	if err != nil {
 		return 0, err
 	}
-	if s = maxAbs / StreamHeadroom; s == 0 || isSubnormal(s) {
+	if s = maxAbs / StreamMax; s == 0 || isSubnormal(s) {
 		return 1, nil
 	}
 	return s, nil

@@ -9,7 +9,7 @@ import (
 )
 
 func TestStreamScale(t *testing.T) {
-	for _, c := range []struct{ maxAbs, want float32 }{{16384, 1}, {1, 1. / 16384}, {0, 1}, {smallest, 1}, {math.MaxFloat32, math.MaxFloat32 / 16384}} {
+	for _, c := range []struct{ maxAbs, want float32 }{{24576, 1}, {1, 1. / 24576}, {0, 1}, {smallest, 1}, {math.MaxFloat32, math.MaxFloat32 / 24576}} {
 		if got, err := StreamScale(c.maxAbs); err != nil || got != c.want {
 			t.Errorf("StreamScale(%v) = %v, %v: want %v", c.maxAbs, got, err, c.want)
 		}
