@@ -142,6 +142,12 @@ func (v *Value) check() error {
 	if !(v.Scale >= 0) || finite("scale", []float32{v.Scale}) != nil {
 		return fmt.Errorf("value %q: scale %g: want 0 or a positive number", v.Name, v.Scale)
 	}
+	if !(v.Stream >= 0) || finite("stream", []float32{v.Stream}) != nil {
+		return fmt.Errorf("value %q: scale %g of a stream: want 0 or a positive number", v.Name, v.Stream)
+	}
+	if v.Scale != 0 && v.Stream != 0 {
+		return fmt.Errorf("value %q: scale %g as int8 and %g as int16: want one of them", v.Name, v.Scale, v.Stream)
+	}
 	return nil
 }
 

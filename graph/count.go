@@ -27,11 +27,11 @@ func (b *BatchNorm) Params() int { return len(b.Gamma) + len(b.Beta) + len(b.Mea
 
 // Bytes is the size of all constants in the format that the graph carries them
 // in: 4 bytes a float32, 1 an int8 weight (4 for each of its scales and each
-// int8 value's), 1 bit a binary weight, rounded up to bytes for each layer. What
+// int8 or int16 value's), 1 bit a binary weight, rounded up to bytes for each layer. What
 // a runtime reads after fusing layers can be less; package nn counts that.
 func (g *Graph) Bytes() int {
 	n := 0
-	if g.Input != nil && g.Input.Scale != 0 {
+	if g.Input != nil && (g.Input.Scale != 0 || g.Input.Stream != 0) {
 		n += 4
 	}
 	for _, node := range g.Nodes {
@@ -46,11 +46,17 @@ func (n *Node) Bytes() int {
 	if op, ok := n.Op.(interface{ Bytes() int }); ok {
 		b = op.Bytes()
 	}
-	if n.Out.Scale != 0 {
+	if n.Out.Scale != 0 || n.Out.Stream != 0 {
 		b += 4
 	}
 	return b
 }
+
+// Params is the number of slopes.
+func (p *PReLU) Params() int { return len(p.Slope) }
+
+// Bytes is four for each slope.
+func (p *PReLU) Bytes() int { return 4 * len(p.Slope) }
 
 // Bytes is the size of weights, scales and biases.
 func (w *Weights) Bytes() int {

@@ -38,7 +38,7 @@ func FoldBatchNorm(g *Graph) *Graph {
 	}
 	out.Input = value(g.Input)
 	for _, n := range g.Nodes {
-		if _, ok := n.Op.(*Dropout); ok && n.Out.Scale == 0 && n.Out != g.Output {
+		if _, ok := n.Op.(*Dropout); ok && n.Out.Scale == 0 && n.Out.Stream == 0 && n.Out != g.Output {
 			now[n.Out] = now[n.In[0]]
 			uses[n.Out] += uses[n.In[0]] - 1
 			continue

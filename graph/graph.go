@@ -28,6 +28,12 @@ type Value struct {
 	// Scale is s in x ≈ s·x̃, x̃ in −127…127, for a value that is carried as
 	// int8; 0 for a value that is not (float32, or ±1 after a Sign).
 	Scale float32
+
+	// Stream is s in x ≈ s·q, q an int16, for a value that goes round layers by
+	// shortcuts; 0 for one that does not. Values that an Add joins have one Stream, so
+	// that it adds integers. A runtime may carry such a value in float32 all the same.
+	// A value has a Scale or a Stream, not both.
+	Stream float32
 }
 
 // Node applies Op to In and gives Out.

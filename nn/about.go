@@ -28,7 +28,7 @@ func (p Part) String() string { return partNames[p] }
 // halos are filled once, when a Runner is made: neither is a step.
 type Step struct {
 	Name  string // of the layer's or op's node; "input", "output"; of the value that a conversion writes
-	Kind  string // "conv2d", "dense", "input", "output", "convert", "dequantize", "observe", or the op's
+	Kind  string // "conv2d", "dense", "input", "output", "convert", "dequantize", "join", "observe", or the op's
 	Layer int    // index in Plan.Layers; −1: no layer
 	// What an image costs of memory traffic between the step and the arena, each
 	// byte counted once however often tiles read it again: activations read, with

@@ -19,9 +19,11 @@ const epsilon = 0x1p-23
 //	sums of n products   (n+4)·ε·(Σ|w||x| + |bias|), any order (DESIGN's rule), the
 //	                     constants' own roundings after folding included
 //	x·scale + shift      4·ε·(|x·scale| + |shift|), likewise
+//	a stream's value      half a step of its int16
 //	softmax              a relative e^(2δ)−1 for inputs δ apart
 //
-// ok is false where a sign's input is too near 0 to tell: then nothing is known.
+// ok is false where a sign's input is too near 0 to tell, or a stream's value beyond
+// its int16: then nothing is known.
 func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float64, ok bool) {
 	t.Helper()
 	values := map[*graph.Value][]float64{}
@@ -78,6 +80,16 @@ func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float6
 			for i := range out {
 				out[i] += epsilon * math.Abs(values[n.Out][i])
 			}
+		case *graph.PReLU:
+			for i := range out {
+				slope := math.Abs(op.At(i/n.Out.Shape.Plane(), -1))
+				out[i] = max(1, slope)*e[i] + epsilon*math.Abs(values[n.Out][i])
+			}
+		case *graph.Concat:
+			out = out[:0]
+			for _, v := range n.In {
+				out = append(out, errs[v]...)
+			}
 		case *graph.Add:
 			for i := range out {
 				out[i] = e[i] + errs[n.In[1]][i] + epsilon*math.Abs(values[n.Out][i])
@@ -90,8 +102,16 @@ func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float6
 			for i, p := range values[n.Out] {
 				out[i] = p*(math.Expm1(2*delta)+4*epsilon) + 0x1p-140
 			}
-		default: // ReLU, Flatten
+		default: // ReLU, Clip, Flatten
 			copy(out, e)
+		}
+		if s := float64(n.Out.Stream); s != 0 {
+			for i := range out {
+				if math.Abs(values[n.Out][i])+out[i] > math.MaxInt16*s {
+					return nil, nil, false // saturated, or nearly
+				}
+				out[i] += s / 2
+			}
 		}
 		errs[n.Out] = out
 	}

@@ -15,6 +15,7 @@ type form struct {
 	dtype dtype.DType
 	xor   uint8 // int8: what its bytes are xored with
 	flat  bool  // without a halo, as a dense layer reads it
+	wide  bool  // int8: two bytes a channel, an int16 (kernels.Int16Image)
 }
 
 // buffer is the place of one value in one form.
@@ -22,7 +23,7 @@ type buffer struct {
 	value *graph.Value
 	form  form
 	img   kernels.Image
-	scale float32 // int8: of the value
+	scale float32 // int8: of the value, or of its stream
 	pad   float32 // what the halo stands for
 	off   int     // in the arena
 }
@@ -36,6 +37,10 @@ func floats(b []byte) []float32 {
 
 func ints(b []byte) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+func shorts(b []byte) []int16 {
+	return unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/2)
 }
 
 func words(b []byte) []uint32 {
@@ -132,6 +137,9 @@ func (b *buffer) get(mem []byte, y, x, c int) float32 {
 	case dtype.Float32:
 		return floats(px[4*c:][:4])[0]
 	case dtype.Int8:
+		if b.form.wide {
+			return float32(shorts(px[2*c:][:2])[0]) * b.scale
+		}
 		return float32(int8(px[c]^b.form.xor)) * b.scale
 	default:
 		return float32(int(px[c/8]>>(c%8)&1)*2 - 1)

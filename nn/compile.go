@@ -17,6 +17,7 @@ type group struct {
 	pool   bool       // 2×2, stride 2
 	norms  []graph.Op // batch norms and affines between integer sums and a sign
 	sign   bool
+	join   *join // what joins the sums with a stream, or nil
 	out    *graph.Value
 	inputs []*buffer
 }
@@ -60,7 +61,7 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 // prepared only when its input's and output's halos are known.
 func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 	input, norms := c.inputChain()
-	taken := map[*graph.Node]bool{}
+	streams, taken := c.fuseStreams()
 	for _, n := range norms {
 		taken[n] = true
 	}
@@ -68,7 +69,10 @@ func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 		if taken[n] || c.alias(n) {
 			continue
 		}
-		grp, err := c.fuse(n)
+		grp, err := streams[n], error(nil)
+		if grp == nil {
+			grp, err = c.fuse(n)
+		}
 		if err != nil {
 			return fmt.Errorf("node %q: %w", n.Name, err)
 		}
@@ -105,7 +109,7 @@ func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 // of the input's conversion.
 func (c *compiler) inputChain() (v *graph.Value, norms []*graph.Node) {
 	v = c.g.Input
-	for v != c.g.Output && len(c.readers[v]) == 1 && v.Scale == 0 {
+	for v != c.g.Output && len(c.readers[v]) == 1 && v.Scale == 0 && v.Stream == 0 {
 		n := c.readers[v][0]
 		if _, ok := n.Op.(*graph.Affine); !ok {
 			break
@@ -215,6 +219,9 @@ func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 	if s := c.scaleOf(v); s != 0 {
 		b.scale = s
 	}
+	if f.wide {
+		b.img, b.scale = kernels.Int16Image(b.img.H, b.img.W, b.img.C), v.Stream
+	}
 	c.plan.bufs = append(c.plan.bufs, b)
 	return b
 }
@@ -224,7 +231,7 @@ func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 // it.
 func (c *compiler) native(v *graph.Value, d dtype.DType) *buffer {
 	for _, b := range c.forms[v] {
-		if b.form.dtype == d {
+		if b.form.dtype == d && !b.form.wide {
 			return b
 		}
 	}

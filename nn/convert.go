@@ -21,8 +21,8 @@ func signedBytes(b []byte) []int8 {
 }
 
 // convertStep carries a value from one form to another: float32 to int8 by
-// Quantize, float32 to bits by sign, int8 to float32 as s·x̃, ±1 to anything
-// exactly.
+// Quantize (to int16 by Quantize16), float32 to bits by sign, int8 and int16 to
+// float32 as s·x̃, ±1 to anything exactly.
 func convertStep(from, to *buffer) step {
 	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 && to.scale == 1 {
 		return &unpackStep{from, to}
@@ -34,15 +34,15 @@ type elementStep struct{ from, to *buffer }
 
 func (st *elementStep) run(s *state) {
 	from, to := st.from.bytes(s), st.to.bytes(s)
-	m := st.to.img
 	if st.from.form.dtype == dtype.Float32 && st.to.form.dtype == dtype.Binary {
 		st.signs(from, to)
 		return
 	}
+	m, channels := st.to.img, st.to.value.Shape.Channels()
 	for y := range m.H {
 		for x := range m.W {
 			px := to[m.Offset(y, x):]
-			for ch := range m.C {
+			for ch := range channels {
 				st.to.put(px, ch, st.from.get(from, y, x, ch))
 			}
 		}
@@ -72,6 +72,10 @@ func (b *buffer) put(px []byte, c int, v float32) {
 	case dtype.Float32:
 		floats(px[4*c:][:4])[0] = v
 	case dtype.Int8:
+		if b.form.wide {
+			shorts(px[2*c:][:2])[0] = quant.Quantize16(v, b.scale)
+			return
+		}
 		px[c] = uint8(quant.Quantize(v, b.scale)) ^ b.form.xor
 	default:
 		px[c/8] &^= 1 << (c % 8)

@@ -133,6 +133,9 @@ func (c *compiler) ask(g *group) error {
 		}
 		b := c.want(c.root(g.node.In[0]), f)
 		g.inputs = []*buffer{b}
+		if g.join != nil && g.join.stream != nil {
+			g.inputs = append(g.inputs, c.want(g.join.stream, form{dtype: dtype.Int8, wide: true}))
+		}
 		return b.grow(op.PadTop, op.PadLeft, op.PadBottom, op.PadRight, op.PadValue)
 	case *graph.Dense:
 		g.inputs = []*buffer{c.want(c.root(g.node.In[0]), form{dtype: c.layerType(g.node), flat: true})}

@@ -25,6 +25,9 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 	}
 	if err == nil {
 		c.converts(out, observe)
+		if g.join != nil && g.join.sign != nil {
+			c.converts(g.join.bits, observe)
+		}
 	}
 	return err
 }
@@ -87,7 +90,14 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 
 	var to landing
 	var err error
+	problem := ""
 	switch {
+	case g.join != nil:
+		constants = 8*op.OutC + 4*len(g.join.slope)
+		problem = ", " + g.join.String()
+		if to, err = c.landJoin(g, &op.Weights, in, op.OutC); err != nil {
+			return nil, err
+		}
 	case g.sign:
 		to = landing{out: c.native(g.out, dtype.Binary)}
 		spec.Mode = tile.Bits
@@ -121,7 +131,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &convStep{g.node.Name, c.layer(g, d, pick.Impl, name, convProblem(&spec), conv.WeightBytes()+constants), conv, in, to.written}
+	st := &convStep{g.node.Name, c.layer(g, d, pick.Impl, name, convProblem(&spec)+problem, conv.WeightBytes()+constants), conv, in, to.written}
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }

@@ -28,7 +28,8 @@ type Options struct {
 
 // Quantize returns g, batch norms folded, with every float convolution and
 // dense layer as int8: their weights rounded, their inputs given a scale. The
-// network's output stays float32. cal must come from the same network.
+// network's output stays float32. What goes round binary layers by shortcuts becomes
+// a stream (graph.Value.Stream), whatever the method, of the largest magnitude. cal must come from the same network.
 func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error) {
 	if o.Method == "" {
 		o.Method = "max"
@@ -51,6 +52,9 @@ func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error)
 		if err := roundWeights(w, n, o.PerTensor); err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.Name, err)
 		}
+	}
+	if err := markStreams(q, cal); err != nil {
+		return nil, err
 	}
 	return q, nil
 }

@@ -26,6 +26,21 @@ func with(base []cpuid.FeatureID, more ...cpuid.FeatureID) []cpuid.FeatureID {
 	return append(append([]cpuid.FeatureID{}, base...), more...)
 }
 
+var (
+	mergeAVX2 = &tile.MergeFuncs{
+		VL:       8,
+		Alone:    [2]func(*tile.Merge){mergeAloneAVX2, mergeAlonePReLUAVX2},
+		Join:     [2]func(*tile.Merge){mergeJoinAVX2, mergeJoinPReLUAVX2},
+		JoinPool: [2]func(*tile.Merge){mergeJoinPoolAVX2, mergeJoinPoolPReLUAVX2},
+	}
+	mergeAVX512 = &tile.MergeFuncs{
+		VL:       16,
+		Alone:    [2]func(*tile.Merge){mergeAloneAVX512, mergeAlonePReLUAVX512},
+		Join:     [2]func(*tile.Merge){mergeJoinAVX512, mergeJoinPReLUAVX512},
+		JoinPool: [2]func(*tile.Merge){mergeJoinPoolAVX512, mergeJoinPoolPReLUAVX512},
+	}
+)
+
 // Kernels lists every implementation here, slowest first within a dtype as
 // measured: the choice takes the last one that can run.
 var Kernels = []tile.Kernel{
@@ -63,24 +78,28 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
+		Merge:    mergeAVX2,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
 		Peak: peakInt8AVX2, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
+		Merge:    mergeAVX2,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
+		Merge:    mergeAVX512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
 	{
 		DType: dtype.Int8, Name: "amxint8", Needs: with(avx512, cpuid.AVX512VNNI, cpuid.AMXTILE, cpuid.AMXINT8), Usable: amxUsable, Unmeasured: true,
 		MR: 32, NR: 32, Tile: tileInt8AMX, Chunk: 16, PoolHalves: true,
+		Merge:        mergeAVX512,
 		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
 		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AMX, PeakMACs: peakTiles * 16 * 16 * 64,
@@ -88,18 +107,21 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Binary, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileBinaryAVX2,
+		Merge:    mergeAVX2,
 		DotBlock: 256, DotBinary: dotBinaryAVX2,
 		Peak: peakBinaryAVX2, PeakMACs: peakSums * 256,
 	},
 	{ // faster than the next where VPTERNLOGD issues twice a cycle: for who measures (nn's tuning)
 		DType: dtype.Binary, Name: "avx512carrysave", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
 		MR: 4, NR: 32, Tile: tileBinaryCarrySave, Chunk: 1,
+		Merge:    mergeAVX512,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
 		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces,
+		Merge:    mergeAVX512,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},

@@ -171,3 +171,39 @@ func pixelSignAVX512(p *tile.Pixels)
 
 //go:noescape
 func pixelSignGradAVX512(p *tile.Pixels)
+
+//go:noescape
+func mergeAloneAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeAlonePReLUAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeJoinAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPReLUAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolPReLUAVX2(w *tile.Merge)
+
+//go:noescape
+func mergeAloneAVX512(w *tile.Merge)
+
+//go:noescape
+func mergeAlonePReLUAVX512(w *tile.Merge)
+
+//go:noescape
+func mergeJoinAVX512(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPReLUAVX512(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolAVX512(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolPReLUAVX512(w *tile.Merge)

@@ -68,6 +68,10 @@ type Kernel struct {
 	// (float32).
 	Pixels *PixelFuncs
 
+	// Merge, if not nil, has the loops that join sums with a stream of int16 (int8
+	// and binary).
+	Merge *MergeFuncs
+
 	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
 	// innermost instruction, on registers alone and with enough independent
 	// sums to hide its latency: what "% of peak" is a percent of. Nil for

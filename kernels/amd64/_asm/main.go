@@ -40,6 +40,8 @@ func main() {
 		"winograd_avx512":        winograd("AVX512", "Z"),
 		"pixels_avx2":            pixels("AVX2", "Y"),
 		"pixels_avx512":          pixels("AVX512", "Z"),
+		"merge_avx2":             merges("AVX2", "Y"),
+		"merge_avx512":           merges("AVX512", "Z"),
 	}
 	for name, write := range files {
 		a := &asm{}
