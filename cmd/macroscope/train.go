@@ -36,8 +36,8 @@ type trainCmd struct {
 	Rate       float64 `help:"Learning rate at its peak (default: float32 0.15 and int8 0.002 with SGD, binary 0.005 with Adam)." placeholder:"X"`
 	Decay      float64 `default:"5e-4" help:"float32 and int8: weight decay." placeholder:"X"`
 	Smoothing  float64 `default:"0.1" help:"Label smoothing." placeholder:"X"`
-	Crop       int     `default:"2" help:"Shift images by up to N pixels." placeholder:"N"`
-	Cutout     int     `default:"0" help:"Blank a square of N pixels; 0 is none." placeholder:"N"`
+	Crop       *int    `help:"Shift images by up to N pixels (default: float32 4, int8 and binary 2)." placeholder:"N"`
+	Cutout     *int    `help:"Blank a square of N pixels; 0 is none (default: float32 8, int8 and binary 0)." placeholder:"N"`
 	Estimator  string  `enum:"straight-through,approxsign" default:"approxsign" help:"binary: what stands for the gradient of the sign: ${enum}." placeholder:"NAME"`
 	Teacher    string  `help:"ONNX file of a network whose outputs to learn from as well (distillation)." placeholder:"FILE"`
 	Checkpoint string  `help:"Where to keep the state after each epoch (default: FILE.checkpoint)." placeholder:"FILE"`
@@ -59,12 +59,14 @@ func (c *trainCmd) config(d dtype.DType) train.Config {
 	cfg := train.Config{
 		Epochs: 40, Batch: c.Batch, Seed: c.Seed, Optimizer: "sgd", Rate: 0.15, Momentum: 0.9, Decay: c.Decay,
 		Schedule: train.Schedule{Kind: "linear", Warmup: 0.2}, Smoothing: c.Smoothing, Average: 0.998,
-		Augment: train.Augment{Crop: c.Crop, Flip: true, Cutout: c.Cutout, Fill: 120},
+		Augment: train.Augment{Crop: 4, Flip: true, Cutout: 8, Fill: 120},
 	}
 	switch d {
 	case dtype.Int8:
 		cfg.Epochs, cfg.Rate = 5, 0.002
+		cfg.Augment.Crop, cfg.Augment.Cutout = 2, 0
 	case dtype.Binary:
+		cfg.Augment.Crop, cfg.Augment.Cutout = 2, 0
 		cfg.Epochs, cfg.Optimizer, cfg.Rate, cfg.Decay, cfg.Average = 60, "adam", 0.005, 0, 0
 		cfg.Schedule = train.Schedule{Kind: "cosine", Warmup: 0.05}
 		if c.Estimator == "approxsign" {
@@ -73,6 +75,12 @@ func (c *trainCmd) config(d dtype.DType) train.Config {
 	}
 	if c.Epochs != 0 {
 		cfg.Epochs = c.Epochs
+	}
+	if c.Crop != nil {
+		cfg.Augment.Crop = *c.Crop
+	}
+	if c.Cutout != nil {
+		cfg.Augment.Cutout = *c.Cutout
 	}
 	if c.Rate != 0 {
 		cfg.Rate = c.Rate
