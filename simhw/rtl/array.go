@@ -17,6 +17,16 @@ type Product struct {
 	X, W    []int8
 }
 
+func (p *Product) check() error {
+	if p.M < 1 || p.N < 1 || p.K < 1 || max(p.M, p.N, p.K) > maxDimension {
+		return fmt.Errorf("a product of %d×%d×%d: want 1 to %d", p.M, p.N, p.K, maxDimension)
+	}
+	if int64(len(p.X)) != p.M*p.K || int64(len(p.W)) != p.K*p.N {
+		return fmt.Errorf("%d inputs and %d weights for a product of %d×%d×%d", len(p.X), len(p.W), p.M, p.N, p.K)
+	}
+	return nil
+}
+
 // Result is what a machine made of a product: M rows of N sums, and the clock
 // cycles from the first operand's until the last sum stands or has left.
 type Result struct {
@@ -44,11 +54,8 @@ func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, p
 	}
 	var m, n, steps int64 = 1, 1, 1 // the largest
 	for _, p := range products {
-		if p.M < 1 || p.N < 1 || p.K < 1 || max(p.M, p.N, p.K) > maxDimension {
-			return nil, fmt.Errorf("a product of %d×%d×%d: want 1 to %d", p.M, p.N, p.K, maxDimension)
-		}
-		if int64(len(p.X)) != p.M*p.K || int64(len(p.W)) != p.K*p.N {
-			return nil, fmt.Errorf("%d inputs and %d weights for a product of %d×%d×%d", len(p.X), len(p.W), p.M, p.N, p.K)
+		if err := p.check(); err != nil {
+			return nil, err
 		}
 		m, n, steps = max(m, p.M), max(n, p.N), max(steps, (p.K+lanes-1)/lanes)
 	}

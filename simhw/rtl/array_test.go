@@ -75,6 +75,19 @@ func product(rnd *rand.Rand, m, n, k int64) Product {
 	return Product{m, n, k, values(rnd, m*k), values(rnd, k*n)}
 }
 
+// multiply is the plain product.
+func (p *Product) multiply() []int32 {
+	sums := make([]int32, p.M*p.N)
+	for i := range p.M {
+		for k := range p.K {
+			for j := range p.N {
+				sums[i*p.N+j] += int32(p.X[i*p.K+k]) * int32(p.W[k*p.N+j])
+			}
+		}
+	}
+	return sums
+}
+
 // check runs products on the Verilog and holds its sums against plain
 // multiplication, its cycles against the closed form, and both against the
 // stepped machine where that has the variant.
@@ -89,14 +102,7 @@ func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 		if got, want := results[i].Cycles, m.Cycles(); got != want {
 			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d by the closed form", a, lanes, p.M, p.N, p.K, got, want)
 		}
-		want := make([]int32, p.M*p.N)
-		for i := range p.M {
-			for k := range p.K {
-				for j := range p.N {
-					want[i*p.N+j] += int32(p.X[i*p.K+k]) * int32(p.W[k*p.N+j])
-				}
-			}
-		}
+		want := p.multiply()
 		same(t, fmt.Sprintf("%+v, %d lanes, %d×%d×%d: Verilog", a, lanes, p.M, p.N, p.K), results[i].Sums, want)
 		if overlaps := a.Drain == design.DrainOverlapped || a.WeightLoad != design.LoadSerial; overlaps || p.M*p.N*p.K > 1<<16 {
 			continue
