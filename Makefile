@@ -35,7 +35,7 @@ help: ## List the targets.
 
 .PHONY: setup
 setup: ## Install what tests need, where that is allowed.
-	@.ci/setup go gcc qemu-aarch64
+	@.ci/setup go gcc qemu-aarch64 iverilog
 
 .PHONY: setup-go
 setup-go:
@@ -61,8 +61,8 @@ bench: setup-go ## Run the Go benchmarks; BENCHFLAGS='-count=10' for benchstat.
 # --- tests ---
 
 .PHONY: test
-test: setup ## Run all tests: plain, race detector, without assembly, down the ladder, arm64; build for other systems.
-	@$(MAKE) --no-print-directory vet test-go race test-purego test-ladder test-arm64 cross
+test: setup ## Run all tests: plain, race detector, without assembly, down the ladder, arm64, Verilog; build for other systems.
+	@$(MAKE) --no-print-directory vet test-go race test-purego test-ladder test-arm64 test-rtl cross
 	@echo "make test: done"
 
 .PHONY: vet
@@ -115,6 +115,15 @@ test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
 		for c in $(ARM64_CPUS); do run $$c ./kernels/... ./nn/... ./quant/...; done; \
 		export MACROSCOPE_KERNELS=-generic,-neon,-dotprod,-i8mm; \
 		for c in $(SVE_CPUS); do run $$c -short ./kernels; done; \
+	fi
+
+.PHONY: test-rtl
+test-rtl: setup-go ## Run the accelerators in Verilog against the simulator's cycles and sums.
+	@if ! command -v iverilog >/dev/null || ! command -v vvp >/dev/null; then \
+		echo "test-rtl: skipped: no Icarus Verilog (package iverilog)"; \
+	else \
+		echo "MACROSCOPE_RTL=all $(GO) test ./simhw/rtl"; \
+		MACROSCOPE_RTL=all $(GO) test ./simhw/rtl; \
 	fi
 
 .PHONY: count-arm64

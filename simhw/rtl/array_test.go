@@ -1,0 +1,274 @@
+package rtl
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
+)
+
+// all tells whether to run everything and to insist on Icarus Verilog, as make
+// test-rtl does; otherwise a part of it runs, if it can.
+var all = os.Getenv("MACROSCOPE_RTL") == "all"
+
+func icarus(t *testing.T) *Icarus {
+	t.Helper()
+	ic, err := Find()
+	switch {
+	case err != nil && all:
+		t.Fatal(err)
+	case err != nil:
+		t.Skip(err)
+	}
+	return ic
+}
+
+// variants are all arrays that package systolic knows, but for their size.
+func variants() []systolic.Array {
+	list := []systolic.Array{
+		{Dataflow: design.OS, Drain: design.DrainInPlace}, {Dataflow: design.OS, Drain: design.DrainInPlace, Gated: true},
+		{Dataflow: design.OS, Drain: design.DrainShift}, {Dataflow: design.OS, Drain: design.DrainShift, Gated: true},
+		{Dataflow: design.OS, Drain: design.DrainOverlapped},
+	}
+	for _, flow := range []design.Dataflow{design.WS, design.IS} {
+		list = append(list,
+			systolic.Array{Dataflow: flow}, systolic.Array{Dataflow: flow, Gated: true},
+			systolic.Array{Dataflow: flow, WeightLoad: design.LoadChain}, systolic.Array{Dataflow: flow, WeightLoad: design.LoadBus})
+	}
+	return list
+}
+
+func name(a systolic.Array) string {
+	s := fmt.Sprint(a.Dataflow, "_", a.WeightLoad)
+	if a.Dataflow == design.OS {
+		s = fmt.Sprint(a.Dataflow, "_", a.Drain)
+	}
+	if a.Gated {
+		s += "_gated"
+	}
+	return s
+}
+
+// values draws n values; one time in four only extremes, which overflow a
+// register that is too narrow.
+func values(rnd *rand.Rand, n int64) []int8 {
+	v := make([]int8, n)
+	extremes := rnd.IntN(4) == 0
+	for i := range v {
+		v[i] = int8(rnd.IntN(256) - 128)
+		if extremes {
+			v[i] = []int8{-128, 127}[rnd.IntN(2)]
+		}
+	}
+	return v
+}
+
+func product(rnd *rand.Rand, m, n, k int64) Product {
+	return Product{m, n, k, values(rnd, m*k), values(rnd, k*n)}
+}
+
+// multiply is the plain product.
+func (p *Product) multiply() []int32 {
+	sums := make([]int32, p.M*p.N)
+	for i := range p.M {
+		for k := range p.K {
+			for j := range p.N {
+				sums[i*p.N+j] += int32(p.X[i*p.K+k]) * int32(p.W[k*p.N+j])
+			}
+		}
+	}
+	return sums
+}
+
+// check runs products on the Verilog and holds its sums against plain
+// multiplication, its cycles against the closed form, and both against the
+// stepped machine where that has the variant.
+func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
+	t.Helper()
+	results, err := icarus(t).Multiply(t.Context(), a, lanes, products)
+	if err != nil {
+		t.Fatalf("%+v: %v", a, err)
+	}
+	for i, p := range products {
+		m := a.Map(p.M, p.N, p.K, lanes, 1)
+		if got, want := results[i].Cycles, m.Cycles(); got != want {
+			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d by the closed form", a, lanes, p.M, p.N, p.K, got, want)
+		}
+		want := p.multiply()
+		same(t, fmt.Sprintf("%+v, %d lanes, %d×%d×%d: Verilog", a, lanes, p.M, p.N, p.K), results[i].Sums, want)
+		if overlaps := a.Drain == design.DrainOverlapped || a.WeightLoad != design.LoadSerial; overlaps || p.M*p.N*p.K > 1<<16 {
+			continue
+		}
+		mc := systolic.Machine{Array: a, Lanes: lanes}
+		sums, cycles, err := mc.Run(p.X, p.W, p.M, p.N, p.K)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cycles != results[i].Cycles {
+			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d of the stepped machine", a, lanes, p.M, p.N, p.K, results[i].Cycles, cycles)
+		}
+		same(t, fmt.Sprintf("%+v: stepped machine", a), sums, want)
+	}
+}
+
+func same(t *testing.T, who string, got, want []int32) {
+	t.Helper()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%s: sum %d is %d, want %d", who, i, got[i], want[i])
+			return
+		}
+	}
+}
+
+// Random shapes on random arrays, all variants: 13 × 5 arrays × 8 products, a
+// fifth of them unless all are asked for.
+func TestRandomProducts(t *testing.T) {
+	for v, a := range variants() {
+		t.Run(name(a), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(6, uint64(v)))
+			arrays := 5
+			if !all {
+				arrays = 1
+			}
+			for range arrays {
+				a.Rows, a.Cols = 1+rnd.Int64N(7), 1+rnd.Int64N(7)
+				lanes := []int64{1, 1, 1, 2, 3, 4}[rnd.IntN(6)]
+				var products []Product
+				for range 8 {
+					products = append(products, product(rnd, 1+rnd.Int64N(18), 1+rnd.Int64N(18), 1+rnd.Int64N(24)))
+				}
+				check(t, a, lanes, products)
+			}
+		})
+	}
+}
+
+// Arrays of one row, of one column, of one element.
+func TestThinArrays(t *testing.T) {
+	for v, a := range variants() {
+		t.Run(name(a), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(7, uint64(v)))
+			for _, side := range [][2]int64{{1, 1}, {1, 5}, {5, 1}} {
+				a.Rows, a.Cols = side[0], side[1]
+				check(t, a, 1, []Product{product(rnd, 1, 1, 1), product(rnd, 5, 5, 5), product(rnd, 1, 7, 2), product(rnd, 6, 1, 9), product(rnd, 2, 3, 1)})
+			}
+		})
+	}
+}
+
+// The recorded runs of another Verilog array: ours takes the same cycles for the
+// same folds, those of the closed form.
+func TestGoldenRuns(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(8, 0))
+	number := regexp.MustCompile(`-?\d+`)
+	value := func(s string) int64 {
+		v, err := strconv.ParseInt(number.FindString(s[strings.IndexByte(s, '=')+1:]), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	products := map[systolic.Array][]Product{} // by array, each to be compiled once
+	run := func(line string, a systolic.Array, folds, stream, want int64) {
+		t.Helper()
+		p := product(rnd, a.Rows, a.Cols*folds, stream)
+		if a.Dataflow == design.WS {
+			p = product(rnd, stream, a.Cols*folds, a.Rows)
+		}
+		if m := a.Map(p.M, p.N, p.K, 1, 1); m.Cycles() != want {
+			t.Errorf("%s: %d cycles, %d recorded", line, m.Cycles(), want)
+		}
+		if all || a.Rows*a.Cols < 100 {
+			products[a] = append(products[a], p)
+		}
+	}
+	lines := 0
+	for _, line := range append(golden(t, "rtl_runs.csv"), golden(t, "rtl_db.csv")...) {
+		f := strings.Split(line, ",")
+		a := systolic.Array{Rows: value(f[1]), Cols: value(f[2])}
+		lines++
+		switch f[0] {
+		case "OS":
+			a.Dataflow, a.Drain = design.OS, design.DrainInPlace
+			run(line, a, 1, value(f[3]), value(f[4]))
+			a.Drain = design.DrainShift
+			run(line, a, 1, value(f[3]), value(f[5]))
+		case "WS":
+			a.Dataflow = design.WS
+			run(line, a, 1, value(f[3]), value(f[4]))
+		case "OSDB":
+			a.Dataflow, a.Drain = design.OS, design.DrainOverlapped
+			run(line, a, value(f[4]), value(f[3]), value(f[5]))
+		case "WSCHAIN":
+			a.Dataflow, a.WeightLoad = design.WS, design.LoadChain
+			run(line, a, value(f[4]), value(f[3]), value(f[5]))
+		case "WSDB":
+			a.Dataflow, a.WeightLoad = design.WS, design.LoadBus
+			run(line, a, value(f[4]), value(f[3]), value(f[5]))
+		case "XNOR": // another machine
+			lines--
+		default:
+			t.Errorf("unknown kind in %s", line)
+		}
+	}
+	if lines != 142 {
+		t.Errorf("%d recorded runs, want 100 of single folds and 42 of several", lines)
+	}
+	for a, p := range products {
+		check(t, a, 1, p)
+	}
+}
+
+// golden reads a file of recorded runs, the shared one where that is at hand.
+func golden(t *testing.T, file string) []string {
+	t.Helper()
+	path := filepath.Join("..", "systolic", "testdata", file)
+	if shared := os.Getenv("MACROSCOPE_SHARED"); shared != "" {
+		path = filepath.Join(shared, "simgold", "rtl", file)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var lines []string
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		if line := strings.TrimSpace(sc.Text()); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestMultiplyRefuses(t *testing.T) {
+	ic := &Icarus{}
+	two := Product{2, 2, 2, make([]int8, 4), make([]int8, 4)}
+	for _, c := range []struct {
+		a     systolic.Array
+		lanes int64
+		p     Product
+		want  string
+	}{
+		{systolic.Array{Rows: 0, Cols: 2}, 1, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 1000}, 1, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 2}, 0, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 2, Drain: design.DrainOverlapped, Gated: true}, 1, two, "no gated"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{2, 2, 2, make([]int8, 3), make([]int8, 4)}, "3 inputs"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{1, 1 << 20, 1, make([]int8, 1), make([]int8, 1<<20)}, "want 1 to"},
+	} {
+		if _, err := ic.Multiply(t.Context(), c.a, c.lanes, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v, want %q", c.a, err, c.want)
+		}
+	}
+}

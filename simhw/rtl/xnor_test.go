@@ -1,0 +1,100 @@
+package rtl
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func signs(rnd *rand.Rand, n int64) []int8 {
+	v := make([]int8, n)
+	for i := range v {
+		v[i] = int8(2*rnd.IntN(2) - 1)
+	}
+	return v
+}
+
+func signProduct(rnd *rand.Rand, m, n, k int64) Product {
+	return Product{m, n, k, signs(rnd, m*k), signs(rnd, k*n)}
+}
+
+// checkSigns holds the engine's sums against plain multiplication and its
+// cycles against the closed form.
+func checkSigns(t *testing.T, x Xnor, products []Product) {
+	t.Helper()
+	results, err := icarus(t).MultiplySigns(t.Context(), x, products)
+	if err != nil {
+		t.Fatalf("%+v: %v", x, err)
+	}
+	for i, p := range products {
+		who := fmt.Sprintf("%+v, %d×%d×%d", x, p.M, p.N, p.K)
+		if got, want := results[i].Cycles, x.Cycles(p.M, p.N, p.K); got != want {
+			t.Errorf("%s: %d cycles in Verilog, %d by the closed form", who, got, want)
+		}
+		same(t, who, results[i].Sums, p.multiply())
+	}
+}
+
+// 8 engines, a fourth of them unless all are asked for, 8 products each.
+func TestRandomSigns(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 0))
+	engines := 8
+	if !all {
+		engines = 2
+	}
+	for range engines {
+		x := Xnor{PEs: 1 + rnd.Int64N(9), SIMD: 1 + rnd.Int64N(70), Pipe: rnd.Int64N(4)}
+		var products []Product
+		for range 8 {
+			products = append(products, signProduct(rnd, 1+rnd.Int64N(6), 1+rnd.Int64N(20), 1+rnd.Int64N(200)))
+		}
+		checkSigns(t, x, products)
+	}
+}
+
+// The recorded runs of another Verilog engine: ours takes the same cycles.
+func TestGoldenSigns(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(10, 0))
+	runs := 0
+	for _, line := range golden(t, "rtl_runs.csv") {
+		if !strings.HasPrefix(line, "XNOR,") {
+			continue
+		}
+		v := map[string]int64{}
+		for _, f := range strings.Split(line, ",") {
+			if key, text, ok := strings.Cut(f, "="); ok {
+				v[key], _ = strconv.ParseInt(text, 10, 64)
+			}
+		}
+		x := Xnor{PEs: v["PE"], SIMD: v["SIMD"]}
+		if got := x.Cycles(v["V"], v["MH"], v["MW"]); got != v["cycles"] {
+			t.Errorf("%s: %d cycles", line, got)
+		}
+		checkSigns(t, x, []Product{signProduct(rnd, v["V"], v["MH"], v["MW"])})
+		runs++
+	}
+	if runs != 7 {
+		t.Errorf("%d recorded runs, want 7", runs)
+	}
+}
+
+func TestMultiplySignsRefuses(t *testing.T) {
+	ic := &Icarus{}
+	one := Product{1, 1, 1, []int8{1}, []int8{-1}}
+	for _, c := range []struct {
+		x    Xnor
+		p    Product
+		want string
+	}{
+		{Xnor{PEs: 0, SIMD: 1}, one, "want 1 to"},
+		{Xnor{PEs: 1, SIMD: 1, Pipe: -1}, one, "0 to"},
+		{Xnor{PEs: 1, SIMD: 1}, Product{1, 1, 1, []int8{0}, []int8{1}}, "want -1 or 1"},
+		{Xnor{PEs: 1, SIMD: 1}, Product{1, 1, 2, []int8{1}, []int8{1}}, "1 inputs"},
+	} {
+		if _, err := ic.MultiplySigns(t.Context(), c.x, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v, want %q", c.x, err, c.want)
+		}
+	}
+}
