@@ -69,7 +69,7 @@ func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 	s.M, s.B = alignedCopy(s.M), alignedCopy(s.B)
 	m.template = tile.Merge{
 		Count: s.Sums.W,
-		M: at(s.M), B: at(s.B), SumStep: s.Sums.PixelBytes(), OutStep: s.Out.PixelBytes(), BitStep: s.Bits.PixelBytes(),
+		M:     at(s.M), B: at(s.B), SumStep: s.Sums.PixelBytes(), OutStep: s.Out.PixelBytes(), BitStep: s.Bits.PixelBytes(),
 		HChannels: c, Lo: int32(s.Lo), Hi: int32(s.Hi),
 	}
 	if s.Slope != nil {
