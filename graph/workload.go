@@ -17,12 +17,19 @@ import (
 //
 // ReLU and its kin, sign, flattening, and batch norm on the way to a sign happen where a
 // layer's output is written back and are not layers; nor is an affine on the
-// input, which belongs to the preparation of the image. The network's own output
+// input, which belongs to the preparation of the image.
+//
+// In Binary an addition on the way to a sign joins a layer with its shortcut: what it
+// reads is written 16 bits wide, also by way of pools, concatenations and the kin of
+// ReLU, and a batch norm before it happens where the sums are written back. It is a
+// layer of its own (Other, by its number of outputs), and so are the pools and
+// concatenations of its shortcut; as there is no format of 16 bits, DType says Int8
+// of them. The network's own output
 // is 32 bits wide, in Binary one that goes through a sign 1 bit, any other as wide
 // as its reader's operands.
 func (g *Graph) Workload(d dtype.DType) (workload.Workload, error) {
 	g = FoldBatchNorm(g)
-	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}}
+	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, signed: map[*Value]bool{}}
 	for _, n := range g.Nodes {
 		p.giver[n.Out] = n
 		for _, v := range n.In {
@@ -53,7 +60,8 @@ type pricer struct {
 	giver   map[*Value]*Node
 	readers map[*Value][]*Node
 	d       dtype.DType
-	widths  map[*Value]int // those known, so that networks of many paths stay cheap
+	widths  map[*Value]int  // those known, so that networks of many paths stay cheap
+	signed  map[*Value]bool // of toSign, likewise
 }
 
 // layer is n's part of the workload; false where it has none.
@@ -72,11 +80,11 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten:
 		return l, false
 	case *BatchNorm:
-		if p.onlyToSign(n.Out) {
+		if p.onlyToSign(n.Out) || p.onlyToJoin(n.Out) {
 			return l, false
 		}
 	case *Affine:
-		if n.In[0] == p.g.Input {
+		if n.In[0] == p.g.Input || p.onlyToJoin(n.Out) {
 			return l, false
 		}
 	}
@@ -101,6 +109,10 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 		}
 	case *Dense:
 		if op.Binary && p.bipolar(n.In[0]) {
+			return dtype.Binary
+		}
+	case *Add:
+		if !p.joins(n) && p.bipolar(n.In[0]) {
 			return dtype.Binary
 		}
 	default:
@@ -136,6 +148,43 @@ func (p *pricer) onlyToSign(v *Value) bool {
 	return v != p.g.Output && len(p.readers[v]) > 0
 }
 
+// streamBits is the width of what goes round binary layers (Value.Stream).
+const streamBits = 16
+
+// joins reports whether n adds a binary layer's result to its shortcut.
+func (p *pricer) joins(n *Node) bool {
+	_, ok := n.Op.(*Add)
+	return ok && p.d == dtype.Binary && p.toSign(n.Out)
+}
+
+// toSign reports whether v reaches a Sign through what joins streams alone.
+func (p *pricer) toSign(v *Value) bool {
+	if known, ok := p.signed[v]; ok {
+		return known
+	}
+	found := false
+	for _, n := range p.readers[v] {
+		switch n.Op.(type) {
+		case *Sign:
+			found = true
+		case *Add, *Concat, *MaxPool, *ReLU, *PReLU, *Clip, *Dropout:
+			found = p.toSign(n.Out) || found
+		}
+	}
+	p.signed[v] = found
+	return found
+}
+
+// onlyToJoin reports whether v is read by additions with a shortcut and nothing else.
+func (p *pricer) onlyToJoin(v *Value) bool {
+	for _, n := range p.readers[v] {
+		if !p.joins(n) {
+			return false
+		}
+	}
+	return v != p.g.Output && len(p.readers[v]) > 0
+}
+
 // width is the bits that an element of v has when it is written: 32 for the
 // network's output in whatever form it leaves, else what its widest reader needs.
 func (p *pricer) width(v *Value) int {
@@ -148,7 +197,13 @@ func (p *pricer) width(v *Value) int {
 	bits := 1
 	for _, n := range p.readers[v] {
 		switch n.Op.(type) {
-		case *Conv2D, *Dense, *Add, *GlobalAveragePool:
+		case *Add:
+			if p.joins(n) {
+				bits = max(bits, streamBits)
+			} else {
+				bits = max(bits, p.dtype(n).Bits())
+			}
+		case *Conv2D, *Dense, *GlobalAveragePool:
 			bits = max(bits, p.dtype(n).Bits())
 		case *Sign:
 			if p.d != dtype.Binary {

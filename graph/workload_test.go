@@ -109,3 +109,67 @@ func TestWorkload(t *testing.T) {
 		t.Errorf("a float network as binary: got %v", err)
 	}
 }
+
+// A network with shortcuts writes 16 bits wherever an addition reads them; additions,
+// the shortcut's pool and its concatenation are layers by their outputs, batch norms
+// are none.
+func TestShortcutWorkload(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	b := graph.New("net", "image", graph.Shape{3, 8, 8})
+	conv := func(in, out int, binary bool) *graph.Conv2D {
+		c := randomConv(r, in, out)
+		if c.Binary = binary; binary {
+			c.Bias, c.PadValue = nil, -1
+			signs(c.Float)
+		}
+		return c
+	}
+	pool := &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}
+	x := b.Add("prelu1", &graph.PReLU{Slope: []float32{0.5}}, b.Add("norm1", randomNorm(r, 4), b.Add("conv1", conv(3, 4, false), b.Input())))
+	y := b.Add("norm2", randomNorm(r, 4), b.Add("pool2", pool, b.Add("conv2", conv(4, 4, true), b.Add("sign2", &graph.Sign{}, x))))
+	x = b.Add("prelu2", &graph.PReLU{Slope: []float32{0.5}}, b.Add("add2", &graph.Add{}, y, b.Add("round2", pool, x)))
+	y = b.Add("norm3", randomNorm(r, 8), b.Add("conv3", conv(4, 8, true), b.Add("sign3", &graph.Sign{}, x)))
+	x = b.Add("add3", &graph.Add{}, b.Add("round3", &graph.Concat{}, x, x), y)
+	x = b.Add("flatten", &graph.Flatten{}, b.Add("sign4", &graph.Sign{}, x))
+	g, err := b.Graph(b.Add("dense", &graph.Dense{In: 128, Out: 5, Weights: graph.Weights{Float: random(r, 640, -1, 1)}}, x))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := g.Workload(dtype.Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		name           string
+		d              dtype.DType
+		outBits        int
+		macs, elements int64
+	}
+	var got []row
+	for _, l := range w.Layers {
+		got = append(got, row{l.Name, l.DType, l.OutputBits(), l.MACs(), l.Elements})
+	}
+	want := []row{
+		{"conv1", dtype.Int8, 16, 64 * 27 * 4, 0},
+		{"conv2", dtype.Binary, 16, 64 * 36 * 4, 0},
+		{"pool2", dtype.Int8, 16, 0, 64},
+		{"round2", dtype.Int8, 16, 0, 64},
+		{"add2", dtype.Int8, 16, 0, 64},
+		{"conv3", dtype.Binary, 16, 16 * 36 * 8, 0},
+		{"round3", dtype.Int8, 16, 0, 128},
+		{"add3", dtype.Int8, 1, 0, 128}, // signs
+		{"dense", dtype.Int8, 32, 640, 0},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	// As int8 nothing is 16 bits wide.
+	if w, err = g.Workload(dtype.Int8); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range w.Layers {
+		if l.OutputBits() == 16 {
+			t.Errorf("%s writes 16 bits in int8", l.Name)
+		}
+	}
+}

@@ -47,19 +47,29 @@ type Merge struct {
 	vl       int
 	vectors  int // that fast does; plain does the other channels
 	template tile.Merge
+
+	sums, out, bits, stream rows
 }
+
+// rows says where the rows of an image's pixels begin.
+type rows struct{ first, pitch, bytes int }
+
+func rowsOf(m Image) rows { return rows{m.Offset(0, 0), m.RowBytes(), m.Bytes()} }
+
+func (r *rows) at(mem []byte, y int) unsafe.Pointer { return unsafe.Pointer(&mem[r.first+y*r.pitch]) }
 
 // NewMerge prepares what follows a convolution of this row, int8 or binary.
 func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 	if err := spec.check(im); err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("merge"), err)
 	}
-	m := &Merge{spec: spec}
+	m := &Merge{spec: spec, sums: rowsOf(spec.Sums), out: rowsOf(spec.Out), bits: rowsOf(spec.Bits)}
 	s := &m.spec
 	c := s.Sums.C
 	s.M, s.B = alignedCopy(s.M), alignedCopy(s.B)
 	m.template = tile.Merge{
-		M: at(s.M), B: at(s.B), SumStep: s.Sums.PixelBytes(), OutStep: s.Out.PixelBytes(), BitStep: s.Bits.PixelBytes(),
+		Count: s.Sums.W,
+		M:     at(s.M), B: at(s.B), SumStep: s.Sums.PixelBytes(), OutStep: s.Out.PixelBytes(), BitStep: s.Bits.PixelBytes(),
 		HChannels: c, Lo: int32(s.Lo), Hi: int32(s.Hi),
 	}
 	if s.Slope != nil {
@@ -70,6 +80,7 @@ func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 		m.template.Slope = at(s.Slope)
 	}
 	if s.Shortcut != NoShortcut {
+		m.stream = rowsOf(s.Stream)
 		m.template.HStep, m.template.HRow, m.template.HChannels = s.Stream.PixelBytes(), s.Stream.RowBytes(), s.Stream.C/2
 	}
 	m.plain = s.loop(&generic.Merge)
@@ -164,19 +175,18 @@ func (m *Merge) Rows() int { return m.spec.Sums.H }
 // allocates nothing.
 func (m *Merge) RunRows(ctx *Context, out, bits, sums, stream []byte, from, to int) {
 	s := &m.spec
-	if len(out) < s.Out.Bytes() || len(bits) < s.Bits.Bytes() || len(sums) < s.Sums.Bytes() || s.Shortcut != NoShortcut && len(stream) < s.Stream.Bytes() {
+	if len(out) < m.out.bytes || len(bits) < m.bits.bytes || len(sums) < m.sums.bytes || len(stream) < m.stream.bytes {
 		panic(fmt.Sprintf("kernels: merge of %d, %d, %d and %d bytes: slices are too short", len(out), len(bits), len(sums), len(stream)))
 	}
 	w, done := &ctx.merge, m.vectors*m.vl
 	for y := from; y < to; y++ {
 		*w = m.template
-		w.Count = s.Sums.W
-		w.Sums, w.Out, w.Bits = unsafe.Pointer(&sums[s.Sums.Offset(y, 0)]), unsafe.Pointer(&out[s.Out.Offset(y, 0)]), unsafe.Pointer(&bits[s.Bits.Offset(y, 0)])
+		w.Sums, w.Out, w.Bits = m.sums.at(sums, y), m.out.at(out, y), m.bits.at(bits, y)
 		switch s.Shortcut {
 		case Identity:
-			w.H = unsafe.Pointer(&stream[s.Stream.Offset(y, 0)])
+			w.H = m.stream.at(stream, y)
 		case PooledShortcut:
-			w.H = unsafe.Pointer(&stream[s.Stream.Offset(2*y, 0)])
+			w.H = m.stream.at(stream, 2*y)
 		}
 		if w.Vectors = m.vectors; w.Vectors > 0 {
 			m.fast(w)

@@ -4,7 +4,8 @@
 // that [Operators] lists, in opsets 7 to 28; int8 networks as QDQ, where
 // QuantizeLinear and DequantizeLinear with zero point 0 stand around each int8
 // value; and binary networks in the QONNX dialect, where BipolarQuant (domain
-// qonnx.custom_op.general) marks ±1 values, or with plain operators alone.
+// qonnx.custom_op.general) marks ±1 values, or with plain operators alone; int16
+// streams are quantization annotations on float32 values.
 // Everything else is refused by name. A file is not trusted: whatever it holds,
 // reading ends with a graph that graph.Check accepts or with one error that says
 // where, having taken at most 4 times the file's size (int8 weights counted as

@@ -359,6 +359,9 @@ func (r *reader) output() (*graph.Graph, error) {
 	if !o.int8 {
 		r.plain[o.value] = true
 	}
+	if err := r.streams(); err != nil {
+		return nil, err
+	}
 	g, err := r.b.Graph(o.value)
 	if err != nil {
 		return nil, err

@@ -56,12 +56,14 @@ func newConstant(t *onnxpb.TensorProto) (*constant, error) {
 		each, typed = 4, len(t.FloatData)
 	case onnxpb.TensorProto_INT8:
 		each, typed = 1, len(t.Int32Data)
+	case onnxpb.TensorProto_INT16:
+		each, typed = 2, len(t.Int32Data)
 	case onnxpb.TensorProto_INT32:
 		each, typed = 4, len(t.Int32Data)
 	case onnxpb.TensorProto_INT64:
 		each, typed = 8, len(t.Int64Data)
 	default:
-		return nil, fmt.Errorf("data type %s: want FLOAT, INT8, INT32 or INT64", kind)
+		return nil, fmt.Errorf("data type %s: want FLOAT, INT8, INT16, INT32 or INT64", kind)
 	}
 	all := len(t.FloatData) + len(t.Int32Data) + len(t.Int64Data) + len(t.DoubleData) + len(t.Uint64Data) + len(t.StringData)
 	switch {
@@ -140,7 +142,7 @@ func (c *constant) ints(bud *budget) ([]int64, error) {
 		return c.i, nil
 	}
 	if c.f != nil || c.proto == nil {
-		return nil, errors.New("float data: want INT64, INT32 or INT8")
+		return nil, errors.New("float data: want INT64, INT32, INT16 or INT8")
 	}
 	t := c.proto
 	kind := c.kind()
@@ -158,7 +160,7 @@ func (c *constant) ints(bud *budget) ([]int64, error) {
 		for j := range i {
 			i[j] = int64(binary.LittleEndian.Uint64(t.RawData[8*j:]))
 		}
-	case (kind == onnxpb.TensorProto_INT32 || kind == onnxpb.TensorProto_INT8) && t.RawData == nil:
+	case (kind == onnxpb.TensorProto_INT32 || kind == onnxpb.TensorProto_INT16 || kind == onnxpb.TensorProto_INT8) && t.RawData == nil:
 		for j, v := range t.Int32Data {
 			i[j] = int64(v)
 		}
@@ -166,12 +168,16 @@ func (c *constant) ints(bud *budget) ([]int64, error) {
 		for j := range i {
 			i[j] = int64(int32(binary.LittleEndian.Uint32(t.RawData[4*j:])))
 		}
+	case kind == onnxpb.TensorProto_INT16:
+		for j := range i {
+			i[j] = int64(int16(binary.LittleEndian.Uint16(t.RawData[2*j:])))
+		}
 	case kind == onnxpb.TensorProto_INT8:
 		for j, v := range t.RawData {
 			i[j] = int64(int8(v))
 		}
 	default:
-		return nil, fmt.Errorf("data type %s: want INT64, INT32 or INT8", kind)
+		return nil, fmt.Errorf("data type %s: want INT64, INT32, INT16 or INT8", kind)
 	}
 	c.i = i
 	return i, nil

@@ -57,6 +57,9 @@ const (
 // WeightBiasQuantization is disabled). QuantizeLinear saturates at −128, we at
 // −127: they differ for what lies below −127.5·s only.
 //
+// A stream stays float32; its scale is in the file's quantization annotations, which
+// Read understands and other runtimes need not.
+//
 // Read gives the same graph again, except that
 //
 //   - a layer's float weights are not in an int8 file: they come back as Scale·Int8;
@@ -96,11 +99,13 @@ func build(g *graph.Graph, o WriteOptions) (*onnxpb.ModelProto, error) {
 	w := newWriter(g, o.Binary)
 	w.g.Input = []*onnxpb.ValueInfoProto{valueInfo(g.Input.Name, g.Input.Shape)}
 	w.round(g.Input)
+	w.annotate(g.Input)
 	for _, n := range g.Nodes {
 		if err := w.node(n); err != nil {
 			return nil, fmt.Errorf("node %q (%s): %w", n.Name, n.Op.Kind(), err)
 		}
 		w.round(n.Out)
+		w.annotate(n.Out)
 	}
 	w.g.Output = []*onnxpb.ValueInfoProto{valueInfo(w.read(g.Output), g.Output.Shape)}
 	m := &onnxpb.ModelProto{

@@ -210,6 +210,8 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 		}
 		if r.IntN(4) == 0 && v.Scale == 0 {
 			v.Scale = r.Float32() + 1e-6
+		} else if v.Scale == 0 && v.Stream == 0 && r.IntN(3) == 0 {
+			v.Stream = []float32{0.5, r.Float32() + 1e-6}[r.IntN(2)]
 		}
 		others = append(others, v)
 		v = b.AddNamed(fmt.Sprint("n", i), fmt.Sprint("v", i, "/scaled"[:r.IntN(2)*7]), op, in...)

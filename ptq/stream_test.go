@@ -1,6 +1,7 @@
 package ptq
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 
 	"macroscope/graph"
 	"macroscope/nn"
+	"macroscope/onnx"
 	"macroscope/quant"
 )
 
@@ -180,5 +182,34 @@ func TestNoStream(t *testing.T) {
 	delete(c.Values, "add2")
 	if _, err := Quantize(full, c, Options{}); err == nil || !strings.Contains(err.Error(), `no calibration of its output "add2"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What macroscope quantize does: written and read back, in both dialects, the network
+// has its streams and gives the same bits.
+func TestStreamsInFiles(t *testing.T) {
+	g := shortcuts(t)
+	pixels := randomPixels(20 * 3 * 16 * 16)
+	cal, err := Calibrate(context.Background(), g, pixels, "noise", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := quantize(t, g, cal, Options{})
+	want := results(t, q, pixels)
+	for _, dialect := range []onnx.Dialect{onnx.QONNX, onnx.Plain} {
+		var file bytes.Buffer
+		if err := onnx.Write(&file, q, onnx.WriteOptions{Binary: dialect}); err != nil {
+			t.Fatal(err)
+		}
+		back, err := onnx.Read(file.Bytes(), "written")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if node(t, back, "add3").Out.Stream != node(t, q, "add3").Out.Stream {
+			t.Errorf("dialect %d: the stream of add3 is %v: want %v", dialect, node(t, back, "add3").Out.Stream, node(t, q, "add3").Out.Stream)
+		}
+		if got := results(t, back, pixels); !slices.Equal(got, want) {
+			t.Errorf("dialect %d: other logits than before", dialect)
+		}
 	}
 }

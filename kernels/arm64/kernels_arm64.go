@@ -40,6 +40,13 @@ var pixelsNEON = tile.PixelFuncs{
 	MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
 }
 
+var mergeNEON = &tile.MergeFuncs{
+	VL:       8,
+	Alone:    [2]func(*tile.Merge){mergeAloneNEON, mergeAlonePReLUNEON},
+	Join:     [2]func(*tile.Merge){mergeJoinNEON, mergeJoinPReLUNEON},
+	JoinPool: [2]func(*tile.Merge){mergeJoinPoolNEON, mergeJoinPoolPReLUNEON},
+}
+
 var fixedKernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "neon", Needs: neon, Unmeasured: true,
@@ -51,24 +58,28 @@ var fixedKernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 4, NR: 8, Tile: tileInt8NEON, NonNegativeTile: tileInt8NEONNonNegative,
+		Merge:    mergeNEON,
 		DotBlock: 16, DotInt8: dotInt8NEON, DotUint8: dotUint8NEON,
 		Peak: peakInt8NEON, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "dotprod", Needs: dotprod, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8DotProd, PieceTile: tileInt8DotProdPieces,
+		Merge:    mergeNEON,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8DotProd,
 		Peak: peakInt8DotProd, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "i8mm", Needs: i8mm, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8I8MM, PieceTile: tileInt8I8MMPieces, PairWords: true,
+		Merge:    mergeNEON,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
 		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Binary, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 4, NR: 16, Tile: tileBinaryNEON,
+		Merge:    mergeNEON,
 		DotBlock: 128, DotBinary: dotBinaryNEON,
 		Peak: peakBinaryNEON, PeakMACs: peakSums * 128,
 	},

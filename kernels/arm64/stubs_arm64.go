@@ -138,3 +138,21 @@ func pixelMaxPoolNEON(p *tile.Pixels)
 
 //go:noescape
 func pixelMaxPoolGradNEON(p *tile.Pixels)
+
+//go:noescape
+func mergeAloneNEON(w *tile.Merge)
+
+//go:noescape
+func mergeAlonePReLUNEON(w *tile.Merge)
+
+//go:noescape
+func mergeJoinNEON(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPReLUNEON(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolNEON(w *tile.Merge)
+
+//go:noescape
+func mergeJoinPoolPReLUNEON(w *tile.Merge)

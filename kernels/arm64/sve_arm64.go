@@ -64,12 +64,14 @@ func sveKernels(lanes int) []tile.Kernel {
 		{
 			DType: dtype.Int8, Name: "sve", Needs: sve, Usable: usable, Unmeasured: true,
 			MR: 8, NR: 2 * lanes, Tile: tileInt8SVE, PieceTile: tileInt8SVEPieces,
+			Merge:    mergeNEON,
 			DotBlock: 1, DotInt8: dotInt8SVE, DotUint8: dotUint8SVE,
 			Peak: peakInt8SVE, PeakMACs: peakSums * 4 * lanes,
 		},
 		{
 			DType: dtype.Binary, Name: "sve", Needs: sve, Usable: usable, Unmeasured: true,
 			MR: 8, NR: 2 * lanes, Tile: tileBinarySVE, PieceTile: tileBinarySVEPieces,
+			Merge:    mergeNEON,
 			DotBlock: 64, DotBinary: dotBinarySVE,
 			Peak: peakBinarySVE, PeakMACs: peakSums * 32 * lanes,
 		},

@@ -37,6 +37,17 @@ var encodings = map[string]struct {
 	"SMAX": {0x4ea06400, "SMAX V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
 	"CMGT": {0x4ea03400, "CMGT V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
 
+	"SMIN":         {0x4ea06c00, "SMIN V%[1]d.4S, V%[2]d.4S, V%[3]d.4S"},
+	"SMAX 8H":      {0x4e606400, "SMAX V%[1]d.8H, V%[2]d.8H, V%[3]d.8H"},
+	"SADDW":        {0x0e601000, "SADDW V%[1]d.4S, V%[2]d.4S, V%[3]d.4H"},
+	"SADDW2":       {0x4e601000, "SADDW2 V%[1]d.4S, V%[2]d.4S, V%[3]d.8H"},
+	"BIT":          {0x6ea01c00, "BIT V%[1]d.16B, V%[2]d.16B, V%[3]d.16B"},
+	"CMLT zero":    {0x4ea0a800, "CMLT V%[1]d.4S, V%[2]d.4S, #0"},
+	"CMGE zero 8H": {0x6e608800, "CMGE V%[1]d.8H, V%[2]d.8H, #0"},
+	"SQXTN":        {0x0e614800, "SQXTN V%[1]d.4H, V%[2]d.4S"},
+	"SQXTN2":       {0x4e614800, "SQXTN2 V%[1]d.8H, V%[2]d.4S"},
+	"ADDV 8H":      {0x4e71b800, "ADDV H%[1]d, V%[2]d.8H"},
+
 	"SDOT":      {0x4e809400, "SDOT V%[1]d.4S, V%[2]d.16B, V%[3]d.16B"},
 	"SDOT lane": {0x4f80e000, "SDOT V%[1]d.4S, V%[2]d.16B, V%[3]d.4B[%[4]d]"},
 	"USDOT":     {0x4e809c00, "USDOT V%[1]d.4S, V%[2]d.16B, V%[3]d.16B"},

@@ -42,6 +42,7 @@ func main() {
 		{"binary_neon", binaryNEON},
 		{"winograd_neon", winograd},
 		{"pixels_neon", pixels},
+		{"merge_neon", merges},
 		{"float32_sve", float32SVE},
 		{"int8_sve", int8SVE},
 		{"binary_sve", binarySVE},
