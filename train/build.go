@@ -329,6 +329,9 @@ func (b *builder) conv(n *graph.Node, c *graph.Conv2D, in, out *value) error {
 			o.weight.W[i] *= float32(b.rand.Float64() * bound)
 		}
 	}
+	if next := b.onlyReader(n.Out); next != nil && next.Op.Kind() == "batchnorm" {
+		o.partDB = nil // the norm takes away what a bias adds
+	}
 	out.constant = false
 	b.convs[n] = o
 	b.params = append(b.params, o.weight)

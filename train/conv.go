@@ -25,7 +25,7 @@ type convOp struct {
 	spread  *spread   // of dout, where strides skip; nil: none
 	filter  *kernels.FilterGrad
 	partDW  [][]float32 // of each thread
-	partDB  [][]float32
+	partDB  [][]float32 // nil: no bias, or one whose gradient is 0
 	pending []pending
 }
 
@@ -182,7 +182,7 @@ func (o *convOp) forward(t *thread, img int) {
 }
 
 func (o *convOp) backward(t *thread, img int) {
-	if o.bias != nil {
+	if o.partDB != nil {
 		db := o.partDB[t.id]
 		for y := range o.out.grad.H {
 			row := o.out.grad.row(img, y)
@@ -217,7 +217,7 @@ func (o *convOp) backward(t *thread, img int) {
 // the weights' order, and lets through the straight-through estimator what belongs
 // to weights in the training zone.
 func (o *convOp) finish() {
-	if o.bias != nil {
+	if o.partDB != nil {
 		o.bias.sumThreads(o.partDB)
 	}
 	total := o.partDW[0]

@@ -253,14 +253,19 @@ func TestTopology(t *testing.T) {
 			t.Fatal(err)
 		}
 		newNet(t, g, Options{Batch: 1, Threads: 1})
-		weights := 0
+		weights, others := 0, 0
 		for _, n := range g.Nodes {
 			switch op := n.Op.(type) {
 			case *graph.Conv2D:
-				weights += len(op.Float)
+				weights, others = weights+len(op.Float), others+len(op.Bias)
 			case *graph.Dense:
-				weights += len(op.Float)
+				weights, others = weights+len(op.Float), others+len(op.Bias)
+			case *graph.BatchNorm:
+				others += 4 * len(op.Gamma)
 			}
+		}
+		if o.DType == dtype.Float32 && weights+others != 309290 {
+			t.Errorf("%+v: %d parameters, want 309290", o, weights+others)
 		}
 		if want := 27*32 + 9*(32*32+32*64+64*64+64*128+128*128) + 20480; weights != want {
 			t.Errorf("%+v: %d weights, want %d", o, weights, want)

@@ -94,11 +94,13 @@ func (b block) pool(what string, x *graph.Value) *graph.Value {
 	if !b.pools {
 		return x
 	}
-	return b.add(what, &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)
+	return b.Add(fmt.Sprint(what, b.number/2), &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}, x)
 }
 
 func (b block) float(x *graph.Value) *graph.Value {
-	x = b.add("norm", norm(b.out), b.add("conv", b.conv(b.in, b.out, false), x))
+	conv := b.conv(b.in, b.out, false)
+	conv.Bias = make([]float32, b.out) // 0, also after training: a batch norm follows
+	x = b.add("norm", norm(b.out), b.add("conv", conv, x))
 	return b.pool("pool", b.add("relu", &graph.ReLU{}, x))
 }
 
@@ -117,9 +119,9 @@ func (b block) binary(x *graph.Value) *graph.Value { return b.add("norm", norm(b
 func (b block) shortcut(x *graph.Value) *graph.Value {
 	y := b.binary(x)
 	if b.number > 1 {
-		around := b.pool("around", x)
+		around := b.pool("around_pool", x)
 		if b.out != b.in {
-			around = b.add("around", &graph.Concat{}, slices.Repeat([]*graph.Value{around}, b.out/b.in)...)
+			around = b.add("twice", &graph.Concat{}, slices.Repeat([]*graph.Value{around}, b.out/b.in)...)
 		}
 		y = b.add("add", &graph.Add{}, y, around)
 	}
