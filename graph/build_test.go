@@ -147,6 +147,10 @@ func TestBytes(t *testing.T) {
 	if n.Bytes() != 4 {
 		t.Errorf("an int8 value's scale: %d bytes: want 4", n.Bytes())
 	}
+	n = &Node{Op: &PReLU{Slope: make([]float32, 3)}, Out: &Value{Stream: 0.5}}
+	if n.Bytes() != 16 || n.Params() != 3 {
+		t.Errorf("three slopes and a stream's scale: %d bytes, %d parameters: want 16 and 3", n.Bytes(), n.Params())
+	}
 }
 
 func TestBuilderErrors(t *testing.T) {
@@ -265,6 +269,8 @@ func TestCheck(t *testing.T) {
 		{"output shape", "output shape [2 4 5]: want [2 4 4]", func(g *Graph) { g.Nodes[0].Out.Shape = Shape{2, 4, 5} }},
 		{"order", "neither", func(g *Graph) { slices.Reverse(g.Nodes) }},
 		{"scale", "scale -1", func(g *Graph) { g.Output.Scale = -1 }},
+		{"stream", "scale -1 of a stream", func(g *Graph) { g.Output.Stream = -1 }},
+		{"scale and stream", "scale 1 as int8 and 2 as int16", func(g *Graph) { g.Output.Scale, g.Output.Stream = 1, 2 }},
 		{"input scale", "scale NaN", func(g *Graph) { g.Input.Scale = float32(math.NaN()) }},
 		{"copied value", "no node gives it", func(g *Graph) { v := *g.Output; g.Output = &v }},
 		{"no node", "node 1 is missing", func(g *Graph) { g.Nodes[1] = nil }},

@@ -14,11 +14,11 @@ const StreamMax = 3 << 13
 // StreamScale returns s such that maxAbs is carried by ±StreamMax; 1 for a
 // range of zero, as Scale does.
 func StreamScale(maxAbs float32) (float32, error) {
-	s, err := Scale(maxAbs)
-	if err != nil {
+	if _, err := Scale(maxAbs); err != nil {
 		return 0, err
 	}
-	if s = maxAbs / StreamMax; s == 0 || isSubnormal(s) {
+	s := maxAbs / StreamMax
+	if s == 0 || isSubnormal(s) {
 		return 1, nil
 	}
 	return s, nil

@@ -29,7 +29,7 @@ type quantizeCmd struct {
 
 // Help is the longer text of macroscope quantize --help.
 func (*quantizeCmd) Help() string {
-	return `Quantizes a float network to int8 after training and writes it as ONNX in the QDQ form: QuantizeLinear and DequantizeLinear with zero point 0 around each int8 value, int8 weights, float32 biases. Layers with weights of -1 and 1 stay binary. macroscope eval --dtype int8 --model FILE runs what is written.`
+	return `Quantizes a float network to int8 after training and writes it as ONNX in the QDQ form: QuantizeLinear and DequantizeLinear with zero point 0 around each int8 value, int8 weights, float32 biases. Layers with weights of -1 and 1 stay binary; what shortcuts carry around them becomes int16, which the file says in annotations beside float32 tensors. macroscope eval --dtype int8 --model FILE runs what is written.`
 }
 
 func (c *quantizeCmd) Run(e *env) error {
