@@ -54,7 +54,8 @@ func TestRandomSigns(t *testing.T) {
 	}
 }
 
-// The recorded runs of another Verilog engine: ours takes the same cycles.
+// The recorded runs of another Verilog engine: ours takes the same cycles, those
+// of the closed form. The long ones are run only if all are asked for.
 func TestGoldenSigns(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(10, 0))
 	runs := 0
@@ -72,8 +73,10 @@ func TestGoldenSigns(t *testing.T) {
 		if got := x.Cycles(v["V"], v["MH"], v["MW"]); got != v["cycles"] {
 			t.Errorf("%s: %d cycles", line, got)
 		}
-		checkSigns(t, x, []Product{signProduct(rnd, v["V"], v["MH"], v["MW"])})
 		runs++
+		if all || v["cycles"]*x.PEs*x.SIMD < 1<<16 {
+			checkSigns(t, x, []Product{signProduct(rnd, v["V"], v["MH"], v["MW"])})
+		}
 	}
 	if runs != 7 {
 		t.Errorf("%d recorded runs, want 7", runs)
