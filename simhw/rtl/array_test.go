@@ -171,6 +171,7 @@ func TestThinArrays(t *testing.T) {
 // same folds, those of the closed form. Large ones are run only if all are asked
 // for.
 func TestGoldenRuns(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(8, 0))
 	number := regexp.MustCompile(`-?\d+`)
 	value := func(s string) int64 {

@@ -12,6 +12,8 @@ import (
 	"macroscope/models"
 	"macroscope/ptq"
 	"macroscope/quant"
+	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
 )
 
 // lower makes a convolution of the embedded network a product: the first test
@@ -147,8 +149,7 @@ func TestLayer(t *testing.T) {
 	}
 	t.Run("32x32", func(t *testing.T) {
 		t.Parallel()
-		a := variants()[0]
-		a.Rows, a.Cols = 32, 32
+		a := systolic.Array{Rows: 32, Cols: 32, Dataflow: design.WS}
 		check(t, a, 1, []Product{p})
 	})
 }

@@ -39,6 +39,7 @@ func checkSigns(t *testing.T, x Xnor, products []Product) {
 
 // 8 engines, a fourth of them unless all are asked for, 8 products each.
 func TestRandomSigns(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(9, 0))
 	engines := 8
 	if !all {
@@ -57,6 +58,7 @@ func TestRandomSigns(t *testing.T) {
 // The recorded runs of another Verilog engine: ours takes the same cycles, those
 // of the closed form. The long ones are run only if all are asked for.
 func TestGoldenSigns(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(10, 0))
 	runs := 0
 	for _, line := range golden(t, "rtl_runs.csv") {
