@@ -168,8 +168,10 @@ func TestThinArrays(t *testing.T) {
 }
 
 // The recorded runs of another Verilog array: ours takes the same cycles for the
-// same folds, those of the closed form.
+// same folds, those of the closed form. Large ones are run only if all are asked
+// for.
 func TestGoldenRuns(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(8, 0))
 	number := regexp.MustCompile(`-?\d+`)
 	value := func(s string) int64 {
