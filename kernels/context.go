@@ -8,6 +8,7 @@ import "macroscope/kernels/tile"
 type Context struct {
 	args      tile.Args
 	transform tile.Transform
+	pixels    tile.Pixels
 	scratch   []byte
 	image     []byte
 	rows      []int // byte offsets of a block of rows of A, C and scratch

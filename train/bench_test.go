@@ -7,20 +7,25 @@ import (
 	"testing"
 
 	"macroscope/dtype"
+	"macroscope/kernels"
 )
 
 // BenchmarkStep is a step of training the CIFAR-10 network: forward, backward and the
 // optimizer, on a batch of 128 augmented images.
 func BenchmarkStep(b *testing.B) {
 	for _, d := range []dtype.DType{dtype.Float32, dtype.Binary} {
-		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
-			b.Run(fmt.Sprintf("dtype=%v/batch=128/threads=%d", d, threads), func(b *testing.B) {
+		for _, c := range []struct {
+			threads  int
+			products kernels.Products
+		}{{1, kernels.Float32Products}, {1, kernels.BFloat16Products}, {runtime.GOMAXPROCS(0), kernels.Float32Products}, {runtime.GOMAXPROCS(0), kernels.BFloat16Products}} {
+			b.Run(fmt.Sprintf("dtype=%v/batch=128/threads=%d/products=%v", d, c.threads, c.products), func(b *testing.B) {
+				needProducts(b, c.products)
 				g, err := CIFAR10CNN(Topology{DType: d, Width: 1}, 1)
 				if err != nil {
 					b.Fatal(err)
 				}
 				const batch = 128
-				n := newNet(b, g, Options{Batch: batch, Threads: threads})
+				n := newNet(b, g, Options{Batch: batch, Threads: c.threads, Products: c.products})
 				r := rand.New(rand.NewPCG(1, 1))
 				data := &Data{Shape: [3]int{3, 32, 32}, Labels: make([]uint8, batch), Pixels: make([]uint8, batch*3072)}
 				for i := range data.Pixels {

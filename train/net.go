@@ -14,7 +14,10 @@ type Options struct {
 	Batch   int // most images of a Step, at least 1
 	Threads int // at least 1
 	// Kernels is the choice of implementations; nil is kernels.Default().
-	Kernels   *kernels.Choice
+	Kernels *kernels.Choice
+	// Products is how the gradients of convolutions' weights multiply; New says where
+	// the implementation cannot.
+	Products  kernels.Products
 	Estimator Estimator // of Sign's gradient
 	Seed      uint64    // of the magnitudes behind binary weights
 	Loss      Loss

@@ -68,6 +68,10 @@ type Kernel struct {
 	// (float32).
 	Pixels *PixelFuncs
 
+	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
+	// (float32).
+	BFloat16 *BFloat16
+
 	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
 	// innermost instruction, on registers alone and with enough independent
 	// sums to hide its latency: what "% of peak" is a percent of. Nil for
