@@ -62,6 +62,9 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 			return nil, err
 		}
 	}
+	if err := o.Kernels.For(dtype.Float32).CheckProducts(o.Products); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	if err := o.Loss.check(g.Output.Shape.Size()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
