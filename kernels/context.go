@@ -9,6 +9,7 @@ type Context struct {
 	args      tile.Args
 	transform tile.Transform
 	merge     tile.Merge
+	pixels    tile.Pixels
 	scratch   []byte
 	image     []byte
 	rows      []int // byte offsets of a block of rows of A, C and scratch

@@ -7,6 +7,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/internal/guard"
+	"macroscope/kernels/generic"
 )
 
 // gradCase is a convolution whose gradients are tried.
@@ -22,6 +23,7 @@ var gradCases = []gradCase{
 	{2, 9, 9, 4, 6, 3, 1, 2, 2},
 	{1, 11, 10, 2, 7, 5, 3, 2, 3},
 	{70, 1, 1, 37, 10, 1, 1, 1, 0},
+	{3, 3, 33, 35, 10, 3, 1, 1, 1},
 	{20, 8, 8, 17, 64, 3, 1, 1, 1},
 }
 
@@ -37,34 +39,48 @@ func (g gradCase) spec() ConvSpec {
 }
 
 // TestFilterGrad compares with the plainest sum in float64, from slices between
-// forbidden pages.
+// forbidden pages; with bfloat16 products, with the sum of rounded values.
 func TestFilterGrad(t *testing.T) {
-	for _, g := range gradCases {
-		t.Run(fmt.Sprintf("%+v", g), func(t *testing.T) {
-			eachImpl(t, dtype.Float32, func(t *testing.T, im *Impl) {
-				r, s := newRand(t), g.spec()
-				fg, err := NewFilterGrad(im, s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				in := view[float32](guard.Tail(t, g.n*s.In.Bytes()))
-				dout := view[float32](guard.Tail(t, g.n*s.Out.Bytes()))
-				for i := range in {
-					in[i] = float32(r.NormFloat64())
-				}
-				for i := range dout {
-					dout[i] = float32(r.NormFloat64())
-				}
-				dw := view[float32](guard.Tail(t, 4*fg.Len()))
-				for i := range dw {
-					dw[i] = 1
-				}
-				var ctx Context
-				fg.Add(&ctx, dw, floatBytes(in), floatBytes(dout), g.n)
-				checkFilterGrad(t, g, s, fg, dw, in, dout)
+	for _, products := range []Products{Float32Products, BFloat16Products} {
+		for _, g := range gradCases {
+			t.Run(fmt.Sprintf("%v/%+v", products, g), func(t *testing.T) {
+				eachImpl(t, dtype.Float32, func(t *testing.T, im *Impl) {
+					needProducts(t, im, products)
+					testFilterGrad(t, im, g, products)
+				})
 			})
-		})
+		}
 	}
+}
+
+func testFilterGrad(t *testing.T, im *Impl, g gradCase, products Products) {
+	r, s := newRand(t), g.spec()
+	fg, err := NewFilterGrad(im, s, products)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := view[float32](guard.Tail(t, g.n*s.In.Bytes()))
+	dout := view[float32](guard.Tail(t, g.n*s.Out.Bytes()))
+	for i := range in {
+		in[i] = float32(r.NormFloat64())
+	}
+	for i := range dout {
+		dout[i] = float32(r.NormFloat64())
+	}
+	dw := view[float32](guard.Tail(t, 4*fg.Len()))
+	for i := range dw {
+		dw[i] = 1
+	}
+	var ctx Context
+	fg.Add(&ctx, dw, floatBytes(in), floatBytes(dout), g.n)
+	if products == BFloat16Products {
+		for _, v := range [][]float32{in, dout} {
+			for i, x := range v {
+				v[i] = math.Float32frombits(generic.BFloat16Pair(x, 0) << 16)
+			}
+		}
+	}
+	checkFilterGrad(t, g, s, fg, dw, in, dout)
 }
 
 func checkFilterGrad(t *testing.T, g gradCase, s ConvSpec, fg *FilterGrad, dw, in, dout []float32) {
@@ -132,6 +148,41 @@ func TestSetFloat32(t *testing.T) {
 						t.Error("other sums than those of a convolution made with the weights")
 					}
 				})
+			})
+		}
+	}
+}
+
+// BenchmarkFilterGrad is a group of images of the CIFAR-10 network's layers.
+func BenchmarkFilterGrad(b *testing.B) {
+	choice, err := Default()
+	if err != nil {
+		b.Fatal(err)
+	}
+	im := choice.For(dtype.Float32)
+	for _, layer := range []struct{ size, c, outC int }{{32, 3, 32}, {32, 32, 32}, {16, 32, 64}, {16, 64, 64}, {8, 64, 128}, {8, 128, 128}} {
+		for _, products := range []Products{Float32Products, BFloat16Products} {
+			g := gradCase{16, layer.size, layer.size, layer.c, layer.outC, 3, 1, 1, 1}
+			b.Run(fmt.Sprintf("dtype=float32/impl=%s/layer=%dx%dx%d-%d/products=%v", im.Name(), g.h, g.w, g.c, g.outC, products), func(b *testing.B) {
+				s := g.spec()
+				fg, err := NewFilterGrad(im, s, products)
+				if err != nil {
+					b.Skip(err)
+				}
+				r := seeded(1)
+				in, dout := make([]float32, g.n*s.In.Bytes()/4), make([]float32, g.n*s.Out.Bytes()/4)
+				for _, v := range [][]float32{in, dout} {
+					for i := range v {
+						v[i] = float32(r.NormFloat64())
+					}
+				}
+				dw := make([]float32, fg.Len())
+				var ctx Context
+				for b.Loop() {
+					fg.Add(&ctx, dw, floatBytes(in), floatBytes(dout), g.n)
+				}
+				macs := float64(g.n * s.Out.H * s.Out.W * g.outC * g.c * 9)
+				b.ReportMetric(macs*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
 			})
 		}
 	}

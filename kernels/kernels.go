@@ -87,7 +87,7 @@ func (im *Impl) Peak() func(n int) int {
 }
 
 var genericKernels = []tile.Kernel{
-	{DType: dtype.Float32, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileFloat32, DotBlock: 1, DotFloat32: generic.DotFloat32, Winograd: generic.Winograd},
+	{DType: dtype.Float32, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileFloat32, DotBlock: 1, DotFloat32: generic.DotFloat32, Winograd: generic.Winograd, BFloat16: &generic.BFloat16},
 	{DType: dtype.Int8, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileInt8, DotBlock: 1, DotInt8: generic.DotInt8, DotUint8: generic.DotUint8},
 	{DType: dtype.Binary, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileBinary, DotBlock: 64, DotBinary: func(a, b []uint64) int {
 		return (64*len(a) - generic.DotBinary(a, b, 64*len(a))) / 2
@@ -123,14 +123,8 @@ func Lookup(d dtype.DType, name string) (*Impl, error) {
 
 // whyNot says why a kernel cannot run here, "" if it can.
 func whyNot(k tile.Kernel) string {
-	var missing []string
-	for _, f := range k.Needs {
-		if !cpuid.CPU.Supports(f) {
-			missing = append(missing, f.String())
-		}
-	}
-	if len(missing) > 0 {
-		return "CPU lacks " + strings.Join(missing, ", ")
+	if missing := lacks(k.Needs); missing != "" {
+		return missing
 	}
 	if k.Usable != nil {
 		if err := k.Usable(); err != nil {
@@ -138,4 +132,18 @@ func whyNot(k tile.Kernel) string {
 		}
 	}
 	return ""
+}
+
+// lacks says which features the CPU has not, "" if none.
+func lacks(needs []cpuid.FeatureID) string {
+	var missing []string
+	for _, f := range needs {
+		if !cpuid.CPU.Supports(f) {
+			missing = append(missing, f.String())
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "CPU lacks " + strings.Join(missing, ", ")
 }

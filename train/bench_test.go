@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"macroscope/dtype"
+	"macroscope/kernels"
 )
 
 // BenchmarkStep is a step of training the CIFAR-10 network: forward, backward and the
@@ -16,14 +17,18 @@ func BenchmarkStep(b *testing.B) {
 		"float32": {DType: dtype.Float32, Width: 1}, "binary": {DType: dtype.Binary, Width: 1},
 		"binary-shortcuts": {DType: dtype.Binary, Width: 1, Shortcuts: true},
 	} {
-		for _, threads := range []int{1, runtime.GOMAXPROCS(0)} {
-			b.Run(fmt.Sprintf("dtype=%s/batch=128/threads=%d", name, threads), func(b *testing.B) {
+		for _, c := range []struct {
+			threads  int
+			products kernels.Products
+		}{{1, kernels.Float32Products}, {1, kernels.BFloat16Products}, {runtime.GOMAXPROCS(0), kernels.Float32Products}, {runtime.GOMAXPROCS(0), kernels.BFloat16Products}} {
+			b.Run(fmt.Sprintf("dtype=%s/batch=128/threads=%d/products=%v", name, c.threads, c.products), func(b *testing.B) {
+				needProducts(b, c.products)
 				g, err := CIFAR10CNN(o, 1)
 				if err != nil {
 					b.Fatal(err)
 				}
 				const batch = 128
-				n := newNet(b, g, Options{Batch: batch, Threads: threads})
+				n := newNet(b, g, Options{Batch: batch, Threads: c.threads, Products: c.products})
 				r := rand.New(rand.NewPCG(1, 1))
 				data := &Data{Shape: [3]int{3, 32, 32}, Labels: make([]uint8, batch), Pixels: make([]uint8, batch*3072)}
 				for i := range data.Pixels {

@@ -126,7 +126,7 @@ func (b *builder) stage() {
 			}
 			group := 1
 			if c, ok := o.(*convOp); ok && c.out == v { // it wants some together
-				group = kernels.FilterGradGroup(v.grad.H, v.grad.W)
+				group = kernels.FilterGradGroup(v.grad.H, v.grad.W, b.options.Products)
 			} else if v.grad.slots != nil {
 				continue // by a convolution
 			}
@@ -317,7 +317,7 @@ func (b *builder) onlyReader(v *graph.Value) *graph.Node {
 }
 
 func (b *builder) conv(n *graph.Node, c *graph.Conv2D, in, out *value) error {
-	o, err := newConvOp(n.Name, c, in, out, b.options.Kernels.For(dtype.Float32), b.options.Threads)
+	o, err := newConvOp(n.Name, c, in, out, b.options.Kernels.For(dtype.Float32), b.options.Products, b.options.Threads)
 	if err != nil {
 		return err
 	}

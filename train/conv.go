@@ -17,6 +17,8 @@ type convOp struct {
 	bias    *Param // nil: none
 	im      *kernels.Impl
 
+	products kernels.Products // of filter
+
 	fwd     convolver
 	used    []float32 // what multiplies: the weights, their signs or what int8 makes of them
 	scales  int       // int8: 1, or one a channel; 0: not int8
@@ -51,7 +53,7 @@ func newConvolver(im *kernels.Impl, s kernels.ConvSpec) (convolver, error) {
 type pending struct{ first, n int }
 
 // newConvOp plans c, whose weights are where training starts.
-func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, threads int) (*convOp, error) {
+func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, products kernels.Products, threads int) (*convOp, error) {
 	if c.Groups != 1 {
 		return nil, fmt.Errorf("%d groups: want 1", c.Groups)
 	}
@@ -62,7 +64,7 @@ func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, t
 	if max(c.PadTop, c.PadBottom) > reachY || max(c.PadLeft, c.PadRight) > reachX {
 		return nil, fmt.Errorf("padding %d,%d,%d,%d: want at most what the kernel reaches, %d and %d", c.PadTop, c.PadLeft, c.PadBottom, c.PadRight, reachY, reachX)
 	}
-	o := &convOp{in: in, out: out, shape: c, im: im, weight: newParam(name+".weight", c.OutC*c.K())}
+	o := &convOp{in: in, out: out, shape: c, im: im, products: products, weight: newParam(name+".weight", c.OutC*c.K())}
 	o.weight.Decay, o.weight.Latent = !c.Binary, c.Binary
 	copy(o.weight.W, channelsLast(c.Float, c))
 	if c.Bias != nil {
@@ -119,7 +121,7 @@ func (o *convOp) plan() error {
 		return err
 	}
 	s.Out = o.out.grad.Image
-	if o.filter, err = kernels.NewFilterGrad(o.im, s); err != nil {
+	if o.filter, err = kernels.NewFilterGrad(o.im, s, o.products); err != nil {
 		return err
 	}
 	for i := range o.partDW {

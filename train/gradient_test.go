@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"macroscope/graph"
+	"macroscope/kernels"
 	"macroscope/quant"
 )
 
@@ -483,13 +484,29 @@ func TestGradients(t *testing.T) {
 					o.Loss.Teacher = func(_ int, image, logits []float32) error { copy(logits, image); return nil }
 				}
 				n := newNet(t, g, o)
-				checkGradients(t, r, n, randomImages(r, 5, g.Input.Shape, 4))
+				checkGradients(t, r, n, randomImages(r, 5, g.Input.Shape, 4), 1e-4)
 			})
 		}
 	}
 }
 
-func checkGradients(t *testing.T, r *rand.Rand, n *Net, im *images) {
+// TestGradientsOfBFloat16Products is TestGradients where factors keep 8 bits, each
+// within 2⁻⁹ of itself: a sum of products that cancel to no less than half of their
+// magnitudes is within 2⁻⁷.
+func TestGradientsOfBFloat16Products(t *testing.T) {
+	needProducts(t, kernels.BFloat16Products)
+	r := newRand(t)
+	cases := gradientCases(r)
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		t.Run(name, func(t *testing.T) {
+			n := newNet(t, cases[name], Options{Batch: 5, Threads: 2, Products: kernels.BFloat16Products})
+			checkGradients(t, r, n, randomImages(r, 5, cases[name].Input.Shape, 4), 0x1p-7)
+		})
+	}
+}
+
+// checkGradients allows an error of tol of a tensor's largest gradient.
+func checkGradients(t *testing.T, r *rand.Rand, n *Net, im *images, tol float64) {
 	t.Helper()
 	loss, _, err := n.Step(len(im.values), im.load)
 	if err != nil {
@@ -522,7 +539,7 @@ func checkGradients(t *testing.T, r *rand.Rand, n *Net, im *images) {
 			down := w.loss()
 			*v = at
 			want := (up - down) / (2 * h)
-			if got := float64(p.Grad[i]); !(math.Abs(got-want) <= 1e-4*scale) {
+			if got := float64(p.Grad[i]); !(math.Abs(got-want) <= tol*scale) {
 				t.Errorf("%s[%d]: gradient %v, central difference %v", p.Name, i, got, want)
 			}
 		}

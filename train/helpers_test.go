@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 var seed = flag.Uint64("seed", 1, "seed of the random data")
@@ -85,4 +87,16 @@ func newNet(t testing.TB, g *graph.Graph, o Options) *Net {
 	}
 	t.Cleanup(n.Close)
 	return n
+}
+
+// needProducts skips where the float32 kernels cannot multiply so.
+func needProducts(t testing.TB, p kernels.Products) {
+	t.Helper()
+	choice, err := kernels.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := choice.For(dtype.Float32).CheckProducts(p); err != nil {
+		t.Skip(err)
+	}
 }

@@ -14,7 +14,10 @@ type Options struct {
 	Batch   int // most images of a Step, at least 1
 	Threads int // at least 1
 	// Kernels is the choice of implementations; nil is kernels.Default().
-	Kernels   *kernels.Choice
+	Kernels *kernels.Choice
+	// Products is how the gradients of convolutions' weights multiply; New says where
+	// the implementation cannot.
+	Products  kernels.Products
 	Estimator Estimator // of Sign's gradient
 	Seed      uint64    // of the magnitudes behind binary weights
 	Loss      Loss
@@ -58,6 +61,9 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 		if o.Kernels, err = kernels.Default(); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.Kernels.For(dtype.Float32).CheckProducts(o.Products); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
 	}
 	if err := o.Loss.check(g.Output.Shape.Size()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)

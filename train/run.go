@@ -27,6 +27,7 @@ type Config struct {
 	Estimator   Estimator
 	Share       float64 // of the teacher, if there is one
 	Temperature float64
+	Products    kernels.Products // Options.Products
 }
 
 func (c *Config) check() error {
@@ -87,7 +88,7 @@ func NewRun(g *graph.Graph, data *Data, c Config, threads int, choice *kernels.C
 		return nil, fmt.Errorf("train: batches of %d images: there are %d", c.Batch, data.Len())
 	}
 	net, err := New(g, Options{
-		Batch: c.Batch, Threads: threads, Kernels: choice, Estimator: c.Estimator, Seed: c.Seed,
+		Batch: c.Batch, Threads: threads, Kernels: choice, Products: c.Products, Estimator: c.Estimator, Seed: c.Seed,
 		Loss: Loss{Smoothing: c.Smoothing, Teacher: teacher, Share: c.Share, Temperature: c.Temperature},
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"macroscope/dtype"
+	"macroscope/kernels"
 )
 
 // hashNoise is noise of testdata/step.py: n numbers in −1…1.
@@ -36,12 +37,12 @@ type goldenStep struct {
 }
 
 // goldenNet is the CIFAR-10 network with step.py's weights, and its optimizer.
-func goldenNet(t *testing.T, threads int) (*Net, *SGD) {
+func goldenNet(t *testing.T, threads int, products kernels.Products) (*Net, *SGD) {
 	g, err := CIFAR10CNN(Topology{DType: dtype.Float32, Width: 1}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNet(t, g, Options{Batch: 8, Threads: threads, Loss: Loss{Smoothing: 0.1}})
+	n := newNet(t, g, Options{Batch: 8, Threads: threads, Products: products, Loss: Loss{Smoothing: 0.1}})
 	set := func(name string, f func(x float64) float64, salt int) {
 		for _, p := range n.Params() {
 			if p.Name == name {
@@ -84,6 +85,18 @@ func withoutEffect(p *Param) bool {
 	return strings.HasPrefix(p.Name, "conv") && strings.HasSuffix(p.Name, ".bias")
 }
 
+// goldenStepOf runs step.py's images forward and backward.
+func goldenStepOf(n *Net) (float64, error) {
+	pixels := hashNoise(8*3072, 50)
+	loss, _, err := n.Step(8, func(i int, dst []float32) int {
+		for j := range dst {
+			dst[j] = float32(math.Floor((pixels[i*3072+j] + 1) * 127.99))
+		}
+		return i * 7 % 10
+	})
+	return loss, err
+}
+
 // TestStepIsAnotherFrameworks compares a whole step with JAX's in float64.
 func TestStepIsAnotherFrameworks(t *testing.T) {
 	data, err := os.ReadFile("testdata/step.json")
@@ -96,14 +109,8 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 	}
 	for _, threads := range []int{1, 3} {
 		t.Run(fmt.Sprintf("threads=%d", threads), func(t *testing.T) {
-			n, o := goldenNet(t, threads)
-			pixels := hashNoise(8*3072, 50)
-			loss, _, err := n.Step(8, func(i int, dst []float32) int {
-				for j := range dst {
-					dst[j] = float32(math.Floor((pixels[i*3072+j] + 1) * 127.99))
-				}
-				return i * 7 % 10
-			})
+			n, o := goldenNet(t, threads, kernels.Float32Products)
+			loss, err := goldenStepOf(n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,6 +152,39 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 				comparePicked(t, name, state[name], w, 1e-5)
 			}
 		})
+	}
+}
+
+// TestStepOfBFloat16Products holds the step to that with float32 products: weights of
+// convolutions get gradients that differ, by little; nothing else differs. A product is
+// within 2⁻⁸ of itself; we allow as much again, for sums that cancel.
+func TestStepOfBFloat16Products(t *testing.T) {
+	needProducts(t, kernels.BFloat16Products)
+	for _, threads := range []int{1, 3} { // of 8 and of 2 or 3 images
+		n, _ := goldenNet(t, threads, kernels.Float32Products)
+		want, err := goldenStepOf(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := goldenNet(t, threads, kernels.BFloat16Products)
+		if got, err := goldenStepOf(b); err != nil || got != want {
+			t.Errorf("loss %v, %v: want %v", got, err, want)
+		}
+		for i, p := range n.Params() {
+			var diff, norm float64
+			for j, g := range p.Grad {
+				d := float64(b.Params()[i].Grad[j] - g)
+				diff, norm = diff+d*d, norm+float64(g)*float64(g)
+			}
+			share := math.Sqrt(diff / norm)
+			if strings.HasSuffix(p.Name, ".weight") {
+				if !(share > 0 && share <= 0x1p-7) {
+					t.Errorf("%s: gradients differ by %v of their norm: want above 0, at most 2⁻⁷", p.Name, share)
+				}
+			} else if diff != 0 {
+				t.Errorf("%s: gradients differ by %v of their norm: want none", p.Name, share)
+			}
+		}
 	}
 }
 

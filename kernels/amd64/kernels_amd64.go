@@ -71,7 +71,11 @@ var Kernels = []tile.Kernel{
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
 			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512,
-			MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512,
+			MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512, Planes: pixelPlanesAVX512,
+		},
+		BFloat16: &tile.BFloat16{
+			Needs: []cpuid.FeatureID{cpuid.AVX512BF16},
+			Tile:  tileBFloat16AVX512, VL: 16, Pair: pairBFloat16AVX512, PairPlanes: pairPlanesBFloat16AVX512,
 		},
 		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},

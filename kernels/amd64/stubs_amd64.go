@@ -24,6 +24,9 @@ func tileFloat32AVX512Pieces(t *tile.Args)
 func tileFloat32AVX512Flat(t *tile.Args)
 
 //go:noescape
+func tileBFloat16AVX512(t *tile.Args)
+
+//go:noescape
 func tileInt8AVX2(t *tile.Args)
 
 //go:noescape
@@ -157,6 +160,15 @@ func pixelMaxPoolAVX512(p *tile.Pixels)
 
 //go:noescape
 func pixelMaxPoolGradAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelPlanesAVX512(p *tile.Pixels)
+
+//go:noescape
+func pairBFloat16AVX512(p *tile.Pixels)
+
+//go:noescape
+func pairPlanesBFloat16AVX512(p *tile.Pixels)
 func xcr0() uint64
 func cpuidLeaf(leaf, sub uint32) (a, b, c, d uint32)
 

@@ -78,6 +78,13 @@ var Pixels = tile.PixelFuncs{
 			}
 		}
 	},
+	Planes: func(p *tile.Pixels) {
+		for c := range p.Vectors {
+			for i := range p.Count {
+				*(*float32)(unsafe.Add(p.Out, c*p.OutRow+4*i)) = *(*float32)(unsafe.Add(p.X, i*p.Step+4*c))
+			}
+		}
+	},
 }
 
 // sums adds v to A and v·w to B, pixel by pixel; where mask is 0, v becomes 0

@@ -71,6 +71,9 @@ type Kernel struct {
 	// Merge, if not nil, has the loops that join sums with a stream of int16 (int8
 	// and binary).
 	Merge *MergeFuncs
+	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
+	// (float32).
+	BFloat16 *BFloat16
 
 	// Peak issues n·PeakMACs multiply-accumulates with the implementation's
 	// innermost instruction, on registers alone and with enough independent

@@ -1,6 +1,10 @@
 package tile
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/klauspost/cpuid/v2"
+)
 
 // Pixels is the work of one call on a run of float32 pixels, one channel of
 // VL·Vectors after the other: what training does between convolutions. x is the
@@ -15,7 +19,7 @@ type Pixels struct {
 	Count        int            // pixels, ≥ 1
 	Step         int            // bytes between pixels
 	Vectors      int            // ≥ 1
-	Row, OutRow  int            // pools: bytes between two rows of X, of Out
+	Row, OutRow  int            // pools: bytes between two rows of X, of Out; Planes: see there
 	Lo           float32
 }
 
@@ -76,4 +80,33 @@ type PixelFuncs struct {
 	//		}
 	//	}
 	MaxPoolGrad func(*Pixels)
+	// Planes, if not nil, is a transposition: channels become planes, OutRow bytes
+	// from one to the next,
+	//
+	//	for i := range Count { Out[OutRow·c + 4·i] = x[i] }
+	Planes func(*Pixels)
+}
+
+// BFloat16 is what a float32 implementation has to multiply bfloat16 instead: the
+// upper half of a float32, so that a word holds two and a sum takes in two products
+// at a time. Rounding to it is to the nearest, halves to even; subnormal values
+// become zeros of their sign.
+type BFloat16 struct {
+	Needs []cpuid.FeatureID // beside the row's
+	// Tile is the row's Tile on words of two bfloat16, lo in the lower half:
+	//
+	//	sum = sum + a.hi*b.hi // rounded once
+	//	sum = sum + a.lo*b.lo // rounded once
+	//
+	// in float32, where subnormal values and results count as zeros.
+	Tile Func
+	VL   int // channels of a vector of Pair and PairPlanes
+	// Pair rounds x to the lower half of a word and y to its upper one:
+	//
+	//	for i := range Count { Out[OutRow·i + 4·c] = word(x[i], y[i]) }
+	Pair func(*Pixels)
+	// PairPlanes is Planes with words in place of x:
+	//
+	//	for i := range Count { Out[OutRow·c + 4·i] = word(x[i], y[i]) }
+	PairPlanes func(*Pixels)
 }

@@ -58,3 +58,24 @@ func TestEncodeAMX(t *testing.T) {
 		}
 	}
 }
+
+// The bytes as GNU as 2.40 writes them for the instruction beside.
+func TestEncodeBF16(t *testing.T) {
+	for _, c := range []struct {
+		gas             string
+		op              bf16Op
+		src2, src1, dst int
+		want            []byte
+	}{
+		{"vdpbf16ps %zmm1, %zmm2, %zmm3", vdpbf16, 1, 2, 3, []byte{0x62, 0xf2, 0x6e, 0x48, 0x52, 0xd9}},
+		{"vdpbf16ps %zmm16, %zmm18, %zmm15", vdpbf16, 16, 18, 15, []byte{0x62, 0x32, 0x6e, 0x40, 0x52, 0xf8}},
+		{"vdpbf16ps %zmm17, %zmm9, %zmm31", vdpbf16, 17, 9, 31, []byte{0x62, 0x22, 0x36, 0x48, 0x52, 0xf9}},
+		{"vdpbf16ps %zmm12, %zmm30, %zmm8", vdpbf16, 12, 30, 8, []byte{0x62, 0x52, 0x0e, 0x40, 0x52, 0xc4}},
+		{"vcvtne2ps2bf16 %zmm30, %zmm15, %zmm15", vcvtne2ps2bf16, 30, 15, 15, []byte{0x62, 0x12, 0x07, 0x48, 0x72, 0xfe}},
+		{"vcvtne2ps2bf16 %zmm7, %zmm24, %zmm22", vcvtne2ps2bf16, 7, 24, 22, []byte{0x62, 0xe2, 0x3f, 0x40, 0x72, 0xf7}},
+	} {
+		if got := encodeBF16(c.op, c.src2, c.src1, c.dst); !bytes.Equal(got, c.want) {
+			t.Errorf("%s: got % x, want % x", c.gas, got, c.want)
+		}
+	}
+}

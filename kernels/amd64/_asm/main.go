@@ -29,6 +29,7 @@ func main() {
 	files := map[string]func(*asm){
 		"float32_avx2":           float32AVX2,
 		"float32_avx512":         float32AVX512,
+		"bfloat16_avx512":        bfloat16AVX512,
 		"int8_avx2":              int8AVX2,
 		"int8_avxvnni":           int8AVXVNNI,
 		"int8_avx512vnni":        int8AVX512VNNI,
@@ -42,6 +43,7 @@ func main() {
 		"pixels_avx512":          pixels("AVX512", "Z"),
 		"merge_avx2":             merges("AVX2", "Y"),
 		"merge_avx512":           merges("AVX512", "Z"),
+		"planes_avx512":          planesAVX512,
 	}
 	for name, write := range files {
 		a := &asm{}
