@@ -269,7 +269,6 @@ func (b *builder) node(n *graph.Node) error {
 	case *graph.PReLU:
 		out.constant = false
 		o := newPReLUOp(n.Name, op, in, out, b.options.Threads)
-		b.prelus[n] = o
 		b.params, b.ops = append(b.params, o.slope), append(b.ops, o)
 	case *graph.Clip:
 		b.ops = append(b.ops, &clipOp{in, out, op.Lo, op.Hi})

@@ -42,8 +42,7 @@ type Net struct {
 	params            []*Param
 	convs             map[*graph.Node]*convOp
 	norms             map[*graph.Node]*normOp
-	prelus            map[*graph.Node]*preluOp
-	round             uint64
+	round             uint64 // see SetRound
 }
 
 // New prepares to train g, whose weights are where training starts; g is not
@@ -68,7 +67,7 @@ func New(g *graph.Graph, o Options) (*Net, error) {
 	if err := o.Loss.check(g.Output.Shape.Size()); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	n := &Net{g: g, options: o, convs: map[*graph.Node]*convOp{}, norms: map[*graph.Node]*normOp{}, prelus: map[*graph.Node]*preluOp{}}
+	n := &Net{g: g, options: o, convs: map[*graph.Node]*convOp{}, norms: map[*graph.Node]*normOp{}}
 	if err := n.build(); err != nil {
 		return nil, fmt.Errorf("train: network %s: %w", g.Name, err)
 	}
