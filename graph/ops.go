@@ -112,8 +112,21 @@ func (b *BatchNorm) OutShape(in []Shape) (Shape, error) {
 // Gamma·(x−Mean)/√(Var+Epsilon) + Beta, in exactly this order of operations
 // and without a fused multiply-add, so that thresholds planned from it fall
 // where the plain evaluation has them.
-func (b *BatchNorm) At(c int, x float64) float64 {
-	return float64(float64(b.Gamma[c])*(x-float64(b.Mean[c]))/math.Sqrt(float64(b.Var[c])+float64(b.Epsilon))) + float64(b.Beta[c])
+func (b *BatchNorm) At(c int, x float64) float64 { return b.at(c, x, b.root(c)) }
+
+// Prepared is At with the square roots taken beforehand, for many x: the same values.
+func (b *BatchNorm) Prepared() func(c int, x float64) float64 {
+	roots := make([]float64, len(b.Var))
+	for c := range roots {
+		roots[c] = b.root(c)
+	}
+	return func(c int, x float64) float64 { return b.at(c, x, roots[c]) }
+}
+
+func (b *BatchNorm) root(c int) float64 { return math.Sqrt(float64(b.Var[c]) + float64(b.Epsilon)) }
+
+func (b *BatchNorm) at(c int, x, root float64) float64 {
+	return float64(float64(b.Gamma[c])*(x-float64(b.Mean[c]))/root) + float64(b.Beta[c])
 }
 
 // OutShape gives the input's shape, whose channels the constants must match.

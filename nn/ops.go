@@ -50,7 +50,8 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.ReLU:
 		return perElement(func(_ int, x float32) float32 { return max(0, x) }), nil
 	case *graph.BatchNorm:
-		return batchNorm(op), nil
+		at := op.Prepared()
+		return perElement(func(ch int, x float32) float32 { return float32(at(ch, float64(x))) }), nil
 	case *graph.Affine:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.PReLU:
@@ -93,19 +94,6 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 			}
 		})
 	}
-}
-
-// batchNorm is op.At, whose square roots are taken beforehand.
-func batchNorm(op *graph.BatchNorm) func(*state, []*buffer, *buffer) {
-	type channel struct{ gamma, mean, root, beta float64 }
-	channels := make([]channel, len(op.Gamma))
-	for c := range channels {
-		channels[c] = channel{float64(op.Gamma[c]), float64(op.Mean[c]), math.Sqrt(float64(op.Var[c]) + float64(op.Epsilon)), float64(op.Beta[c])}
-	}
-	return perElement(func(ch int, x float32) float32 {
-		c := &channels[ch]
-		return float32(float64(c.gamma*(float64(x)-c.mean)/c.root) + c.beta)
-	})
 }
 
 func add(s *state, ins []*buffer, out *buffer) {
