@@ -224,24 +224,6 @@ func (g *FilterGrad) partner(image []byte, at int) unsafe.Pointer {
 	return unsafe.Pointer(&image[at])
 }
 
-// vectors does as many of c channels as whole vectors of vl have with fast, which may
-// be nil, the others with plain; channel is the number of bytes of Out to the next.
-func vectors(w *tile.Pixels, c, vl, channel int, fast, plain func(*tile.Pixels)) {
-	if w.Vectors = c / vl; fast != nil && w.Vectors > 0 {
-		fast(w)
-		done := w.Vectors * vl
-		if c -= done; c == 0 { // pointers must not leave their slices
-			return
-		}
-		w.X, w.Out = unsafe.Add(w.X, 4*done), unsafe.Add(w.Out, channel*done)
-		if w.Y != nil {
-			w.Y = unsafe.Add(w.Y, 4*done)
-		}
-	}
-	w.Vectors = c
-	plain(w)
-}
-
 // pairPanelOf is panelOf with words of dout and other, which may be nil.
 func (g *FilterGrad) pairPanelOf(ctx *Context, dst []float32, dout, other []byte, first int) {
 	s, nr := &g.spec, g.im.k.NR

@@ -113,31 +113,42 @@ func (p *Pixels) MaxPool2Grad(dAbove, dBelow, above, below, y, g []float32, c in
 	p.run(c, func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.MaxPoolGrad })
 }
 
-// run does as many channels as whole vectors have with the implementation's loop,
-// the others with the plain one.
+// run does the work on pixels of c channels.
 func (p *Pixels) run(c int, loop func(*tile.PixelFuncs) func(*tile.Pixels)) {
 	w := &p.work
-	if w.Count == 0 {
-		return
-	}
-	w.Step = 4 * c
-	if p.fast != nil {
-		if w.Vectors = c / p.fast.VL; w.Vectors > 0 {
-			loop(p.fast)(w)
-			done := w.Vectors * p.fast.VL
-			if c -= done; c > 0 { // else the pointers would leave their slices
-				for _, at := range []*unsafe.Pointer{&w.X, &w.Y, &w.G, &w.Out, &w.A, &w.B, &w.K} {
-					if *at != nil {
-						*at = unsafe.Add(*at, 4*done)
-					}
-				}
-			}
+	if w.Count > 0 {
+		w.Step = 4 * c
+		var fast func(*tile.Pixels)
+		vl := 1
+		if p.fast != nil {
+			fast, vl = loop(p.fast), p.fast.VL
 		}
-	}
-	if w.Vectors = c; c > 0 {
-		loop(&generic.Pixels)(w)
+		vectors(w, c, vl, 4, fast, loop(&generic.Pixels))
 	}
 	*w = tile.Pixels{} // keep no memory alive
+}
+
+// vectors does as many of c channels as whole vectors of vl have with fast, which may
+// be nil, the others with plain; outStep is the number of bytes of Out from a channel to
+// the next, 4 of all else.
+func vectors(w *tile.Pixels, c, vl, outStep int, fast, plain func(*tile.Pixels)) {
+	if w.Vectors = c / vl; fast != nil && w.Vectors > 0 {
+		fast(w)
+		done := w.Vectors * vl
+		if c -= done; c == 0 { // the pointers would leave their slices
+			return
+		}
+		for _, at := range []*unsafe.Pointer{&w.X, &w.Y, &w.G, &w.A, &w.B, &w.K} {
+			if *at != nil {
+				*at = unsafe.Add(*at, 4*done)
+			}
+		}
+		if w.Out != nil {
+			w.Out = unsafe.Add(w.Out, outStep*done)
+		}
+	}
+	w.Vectors = c
+	plain(w)
 }
 
 // count is the number of pixels of n values, after a check of the other lengths.
