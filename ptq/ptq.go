@@ -29,7 +29,8 @@ type Options struct {
 // Quantize returns g, batch norms folded, with every float convolution and
 // dense layer as int8: their weights rounded, their inputs given a scale. The
 // network's output stays float32. What goes round binary layers by shortcuts becomes
-// a stream (graph.Value.Stream), whatever the method, of the largest magnitude. cal must come from the same network.
+// a stream (graph.Value.Stream), whose scale comes from the largest magnitude whatever
+// the method. cal must come from the same network.
 func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error) {
 	if o.Method == "" {
 		o.Method = "max"

@@ -59,7 +59,7 @@ func Validation(s *design.Spec) []Check {
 		if e.rtlKind != "" {
 			checks = append(checks, Check{"array cycles, without memory", fmt.Sprintf("%d recorded runs of a Verilog array, int8", e.rtlRuns), "equal"})
 		}
-		checks = append(checks, Check{"array cycles and every sum", "the array's Verilog (make test-rtl): random int8 products and a layer of the CIFAR-10 network", "equal"})
+		checks = append(checks, Check{"array cycles and every sum", "Verilog of such arrays of up to 8×8 elements (make test-rtl): random int8 products and a layer of the CIFAR-10 network", "equal"})
 		if e.stepped {
 			checks = append(checks, Check{"array cycles and every sum", "the stepped machine on random int8 products", "equal"})
 		}
