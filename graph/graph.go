@@ -45,8 +45,9 @@ type Node struct {
 }
 
 // Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
-// *Clip, *Sign, *MaxPool, *GlobalAveragePool, *Add, *Concat, *Dropout, *Flatten or
-// *Softmax.
+// *Clip, *Func, *Sign, *MaxPool, *AveragePool, *GlobalAveragePool, *Add, *Sub, *Mul,
+// *Div, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
+// *ArgMax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...
 	Kind() string
@@ -123,18 +124,8 @@ type Clip struct {
 // Sign is +1 where in ≥ 0, else −1 (QONNX's BipolarQuant with scale 1).
 type Sign struct{}
 
-// MaxPool takes the maximum over KH×KW windows; padding never wins.
-type MaxPool struct {
-	KH, KW                               int
-	StrideH, StrideW                     int
-	PadTop, PadLeft, PadBottom, PadRight int
-}
-
 // GlobalAveragePool takes the mean over each channel's plane: [C H W] → [C 1 1].
 type GlobalAveragePool struct{}
-
-// Add is the element-wise sum of two values of one shape.
-type Add struct{}
 
 // Concat puts the channels of its inputs behind one another: [C₁ H W] and [C₂ H W] give
 // [C₁+C₂ H W], vectors likewise. An input may come twice.
@@ -149,5 +140,5 @@ type Dropout struct {
 // Flatten gives [C·H·W] in that order.
 type Flatten struct{}
 
-// Softmax is exp(in)/Σexp(in) over a vector.
+// Softmax is exp(in)/Σexp(in) over a vector, over an image's channels pixel by pixel.
 type Softmax struct{}

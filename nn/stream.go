@@ -96,7 +96,8 @@ sums:
 			if other == g.out {
 				other = next.In[1]
 			}
-			if round := c.shortcut(j, other, next.Out.Shape); round != nil && j.stream.Stream == next.Out.Stream && there(j.stream) {
+			same := g.out.Shape.Equal(other.Shape) // else one of them is stretched
+			if round := c.shortcut(j, other, next.Out.Shape); round != nil && same && j.stream.Stream == next.Out.Stream && there(j.stream) {
 				g.fused = append(g.fused, *round...)
 				g.take(next)
 			} else {
