@@ -13,7 +13,7 @@ import (
 type group struct {
 	node   *graph.Node
 	fused  []*graph.Node
-	relu   bool
+	lo, hi float32    // what follows the sums clamps them to: infinite where nothing does
 	pool   bool       // 2×2, stride 2
 	norms  []graph.Op // batch norms and affines between integer sums and a sign
 	sign   bool

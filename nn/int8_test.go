@@ -205,8 +205,22 @@ func TestRandomInt8Convolutions(t *testing.T) {
 	r := newRand(t)
 	for range n {
 		m := newMaker(r, randomImage(r, 70))
-		c := m.conv(m.b.Input().Shape, 1+r.IntN(70))
-		x := m.add(c, m.b.Input())
+		in := m.b.Input().Shape
+		outC, groups := 1+r.IntN(70), 1
+		switch r.IntN(4) {
+		case 0: // depthwise
+			outC, groups = in[0], in[0]
+		case 1: // in groups
+			groups = []int{2, 3, 5}[r.IntN(3)]
+			in = graph.Shape{groups * (1 + in[0]/groups), in[1], in[2]}
+			outC, m = groups*(1+r.IntN(9)), newMaker(r, in)
+		}
+		c := m.geometry(in, outC)
+		c.Groups = groups
+		x := m.add(m.fill(c), m.b.Input())
+		if m.one(4) {
+			x = m.add(&graph.Clip{Lo: -1.5, Hi: 2.25}, x)
+		}
 		if x.Shape[1] > 1 && x.Shape[2] > 1 && m.one(3) {
 			x = m.add(pool2, x)
 		}

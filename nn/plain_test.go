@@ -297,15 +297,16 @@ func (p *plain) sums(n *graph.Node, w *graph.Weights) *sums {
 			for y := range n.Out.Shape[1] {
 				for x := range n.Out.Shape[2] {
 					sum := 0
-					for c := range op.InC {
+					per := op.InC / op.Groups
+					for c := range per {
 						for ky := range op.KH {
 							for kx := range op.KW {
 								iy, ix := y*op.StrideH+ky*op.DilationH-op.PadTop, x*op.StrideW+kx*op.DilationW-op.PadLeft
 								v := int(op.PadValue)
 								if iy >= 0 && ix >= 0 && iy < h && ix < wd {
-									v = in.ints[(c*h+iy)*wd+ix]
+									v = in.ints[((o/(op.OutC/op.Groups)*per+c)*h+iy)*wd+ix]
 								}
-								sum += v * weight(((o*op.InC+c)*op.KH+ky)*op.KW+kx)
+								sum += v * weight(((o*per+c)*op.KH+ky)*op.KW+kx)
 							}
 						}
 					}
