@@ -103,6 +103,8 @@ func TestOutShape(t *testing.T) {
 		{"pad", &Pad{Before: [3]int{1, 0, 2}, After: [3]int{0, 3, 0}}, img, Shape{5, 12, 13}},
 		{"pad negative", &Pad{Before: [3]int{-1, 0, 2}}, img, "padding -1"},
 		{"pad reflect", &Pad{Before: [3]int{4, 0, 2}, Mode: PadReflect}, img, "want less than 4"},
+		{"constant", &Constant{To: Shape{2}, Values: count(2)}, img, Shape{2}},
+		{"constant size", &Constant{To: Shape{2}, Values: count(3)}, img, "3 values for [2]"},
 		{"argmax", &ArgMax{}, img, Shape{1, 9, 11}},
 		{"argmax vector", &ArgMax{}, []Shape{{10}}, Shape{1}},
 		{"two dimensions", &ReLU{}, []Shape{{4, 9}}, "want [C H W] or [F]"},

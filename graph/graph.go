@@ -46,7 +46,7 @@ type Node struct {
 
 // Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
 // *Clip, *Func, *Sign, *MaxPool, *AveragePool, *GlobalAveragePool, *Add, *Sub, *Mul,
-// *Div, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
+// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
 // *ArgMax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...
@@ -140,5 +140,8 @@ type Dropout struct {
 // Flatten gives [C·H·W] in that order.
 type Flatten struct{}
 
-// Softmax is exp(in)/Σexp(in) over a vector, over an image's channels pixel by pixel.
-type Softmax struct{}
+// Softmax is exp(in)/Σexp(in) over a vector, over an image's channels pixel by pixel; with
+// Log the logarithm of that, without the detour that would make −∞ of small ones.
+type Softmax struct {
+	Log bool
+}

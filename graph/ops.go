@@ -42,8 +42,13 @@ func (*GlobalAveragePool) Kind() string { return "globalaveragepool" }
 // Kind returns "flatten".
 func (*Flatten) Kind() string { return "flatten" }
 
-// Kind returns "softmax".
-func (*Softmax) Kind() string { return "softmax" }
+// Kind returns "softmax" or "logsoftmax".
+func (s *Softmax) Kind() string {
+	if s.Log {
+		return "logsoftmax"
+	}
+	return "softmax"
+}
 
 // OutShape gives [OutC H' W'] for [InC H W].
 func (c *Conv2D) OutShape(in []Shape) (Shape, error) {

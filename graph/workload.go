@@ -78,7 +78,7 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = op.PadTop, op.PadLeft, op.PadBottom, op.PadRight
 	case *Dense:
 		l.Kind, l.M, l.N, l.K = workload.Gemm, 1, int64(op.Out), int64(op.In)
-	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten, *Reshape:
+	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten, *Reshape, *Constant:
 		return l, false
 	case *BatchNorm:
 		if p.onlyToSign(n.Out) || p.onlyToJoin(n.Out) {
@@ -116,7 +116,7 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 		if !p.joins(n) && p.bipolar(n.In[0]) {
 			return dtype.Binary
 		}
-	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax: // of ±1 these are not ±1
+	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *Softmax: // of ±1 these are not ±1
 	default:
 		// Pooling before a sign is as well done after it, on bits.
 		if p.bipolar(n.In[0]) || p.width(n.Out) == 1 {

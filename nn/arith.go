@@ -78,8 +78,8 @@ func (b *buffer) place(y, x int) int {
 	return b.img.Offset(min(y, b.img.H-1), min(x, b.img.W-1))
 }
 
-// softmax is over the channels of each pixel.
-func softmax(s *state, ins []*buffer, out *buffer) {
+// softmax is over the channels of each pixel; logs says that the logarithms are wanted.
+func softmax(s *state, ins []*buffer, out *buffer, logs bool) {
 	from, to, n := ins[0].bytes(s), out.bytes(s), 4*out.img.C
 	eachPixel(ins[0], out, func(p, q int) {
 		x, y := floats(from[p:][:n]), floats(to[q:][:n])
@@ -92,7 +92,11 @@ func softmax(s *state, ins []*buffer, out *buffer) {
 			sum += math.Exp(float64(v - top))
 		}
 		for i, v := range x {
-			y[i] = float32(math.Exp(float64(v-top)) / sum)
+			if logs {
+				y[i] = float32(float64(v-top) - math.Log(sum))
+			} else {
+				y[i] = float32(math.Exp(float64(v-top)) / sum)
+			}
 		}
 	})
 }

@@ -204,6 +204,10 @@ func TestFloatOps(t *testing.T) {
 			op(func(*maker, graph.Shape) graph.Op {
 				return &graph.Pad{Before: [3]int{0, 2, 0}, After: [3]int{0, 0, 2}, Mode: graph.PadReflect}
 			}))},
+		{"a constant", image, func(m *maker) *graph.Value {
+			k := m.add(&graph.Constant{To: graph.Shape{c, 1, w}, Values: m.normal(c*w, 1)}, in(m))
+			return conv(m, m.add(&graph.Mul{}, in(m), k))
+		}},
 		{"softmax over channels", image, then(in, conv, softmax)},
 		{"argmax", image, then(in, op(func(*maker, graph.Shape) graph.Op { return &graph.ArgMax{} }))},
 		{"argmax of a vector", graph.Shape{7}, then(in, op(func(*maker, graph.Shape) graph.Op { return &graph.ArgMax{Last: true} }))},

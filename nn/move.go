@@ -67,3 +67,19 @@ func (st *moveStep) run(s *state) {
 func (st *moveStep) about() Step {
 	return plain(st.node.Name, st.node.Op.Kind(), Packing, st.out, st.in)
 }
+
+// constant writes its values with every image: they stand in the arena as any others.
+func constant(op *graph.Constant) func(*state, []*buffer, *buffer) {
+	plane := op.To.Plane()
+	return func(s *state, _ []*buffer, out *buffer) {
+		to, m := out.bytes(s), out.img
+		for y := range m.H {
+			for x := range m.W {
+				px := floats(to[m.Offset(y, x):][:4*m.C])
+				for c := range px {
+					px[c] = op.Values[c*plane+y*m.W+x]
+				}
+			}
+		}
+	}
+}

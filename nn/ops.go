@@ -62,6 +62,8 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.Clip:
 		return perElement(func(_ int, x float32) float32 { return min(op.Hi, max(op.Lo, x)) }), nil
+	case *graph.Constant:
+		return constant(op), nil
 	case *graph.Dropout: // of a rounded value
 		return perElement(func(_ int, x float32) float32 { return x }), nil
 	case *graph.Sign:
@@ -86,7 +88,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.Flatten:
 		return flatten, nil
 	case *graph.Softmax:
-		return softmax, nil
+		return func(s *state, ins []*buffer, out *buffer) { softmax(s, ins, out, op.Log) }, nil
 	case *graph.ArgMax:
 		return argMax(op), nil
 	}

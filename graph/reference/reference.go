@@ -84,6 +84,10 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 			for _, v := range n.In {
 				y = append(y, data[v]...)
 			}
+		case *graph.Constant:
+			for i, v := range op.Values {
+				y[i] = float64(v)
+			}
 		case *graph.Dropout:
 			copy(y, x)
 		case graph.Mover: // Flatten, Reshape, Transpose, Slice, Pad
@@ -99,7 +103,7 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 			}
 		case *graph.Softmax:
 			eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
-				softmax(pixel)
+				softmax(pixel, op.Log)
 				for c, v := range pixel {
 					y[at(c)] = v
 				}
@@ -261,16 +265,17 @@ func eachPixel(x []float64, s graph.Shape, f func(pixel []float64, at func(c int
 
 // softmax subtracts the largest element first, which changes nothing but keeps
 // exp in range.
-func softmax(x []float64) {
+func softmax(x []float64, logs bool) {
 	largest, sum := math.Inf(-1), 0.0
 	for _, v := range x {
 		largest = max(largest, v)
 	}
-	for i, v := range x {
-		x[i] = math.Exp(v - largest)
-		sum += x[i]
+	for _, v := range x {
+		sum += math.Exp(v - largest)
 	}
-	for i := range x {
-		x[i] /= sum
+	for i, v := range x {
+		if x[i] = v - largest - math.Log(sum); !logs {
+			x[i] = math.Exp(v-largest) / sum
+		}
 	}
 }

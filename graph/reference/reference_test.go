@@ -88,6 +88,8 @@ func TestOps(t *testing.T) {
 		{"pad edge", &graph.Pad{Before: [3]int{2}, After: [3]int{1}, Mode: graph.PadEdge}, graph.Shape{2}, []float32{1, 2}, []float64{1, 1, 1, 2, 2}},
 		{"argmax", &graph.ArgMax{}, graph.Shape{3, 1, 2}, []float32{1, 9, 5, 9, 5, 2}, []float64{1, 0}},
 		{"argmax last", &graph.ArgMax{Last: true}, graph.Shape{3, 1, 2}, []float32{1, 9, 5, 9, 5, 2}, []float64{2, 1}},
+		{"constant", &graph.Constant{To: graph.Shape{2}, Values: []float32{7, 8}}, graph.Shape{1}, []float32{1}, []float64{7, 8}},
+		{"logsoftmax", &graph.Softmax{Log: true}, graph.Shape{2}, []float32{0, 2000}, []float64{-2000, 0}},
 		{"softmax image", &graph.Softmax{}, graph.Shape{2, 1, 2}, []float32{3, 7, 3, 7}, []float64{0.5, 0.5, 0.5, 0.5}},
 		// exp(0), exp(ln 3) : 1/4, 3/4, whatever is added to both
 		{"softmax", &graph.Softmax{}, graph.Shape{2}, []float32{1000, 1000}, []float64{0.5, 0.5}},
