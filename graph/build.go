@@ -75,6 +75,23 @@ func (b *Builder) add(n *Node) error {
 	return nil
 }
 
+// Rename gives the last node and its output other names: for whoever knows only after a
+// node that it was the last of several.
+func (b *Builder) Rename(name, out string) {
+	if b.err != nil || len(b.g.Nodes) == 0 {
+		return
+	}
+	n := b.g.Nodes[len(b.g.Nodes)-1]
+	delete(b.nodes, n.Name)
+	delete(b.values, n.Out.Name)
+	n.Name, n.Out.Name = name, out
+	if err := n.checkNames(b.values, b.nodes); err != nil {
+		b.err = fmt.Errorf("graph %q: %w", b.g.Name, err)
+		return
+	}
+	b.nodes[name], b.values[out] = true, n.Out
+}
+
 // Graph ends the building: the graph with out as its output, which Check
 // accepts, or the first error.
 func (b *Builder) Graph(out *Value) (*Graph, error) {

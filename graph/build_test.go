@@ -150,6 +150,20 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
+func TestRename(t *testing.T) {
+	b := New("net", "image", Shape{4})
+	x := b.Add("first", &ReLU{}, b.Input())
+	b.Rename("relu", "relu_out")
+	y := b.Add("first", &Add{}, x, b.Input())
+	g, err := b.Graph(y)
+	if err != nil || g.Nodes[0].Name != "relu" || x.Name != "relu_out" {
+		t.Errorf("got %+v, %v", g.Nodes[0], err)
+	}
+	if b.Rename("relu", "sum"); b.Err() == nil || !strings.Contains(b.Err().Error(), "a second node") {
+		t.Errorf("a name that is taken: got %v", b.Err())
+	}
+}
+
 func TestBytes(t *testing.T) {
 	// 54 weights: 54 bits are 7 bytes; 54 int8 and a scale for all or for each.
 	for _, c := range []struct {

@@ -40,13 +40,38 @@ const (
 	minOpset, maxOpset = 7, 28
 )
 
+// ReadOptions say how to read; the zero value reads a file as it is.
+type ReadOptions struct {
+	// Batch, if not 0, is the batch of an input that leaves it open: the number that
+	// arithmetic on shapes finds.
+	Batch int
+	// Inputs gives inputs a shape by name, the batch first, in place of the file's.
+	Inputs map[string][]int
+	// Weightless reads weights that are not there (external data whose file is missing,
+	// tensors without data) as 0, for who wants shapes alone.
+	Weightless bool
+}
+
 // ReadFile reads the ONNX file at path, which must be a regular file.
-func ReadFile(path string) (*graph.Graph, error) {
+func ReadFile(path string) (*graph.Graph, error) { return ReadFileWith(path, ReadOptions{}) }
+
+// ReadFileWith is ReadFile with options. External data must lie in the model's folder, or
+// folders in that.
+func ReadFileWith(path string, o ReadOptions) (*graph.Graph, error) {
 	data, err := readAll(path)
 	if err != nil {
 		return nil, err
 	}
-	return Read(data, path)
+	f, err := openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	g, err := read(data, f, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
 }
 
 func readAll(path string) ([]byte, error) {
@@ -72,15 +97,19 @@ func readAll(path string) ([]byte, error) {
 // Read reads an ONNX file's bytes; name stands for the file in errors. The
 // graph shares no memory with data. Weights that the file gives to several nodes
 // are shared between these, so treat them as read-only.
-func Read(data []byte, name string) (*graph.Graph, error) {
-	g, err := read(data)
+func Read(data []byte, name string) (*graph.Graph, error) { return ReadWith(data, name, ReadOptions{}) }
+
+// ReadWith is Read with options. External data are an error, but that Weightless does
+// without them.
+func ReadWith(data []byte, name string, o ReadOptions) (*graph.Graph, error) {
+	g, err := read(data, nil, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return g, nil
 }
 
-func read(data []byte) (*graph.Graph, error) {
+func read(data []byte, f *folder, o ReadOptions) (*graph.Graph, error) {
 	if len(data) == 0 {
 		return nil, errors.New("an empty file: want an ONNX model")
 	}
@@ -100,7 +129,7 @@ func read(data []byte) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud}
+	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud, folder: f, options: o}
 	return r.read()
 }
 

@@ -43,7 +43,7 @@ func readQuantizeLinear(c *call) error {
 	if err := c.done(3); err != nil {
 		return err
 	}
-	return c.bind(operand{value: v, int8: true, begun: &rounding{c.node.GetName(), scale}})
+	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: &rounding{c.node.GetName(), scale}})
 }
 
 // readDequantizeLinear: X, scale, optional zero point 0. X is what QuantizeLinear
@@ -71,7 +71,7 @@ func readDequantizeLinear(c *call) error {
 		return fmt.Errorf("scale %g: value %s is also rounded with scale %g: want one", scale, quote(x.value.Name), x.value.Scale)
 	}
 	x.value.Scale = scale
-	return c.bind(operand{value: x.value, int8: true})
+	return c.bind(operand{value: x.value, view: x.view, int8: true})
 }
 
 // oneScale is input i, a single positive number.
@@ -224,7 +224,7 @@ func readBipolarQuant(c *call) error {
 	if err := c.done(2); err != nil {
 		return err
 	}
-	return c.emit(&graph.Sign{}, v)
+	return c.keeping(&graph.Sign{}, v)
 }
 
 // comparison is what GreaterOrEqual(X, 0) begins of a Sign that
@@ -242,7 +242,7 @@ func readGreaterOrEqual(c *call) error {
 	if err := c.done(2); err != nil {
 		return err
 	}
-	return c.bind(operand{value: v, int8: true, begun: &comparison{c.node.GetName()}})
+	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: &comparison{c.node.GetName()}})
 }
 
 // readWhere: what GreaterOrEqual gives, 1, −1.
@@ -256,7 +256,7 @@ func readWhere(c *call) error {
 	if err := c.done(3); err != nil {
 		return err
 	}
-	return c.emit(&graph.Sign{}, x.value)
+	return c.keeping(&graph.Sign{}, x.value)
 }
 
 // wantNumber checks that input i is the constant x.

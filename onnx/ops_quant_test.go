@@ -63,7 +63,7 @@ func TestQDQ(t *testing.T) {
 
 		{"zero point of values", dims(2), []part{half, int8s("z", nil, 3), q("q", "x"), dq("d", "q"), relu("y", "d")}, "input 2: zero point 3: want 0", 0, 0, nil},
 		{"zero point of weights", dims(3), []part{weights, each, int8s("z", dims(2), 0, -1), op("DequantizeLinear", "d", in("w", "each", "z"), attrInt("axis", 0)), gemm}, "zero point -1: want 0", 0, 0, nil},
-		{"uint8", dims(2), []part{half, typed("z", onnxpb.TensorProto_UINT8, nil, 0), q("q", "x"), dq("d", "q"), relu("y", "d")}, `tensor "z" (byte`, 0, 0, nil},
+		{"uint8", dims(2), []part{half, typed("z", onnxpb.TensorProto_UINT8, nil, 0), q("q", "x"), dq("d", "q"), relu("y", "d")}, "zero point of type UINT8: want INT8", 0, 0, nil},
 		{"int32 values", dims(2), []part{half, typed("z", onnxpb.TensorProto_INT32, nil, 0), q("q", "x"), dq("d", "q"), relu("y", "d")}, "zero point of type INT32: want INT8", 0, 0, nil},
 		{"no zero point, which means uint8", dims(2), []part{half, op("QuantizeLinear", "q", in("x", "s")), op("DequantizeLinear", "d", in("q", "s")), relu("y", "d")}, "input 2 is missing", 0, 0, nil},
 		{"scale 0", dims(2), []part{floats("s", nil, 0), zero, q("q", "x"), dq("d", "q"), relu("y", "d")}, "scale 0: want a positive number", 0, 0, nil},

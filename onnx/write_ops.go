@@ -58,16 +58,42 @@ func (w *writer) node(n *graph.Node) error {
 	case *graph.Sign:
 		w.sign(n, in[0])
 	case *graph.MaxPool:
-		op("MaxPool", attrInts("kernel_shape", o.KH, o.KW),
-			attrInts("pads", o.PadTop, o.PadLeft, o.PadBottom, o.PadRight), attrInts("strides", o.StrideH, o.StrideW))
+		w.maxPool(n, o, in)
+	case *graph.AveragePool:
+		w.averagePool(n, o, in)
 	case *graph.GlobalAveragePool:
 		op("GlobalAveragePool")
 	case *graph.Add:
 		op("Add")
+	case *graph.Sub:
+		op("Sub")
+	case *graph.Mul:
+		op("Mul")
+	case *graph.Div:
+		op("Div")
+	case *graph.Func:
+		w.function(n, o, in)
+	case *graph.Constant:
+		w.constant(n, o)
+	case *graph.Reshape:
+		in = append(in, w.behind(o.To))
+		op("Reshape")
+	case *graph.Transpose:
+		w.transpose(n, o, in[0])
+	case *graph.Slice:
+		w.slice(n, o, in[0])
+	case *graph.Pad:
+		w.pad(n, o, in[0])
+	case *graph.ArgMax:
+		w.argMax(n, o, in[0])
 	case *graph.Flatten:
 		op("Flatten", attrInt("axis", 1))
 	case *graph.Softmax:
-		op("Softmax", attrInt("axis", 1))
+		kind := "Softmax"
+		if o.Log {
+			kind = "LogSoftmax"
+		}
+		op(kind, attrInt("axis", 1))
 	default:
 		return errors.New("no ONNX form known")
 	}
