@@ -86,7 +86,7 @@ func TestOutShape(t *testing.T) {
 		{"softmax image", &Softmax{}, img, Shape{4, 9, 11}},
 		{"pool dilation", &MaxPool{KH: 2, KW: 3, StrideH: 2, StrideW: 1, DilationH: 3, DilationW: 4}, img, Shape{4, 3, 3}},
 		{"average pool", &AveragePool{KH: 2, KW: 3, StrideH: 2, StrideW: 1, PadBottom: 1}, img, Shape{4, 5, 9}},
-		{"average all padding", &AveragePool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadRight: 2}, img, "want less than the window"},
+		{"average all padding", &AveragePool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadRight: 3}, img, "want less than the window"},
 		{"mul channels", &Mul{}, []Shape{{4, 2, 3}, {4, 1, 1}}, Shape{4, 2, 3}},
 		{"sub pixels", &Sub{}, []Shape{{1, 2, 3}, {4, 1, 3}}, Shape{4, 2, 3}},
 		{"div ranks", &Div{}, []Shape{{4, 1, 1}, {4}}, "want one shape"},

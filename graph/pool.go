@@ -38,15 +38,15 @@ func (p *MaxPool) Dilations() (h, w int) { return max(p.DilationH, 1), max(p.Dil
 // Dilations are the distances of a window's rows and columns, at least 1.
 func (p *AveragePool) Dilations() (h, w int) { return max(p.DilationH, 1), max(p.DilationW, 1) }
 
-// OutShape gives [C H' W'] for [C H W]. Padding must be smaller than the
-// window, so that each window holds at least one element.
+// OutShape gives [C H' W'] for [C H W]. Each window must hold at least one
+// element.
 func (p *MaxPool) OutShape(in []Shape) (Shape, error) {
 	dh, dw := p.Dilations()
 	return pooling{p.KH, p.KW, p.StrideH, p.StrideW, dh, dw, p.PadTop, p.PadLeft, p.PadBottom, p.PadRight}.outShape(in)
 }
 
-// OutShape gives [C H' W'] for [C H W]. Padding must be smaller than the
-// window, so that each window holds at least one element.
+// OutShape gives [C H' W'] for [C H W]. Each window must hold at least one
+// element.
 func (p *AveragePool) OutShape(in []Shape) (Shape, error) {
 	dh, dw := p.Dilations()
 	return pooling{p.KH, p.KW, p.StrideH, p.StrideW, dh, dw, p.PadTop, p.PadLeft, p.PadBottom, p.PadRight}.outShape(in)
@@ -57,10 +57,6 @@ func (p pooling) outShape(in []Shape) (Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if max(p.top, p.bottom) >= p.kh || max(p.left, p.right) >= p.kw {
-		return nil, fmt.Errorf("padding %d %d %d %d (top, left, bottom, right) for a window of %d×%d: want less than the window",
-			p.top, p.left, p.bottom, p.right, p.kh, p.kw)
-	}
 	h, err := window("height", s[1], p.kh, p.strideH, p.dilationH, p.top, p.bottom)
 	if err != nil {
 		return nil, err
@@ -69,6 +65,16 @@ func (p pooling) outShape(in []Shape) (Shape, error) {
 	if err != nil {
 		return nil, err
 	}
+	if emptyWindow(s[1], h, p.kh, p.strideH, p.dilationH, p.top) || emptyWindow(s[2], w, p.kw, p.strideW, p.dilationW, p.left) {
+		return nil, fmt.Errorf("padding %d %d %d %d (top, left, bottom, right) for a window of %d×%d: want less than the window, so that each holds an element",
+			p.top, p.left, p.bottom, p.right, p.kh, p.kw)
+	}
 	out := Shape{s[0], h, w}
 	return out, out.Check()
+}
+
+// emptyWindow says whether one of count windows along n elements may hold none of them.
+func emptyWindow(n, count, size, stride, dilation, before int) bool {
+	last := int64(count-1)*int64(stride) - int64(before)
+	return int64(before) > int64(size-1)*int64(dilation) || last >= int64(n) || before > 0 && dilation > n
 }

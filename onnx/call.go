@@ -203,12 +203,7 @@ func (c *call) value(i int) *graph.Value {
 // anyForm is value where it does not matter whether the value is int8.
 func (c *call) anyForm(i int) *graph.Value {
 	o := c.input(i)
-	if p, ok := o.begun.(*padding); ok && c.err == nil {
-		o = c.carriedOut(i, p.missing(), p.carryOut)
-	}
-	if o.by != nil && c.err == nil {
-		o = c.carriedOut(i, "reshaped", func() error { return o.by.carryOut(o) })
-	}
+	o = c.carriedOut(i)
 	switch {
 	case c.err != nil:
 	case o.begun != nil:

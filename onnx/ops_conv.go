@@ -150,7 +150,11 @@ func (c *call) pool() pooled {
 // there, as ceil_mode asks; 0 where the windows come out even or the further one
 // would begin beyond the elements and the padding before them.
 func ceilPad(n, size, stride, before, after int) int {
-	over := (n + before + after - size) % stride
+	room := n + before + after - size
+	if room < 0 && room > -stride { // a single window, not all of which there is
+		return -room
+	}
+	over := room % stride
 	if over <= 0 || n+before+after-over-size+stride >= n+before {
 		return 0
 	}
@@ -227,14 +231,6 @@ func (p *padding) missing() string { return "Pad " + quote(p.c.nodeName()) }
 // forConv says whether a convolution can have this padding as its own.
 func (p *padding) forConv() bool {
 	return p.op.Mode == graph.PadConstant && p.op.Before[0] == 0 && p.op.After[0] == 0
-}
-
-// carryOut pads.
-func (p *padding) carryOut() error {
-	if !p.c.in[0].int8 {
-		p.c.plain[p.v] = true
-	}
-	return p.c.emitAs(p.to, p.op, p.v)
 }
 
 // readPad: X, pads, optional value, optional axes; before opset 11 pads and value

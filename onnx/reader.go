@@ -51,6 +51,27 @@ type operand struct {
 // none says that the operand is an input left out.
 func (o operand) none() bool { return o.value == nil && o.constant == nil && o.begun == nil }
 
+// carriedOut is o after what its node left undone: a padding, or a reshaping.
+func (o operand) carriedOut() (operand, error) {
+	var err error
+	by := o.by
+	if p, ok := o.begun.(*padding); ok {
+		by = p.c
+		if !by.in[0].int8 {
+			by.plain[p.v] = true
+		}
+		err = by.emitAs(p.to, p.op, p.v)
+	} else if by != nil {
+		err = by.emitAs(o.view, reshaping(lying(o.view)), o.value)
+	} else {
+		return o, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("%s: %w", by.what, err)
+	}
+	return by.named[by.node.Output[0]], nil
+}
+
 // begun is what one ONNX node does and only the next one completes.
 type begun interface {
 	// missing says what was begun and who alone may finish it.
@@ -392,17 +413,9 @@ func (r *reader) node(i int) error {
 func (r *reader) output() (*graph.Graph, error) {
 	info := r.g.Output[0]
 	o, ok := r.named[info.GetName()]
-	if p, padded := o.begun.(*padding); padded {
-		if err := p.carryOut(); err != nil {
-			return nil, fmt.Errorf("output %s: %s: %w", quote(info.GetName()), p.missing(), err)
-		}
-		o = r.named[info.GetName()]
-	}
-	if o.by != nil {
-		if err := o.by.carryOut(o); err != nil {
-			return nil, fmt.Errorf("output %s: %w", quote(info.GetName()), err)
-		}
-		o = r.named[info.GetName()]
+	o, err := o.carriedOut()
+	if err != nil {
+		return nil, fmt.Errorf("output %s: %w", quote(info.GetName()), err)
 	}
 	switch {
 	case !ok:

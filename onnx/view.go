@@ -52,24 +52,26 @@ func (c *call) asIs(i int) *graph.Value {
 	return o.value
 }
 
-// carryOut reshapes o, which this node gives, as it asks.
-func (c *call) carryOut(o operand) error {
-	return c.emitAs(o.view, reshaping(lying(o.view)), o.value)
-}
-
-// carriedOut is input i after what its node left undone.
-func (c *call) carriedOut(i int, what string, do func() error) operand {
-	name := c.node.Input[i]
-	if err := do(); err != nil {
-		c.fail("input %d: %s: %w", i, what, err)
+// carriedOut is input i after what its node left undone, which others find done then.
+func (c *call) carriedOut(i int) operand {
+	o := c.input(i)
+	if c.err != nil {
+		return o
+	}
+	now, err := o.carriedOut()
+	if err != nil {
+		c.fail("input %d: %w", i, err)
 		return operand{}
 	}
+	if o.by == nil && now.begun == o.begun {
+		return now
+	}
 	for j, in := range c.node.Input {
-		if in == name && j < len(c.in) {
-			c.in[j] = c.named[name]
+		if j < len(c.in) && in == c.node.Input[i] {
+			c.in[j], c.named[in] = now, now
 		}
 	}
-	return c.named[name]
+	return now
 }
 
 // give binds output k of the node to v, seen as view.
