@@ -126,6 +126,10 @@ def pool(kind):
         attrs = window(n, kernel, dilated=kind == "MaxPool" and m.opset >= 10)
         if m.opset >= 10 and "auto_pad" not in attrs:
             attrs["ceil_mode"] = ints(0, 1)
+        # The runtime rounds a size below 1 towards 0 and gives a window that is not there.
+        kernel = [min(k, (d - 1) // e + 1) for k, d, e in zip(kernel, m.shape[1:], attrs.get("dilations", [1, 1]))]
+        if "pads" in attrs:
+            attrs["pads"] = [min(p, kernel[i % n] - 1) for i, p in enumerate(attrs["pads"])]
         if kind == "AveragePool":
             attrs["count_include_pad"] = ints(0, 1)
         m.op(kind, ["x"], kernel_shape=kernel, **attrs)
