@@ -126,6 +126,9 @@ def pool(kind):
         attrs = window(n, kernel, dilated=kind == "MaxPool" and m.opset >= 10)
         if m.opset >= 10 and "auto_pad" not in attrs:
             attrs["ceil_mode"] = ints(0, 1)
+        # SAME would need padding below 0 where a stride leaps over elements.
+        if attrs.get("auto_pad", "").startswith("SAME"):
+            attrs["strides"] = [min(a, k) for a, k in zip(attrs.get("strides", [1, 1]), kernel)]
         # The runtime rounds a size below 1 towards 0 and gives a window that is not there.
         kernel = [min(k, (d - 1) // e + 1) for k, d, e in zip(kernel, m.shape[1:], attrs.get("dilations", [1, 1]))]
         if "pads" in attrs:
