@@ -56,10 +56,10 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 	return c
 }
 
-// compile groups the nodes, asks each group for the forms it reads, lays the
+// compile groups the nodes of c.g, which is whole with its batch norms folded, asks each group for the forms it reads, lays the
 // buffers out and then emits the steps, in that order: a convolution can be
 // prepared only when its input's and output's halos are known.
-func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
+func (c *compiler) compile(whole *graph.Graph, observe func(*graph.Value, []float32)) error {
 	input, norms := c.inputChain()
 	streams, taken := c.fuseStreams()
 	for _, n := range norms {
@@ -102,6 +102,7 @@ func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 		}
 	}
 	c.plan.steps = append(c.plan.steps, &outputStep{result})
+	c.describe(whole, norms)
 	return c.layOut()
 }
 

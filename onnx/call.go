@@ -75,6 +75,7 @@ var operators = map[string]func(*call) error{
 	".Sqrt":               readFunc("sqrt"),
 	".Squeeze":            readSqueeze,
 	".Sub":                readSub,
+	".Sum":                readSum,
 	".Swish":              readFunc("swish", 1),
 	".Tanh":               readFunc("tanh"),
 	".Transpose":          readTranspose,

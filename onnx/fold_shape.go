@@ -91,7 +91,11 @@ func foldConstantOfShape(c *call) (*constant, error) {
 			return nil, fmt.Errorf("attribute value: %d elements: want 1", k.size())
 		}
 	}
-	from := c.places(graph.Shape(dims).Size())
+	n := graph.Shape(dims).Size()
+	if c.options.Weightless && !k.integers() {
+		return &constant{dims: dims, f: c.bud.zeros(n)}, nil
+	}
+	from := c.places(n)
 	clear(from)
 	return c.picked(0, k, dims, from), nil
 }

@@ -1,7 +1,8 @@
 // Package onnx reads ONNX files into graphs and writes graphs as ONNX files.
 //
-// It understands float32 networks on one image or vector with the operators
-// that [Operators] lists, in opsets 7 to 28; int8 networks as QDQ, where
+// It understands float32 networks of one input and one output with the operators
+// that [Operators] lists, in opsets 7 to 28, on values of any rank whose first dimension is
+// the batch; what keeps no image apart from the others is refused. int8 networks as QDQ, where
 // QuantizeLinear and DequantizeLinear with zero point 0 stand around each int8
 // value; and binary networks in the QONNX dialect, where BipolarQuant (domain
 // qonnx.custom_op.general) marks ±1 values, or with plain operators alone; int16
@@ -48,7 +49,8 @@ type ReadOptions struct {
 	// Inputs gives inputs a shape by name, the batch first, in place of the file's.
 	Inputs map[string][]int
 	// Weightless reads weights that are not there (external data whose file is missing,
-	// tensors without data) as 0, for who wants shapes alone.
+	// tensors without data, those that ConstantOfShape makes up) as 0, for who wants
+	// shapes alone.
 	Weightless bool
 }
 

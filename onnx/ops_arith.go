@@ -25,6 +25,34 @@ func readAdd(c *call) error {
 	return c.arith(&graph.Add{}, func(k float32, _ bool) (scale, shift float32, ok bool) { return 1, k, true })
 }
 
+// readSum adds two values, and then each further one.
+func readSum(c *call) error {
+	if len(c.in) < 2 {
+		if err := c.done(1); err != nil {
+			return err
+		}
+		return readIdentity(c)
+	}
+	v, view := c.valueOrConstant(0)
+	for i := 1; i < len(c.in); i++ {
+		next, other := c.valueOrConstant(i)
+		if c.err == nil && !slices.Equal(view, other) {
+			c.fail("inputs %v and %v: want one shape", graph.Shape(view), graph.Shape(other))
+		}
+		if c.err != nil {
+			return c.err
+		}
+		var err error
+		if v, err = c.step(&graph.Add{}, v, next); err != nil {
+			return err
+		}
+	}
+	if err := c.done(len(c.in)); err != nil {
+		return err
+	}
+	return c.give(0, v, view)
+}
+
 func readSub(c *call) error {
 	return c.arith(&graph.Sub{}, func(k float32, first bool) (scale, shift float32, ok bool) {
 		if first {
