@@ -162,6 +162,9 @@ func (v *Value) check() error {
 	if !(v.Stream >= 0) || finite("stream", []float32{v.Stream}) != nil {
 		return fmt.Errorf("value %q: scale %g of a stream: want 0 or a positive number", v.Name, v.Stream)
 	}
+	if v.Zero != 0 && v.Scale == 0 {
+		return fmt.Errorf("value %q: zero point %d without a scale", v.Name, v.Zero)
+	}
 	if v.Scale != 0 && v.Stream != 0 {
 		return fmt.Errorf("value %q: scale %g as int8 and %g as int16: want one of them", v.Name, v.Scale, v.Stream)
 	}

@@ -25,9 +25,11 @@ type Value struct {
 	Name  string
 	Shape Shape
 
-	// Scale is s in x ≈ s·x̃, x̃ in −127…127, for a value that is carried as
-	// int8; 0 for a value that is not (float32, or ±1 after a Sign).
+	// Scale is s in x ≈ s·(q − Zero), for a value that is carried as int8; 0 for a value
+	// that is not (float32, or ±1 after a Sign). With Zero 0 q is in −127…127, else in
+	// −128…127. An unsigned byte u with zero point z is q = u − 128 and Zero = z − 128.
 	Scale float32
+	Zero  int8
 
 	// Stream is s in x ≈ s·q, q an int16, for a value that goes round layers by
 	// shortcuts; 0 for one that does not. Values that an Add joins have one Stream, so

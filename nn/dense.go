@@ -42,6 +42,7 @@ type denseInt8 struct {
 	im      *kernels.Impl
 	rows    [][]int8
 	m, b    []float32
+	zero    []int32 // −Σw·(the input's zero point); nil is 0
 	lo, hi  float32
 	in, out *buffer // out is float32, or int8 with the scale within m and b
 }
@@ -51,6 +52,9 @@ func (st *denseInt8) run(s *state) {
 	lo, hi := int8Bounds(st.lo, st.hi, st.out)
 	for o, w := range st.rows {
 		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
+		if st.zero != nil {
+			sum += st.zero[o]
+		}
 		if st.out.form.dtype == dtype.Int8 {
 			to[o] = uint8(quant.Requantize(sum, st.m[o], st.b[o], lo, hi)) ^ st.out.form.xor
 		} else {
@@ -84,6 +88,12 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	var err error
 	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
 		return nil, err
+	}
+	if st.zero, err = zeroBias(op.Int8, op.Out, in.zero); err != nil {
+		return nil, err
+	}
+	if st.out.form.dtype == dtype.Int8 {
+		addZero(st.b, st.out.zero)
 	}
 	st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, st.out), op.In*op.Out+8*op.Out)}
 	c.plan.steps = append(c.plan.steps, st)

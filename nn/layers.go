@@ -71,7 +71,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	pick, in := c.pick(g.node), g.inputs[0]
 	spec := kernels.ConvSpec{
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
-		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: c.nonNegative(in.value), Pool: g.pool,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: in.zero == 0 && c.nonNegative(in.value), Pool: g.pool,
 	}
 	var weights []uint32
 	constants := 0 // bytes of the epilogue's
@@ -84,6 +84,10 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		}
 	case dtype.Int8:
 		weights = kernels.PackInt8(channelsLast(op.Int8, op), op.InC/op.Groups)
+		var err error
+		if spec.BiasI, err = zeroBias(op.Int8, op.OutC, in.zero); err != nil {
+			return nil, err
+		}
 	default:
 		weights = kernels.PackBinary(channelsLast(op.Float, op), op.InC)
 	}
@@ -113,6 +117,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		if spec.Scale, spec.Offset, err = constantsFor(&op.Weights, in.scale, to.out.scale, op.OutC); err != nil {
 			return nil, err
 		}
+		addZero(spec.Offset, to.out.zero)
 	case d == dtype.Float32:
 		to = c.landFloat(g.out)
 	default:
@@ -273,7 +278,34 @@ func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t 
 // int8Bounds are bounds of what out stands for as integers; rounding keeps the order of
 // numbers, so that clamping may as well come after it.
 func int8Bounds(lo, hi float32, out *buffer) (float32, float32) {
-	return float32(quant.Quantize(lo, out.scale)), float32(quant.Quantize(hi, out.scale))
+	return float32(quant.QuantizeZero(lo, out.scale, out.zero)), float32(quant.QuantizeZero(hi, out.scale, out.zero))
+}
+
+// zeroBias makes sums of w·q of Σw·(q − zero), for n rows of weights: −zero·Σw each, nil
+// for zero 0.
+func zeroBias(w []int8, n int, zero int8) ([]int32, error) {
+	if zero == 0 {
+		return nil, nil
+	}
+	k := len(w) / n
+	if k > maxInt8Row/2 { // a product is of up to 255 and 128
+		return nil, fmt.Errorf("%d products a sum, with zero point %d: int32 is exact up to %d", k, zero, maxInt8Row/2)
+	}
+	b := make([]int32, n)
+	for o := range b {
+		for _, v := range w[o*k : (o+1)*k] {
+			b[o] -= int32(zero) * int32(v)
+		}
+	}
+	return b, nil
+}
+
+// addZero puts what stands for 0 among offsets, before they round: a value half-way
+// between two steps goes to the even integer, which an odd zero point makes the other one.
+func addZero(offset []float32, zero int8) {
+	for o := range offset {
+		offset[o] += float32(zero)
+	}
 }
 
 // dequantStep turns integer sums into float32: sum·m + b within lo…hi.
