@@ -19,6 +19,7 @@ type constant struct {
 	dims  []int
 	f     []float32
 	i     []int64
+	as    onnxpb.TensorProto_DataType // of computed integers; 0: INT64
 
 	// bipolar: every element went through BipolarQuant and is ±1.
 	bipolar bool
@@ -97,6 +98,8 @@ func (c *constant) kind() onnxpb.TensorProto_DataType {
 	switch {
 	case c.proto != nil:
 		return onnxpb.TensorProto_DataType(c.proto.GetDataType())
+	case c.i != nil && c.as != 0:
+		return c.as
 	case c.i != nil:
 		return onnxpb.TensorProto_INT64
 	}
@@ -189,6 +192,12 @@ func (c *constant) int8s(bud *budget) ([]int8, error) {
 	}
 	v := make([]int8, n)
 	if c.zero {
+		return v, nil
+	}
+	if c.proto == nil {
+		for j, x := range c.i {
+			v[j] = int8(x)
+		}
 		return v, nil
 	}
 	raw, err := c.raw(bud)

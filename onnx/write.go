@@ -208,6 +208,9 @@ func (w *writer) round(v *graph.Value) {
 	}
 	scale := w.floats(v.Name+".scale", nil, v.Scale)
 	zero := w.number("zero_point", int8Tensor(nil, 0))
+	if v.Zero != 0 {
+		zero = w.number(fmt.Sprintf("zero_point_%d", v.Zero), int8Tensor(nil, v.Zero))
+	}
 	q := w.extra("QuantizeLinear", v.Name, "/quantized", []string{v.Name, scale, zero})
 	w.rounded[v] = w.extra("DequantizeLinear", v.Name, "/dequantized", []string{q, scale, zero})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -127,9 +126,6 @@ func (w *writer) weights(layer string, v *graph.Weights, dims []int64) (names []
 	case v.Int8 != nil && v.Binary:
 		return nil, errors.New("weights both int8 and binary: want one")
 	case v.Int8 != nil:
-		if i := slices.Index(v.Int8, math.MinInt8); i >= 0 {
-			return nil, fmt.Errorf("int8 weight %d is -128: want -127 to 127", i)
-		}
 		var scaleDims []int64
 		if len(v.Scale) > 1 {
 			scaleDims = []int64{int64(len(v.Scale))}
