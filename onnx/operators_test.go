@@ -58,6 +58,75 @@ func TestONNXRuntimeOnRandomOperators(t *testing.T) {
 	}
 }
 
+// ONNX Runtime and package nn agree on random quantized models, but for values that lie
+// half-way between two steps but for float32's own rounding: those are counted. No zero
+// point is 0 (unsigned 128): there we saturate at −127 and ONNX at −128.
+func TestONNXRuntimeOnRandomQuantized(t *testing.T) {
+	python := python(t, "onnx, onnxruntime")
+	const cases = 600
+	dir := t.TempDir()
+	said, err := exec.Command(python, filepath.Join("testdata", "random_quantized.py"), dir, fmt.Sprint(*operatorSeed), fmt.Sprint(cases)).Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	values, beside, where := 0, 0, map[string]int{}
+	for _, line := range lines[:cases] {
+		var i int
+		var name string
+		var step float64
+		if _, err := fmt.Sscan(line, &i, &name, &step); err != nil {
+			t.Fatal(err)
+		}
+		n, off, err := compareBytes(filepath.Join(dir, fmt.Sprint(i)), step)
+		if err != nil {
+			t.Errorf("model %d, %s: %v", i, name, err)
+		}
+		values, beside = values+n, beside+off
+		where[name] += off
+	}
+	t.Logf("%d models, %d values, %d of them a step beside %v; %s", cases, values, beside, where, lines[len(lines)-1])
+	if beside > values/10000 {
+		t.Errorf("%d of %d values are a step beside: want at most one of 10,000", beside, values)
+	}
+}
+
+// compareBytes counts a model's values and those a step beside ONNX Runtime's.
+func compareBytes(base string, step float64) (values, beside int, err error) {
+	g, err := onnx.ReadFile(base + ".onnx")
+	if err != nil {
+		return 0, 0, err
+	}
+	in, err := readFloats(base + ".in")
+	if err != nil {
+		return 0, 0, err
+	}
+	want, err := readFloats(base + ".out")
+	if err != nil {
+		return 0, 0, err
+	}
+	plan, err := nn.Compile(g, nn.Options{})
+	if err != nil {
+		return 0, 0, err
+	}
+	runner := plan.NewRunner(1)
+	defer runner.Close()
+	got := make([]float32, len(want))
+	if err := runner.Run(got, in); err != nil {
+		return 0, 0, err
+	}
+	for i, v := range got {
+		steps := math.Abs(float64(v)-float64(want[i])) / step
+		if !(steps <= 1.01) {
+			return 0, 0, fmt.Errorf("value %d is %g: want %g, %g steps away", i, v, want[i], steps)
+		}
+		if steps > 0.01 {
+			beside++
+		}
+	}
+	return len(got), beside, nil
+}
+
 // The same on models kept in testdata/operators.zip: two of each operator out of 1,450
 // that random_operators.py drew with seed 7, with the results of ONNX Runtime 1.32.0.
 func TestKeptOperators(t *testing.T) {

@@ -54,7 +54,31 @@ func readQuantizeLinear(c *call) error {
 	if err := c.done(3); err != nil {
 		return err
 	}
+	if c.shared(r) {
+		// A graph has one form of a value for all: what is rounded is another value then.
+		c.plain[v] = true
+		var err error
+		if v, err = c.step(&graph.Dropout{}, v); err != nil {
+			return err
+		}
+	}
 	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: r})
+}
+
+// shared says whether others read this node's input than those who round it alike.
+func (c *call) shared(r *rounding) bool {
+	name := c.node.Input[0]
+	v := c.in[0].value
+	if name == c.g.Output[0].GetName() || c.plain[v] || v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
+		return true
+	}
+	for _, i := range c.readers[name] {
+		n := c.g.Node[i]
+		if operatorKey(n) != operatorKey(c.node) || !slices.Equal(n.Input[1:], c.node.Input[1:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // noBlocks refuses scales for blocks of an axis.

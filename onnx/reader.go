@@ -31,6 +31,7 @@ type reader struct {
 
 	finishers map[string]int        // by a Mul's output: the node that alone reads it, or −1
 	taken     map[string]bool       // names of values in the file, and of those made up so far
+	readers   map[string][]int      // the nodes needed that read a name
 	used      map[string]bool       // names that some node needed reads, or the graph's output
 	plain     map[*graph.Value]bool // values that some node reads as they are, not through int8
 	signs     map[*graph.Value]bool // values that are ±1
@@ -219,13 +220,14 @@ func bounded(view []int) error {
 
 // noteNames notes which names are read, and which are taken.
 func (r *reader) noteNames(order []int) {
-	r.used, r.taken = map[string]bool{r.g.Output[0].GetName(): true}, map[string]bool{}
+	r.used, r.taken, r.readers = map[string]bool{r.g.Output[0].GetName(): true}, map[string]bool{}, map[string][]int{}
 	for name := range r.named {
 		r.taken[name] = true
 	}
 	for _, i := range order {
 		for _, in := range r.g.Node[i].Input {
 			r.used[in] = in != ""
+			r.readers[in] = append(r.readers[in], i)
 		}
 		for _, out := range r.g.Node[i].Output {
 			r.taken[out] = true
