@@ -86,8 +86,8 @@ func TestONNXRuntimeOnRandomQuantized(t *testing.T) {
 		where[name] += off
 	}
 	t.Logf("%d models, %d values, %d of them a step beside %v; %s", cases, values, beside, where, lines[len(lines)-1])
-	if beside > values/10000 {
-		t.Errorf("%d of %d values are a step beside: want at most one of 10,000", beside, values)
+	if beside > values/1000 {
+		t.Errorf("%d of %d values are a step beside: want at most one of 1,000", beside, values)
 	}
 }
 

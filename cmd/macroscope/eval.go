@@ -30,6 +30,7 @@ type evalCmd struct {
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
 	shapeFlags
+	pixelFlags
 	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
 
@@ -209,6 +210,9 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 		return g, nil
 	}
 	g, err := c.readModel(c.Model)
+	if err == nil {
+		g, err = c.prepare(g, c.Model)
+	}
 	if err != nil || d == dtype.Float32 {
 		return g, err
 	}

@@ -25,6 +25,7 @@ type quantizeCmd struct {
 	Range     string `default:"max" help:"How an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Plain     bool   `help:"Write binary layers by ONNX's own operators, which ONNX Runtime runs, instead of QONNX's BipolarQuant."`
 	shapeFlags
+	pixelFlags
 	Output string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
 }
 
@@ -78,7 +79,9 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
 	switch {
 	case isFile(c.Model):
-		g, err = c.readModel(c.Model)
+		if g, err = c.readModel(c.Model); err == nil {
+			g, err = c.prepare(g, c.Model)
+		}
 	case c.Data == "":
 		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
 			err = usageError{err}
