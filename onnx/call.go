@@ -203,6 +203,9 @@ func (c *call) emit(op graph.Op, in ...*graph.Value) error {
 // bind makes the node's output another name for o.
 func (c *call) bind(o operand) error {
 	c.named[c.node.Output[0]] = o
+	if o.value != nil && o.begun == nil && o.by == nil && !o.int8 {
+		c.aliases[o.value] = true
+	}
 	return nil
 }
 

@@ -2,9 +2,9 @@
 //
 // It understands float32 networks of one input and one output with the operators
 // that [Operators] lists, in opsets 7 to 28, on values of any rank whose first dimension is
-// the batch; what keeps no image apart from the others is refused. int8 networks as QDQ, where
-// QuantizeLinear and DequantizeLinear with zero point 0 stand around each int8
-// value; and binary networks in the QONNX dialect, where BipolarQuant (domain
+// the batch; what does not keep images apart is refused; int8 networks as QDQ, where
+// QuantizeLinear and DequantizeLinear stand around each value that is a byte, or as
+// operators on bytes (QLinearConv, ...); and binary networks in the QONNX dialect, where BipolarQuant (domain
 // qonnx.custom_op.general) marks ±1 values, or with plain operators alone; int16
 // streams are quantization annotations on float32 values.
 // Everything else is refused by name. A file is not trusted: whatever it holds,

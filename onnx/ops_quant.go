@@ -69,7 +69,7 @@ func readQuantizeLinear(c *call) error {
 func (c *call) shared(r *rounding) bool {
 	name := c.node.Input[0]
 	v := c.in[0].value
-	if name == c.g.Output[0].GetName() || c.plain[v] || v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
+	if name == c.g.Output[0].GetName() || c.plain[v] || c.aliases[v] || v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
 		return true
 	}
 	for _, i := range c.readers[name] {

@@ -22,6 +22,8 @@ func readSlice(c *call) error {
 	if err != nil {
 		return err
 	}
+	op, any := &graph.Slice{Step: [3]int{1, 1, 1}}, false // of all axes, where the value lies so
+	copy(op.Size[:], v.Shape)
 	for _, k := range cuts {
 		if k.axis == 0 {
 			if k.start != 0 || k.step != 1 || k.size != -1 {
@@ -29,10 +31,18 @@ func readSlice(c *call) error {
 			}
 			continue
 		}
-		if v, err = c.cut(v, view, k.axis-1, k.start, k.step, k.size); err != nil {
+		at := k.axis - 1
+		if len(view) <= 3 {
+			i := standing(at, len(view))
+			op.Start[i], op.Step[i], op.Size[i] = k.start, k.step, k.size
+			any = any || k.start != 0 || k.step != 1 || k.size != view[at]
+		} else if v, err = c.cut(v, view, at, k.start, k.step, k.size); err != nil {
 			return err
 		}
-		view[k.axis-1] = k.size
+		view[at] = k.size
+	}
+	if any {
+		return c.emitAs(view, op, v)
 	}
 	return c.give(0, v, view)
 }

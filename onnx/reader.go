@@ -35,6 +35,7 @@ type reader struct {
 	used      map[string]bool       // names that some node needed reads, or the graph's output
 	plain     map[*graph.Value]bool // values that some node reads as they are, not through int8
 	signs     map[*graph.Value]bool // values that are ±1
+	aliases   map[*graph.Value]bool // values that have a second name, for what does nothing to them
 }
 
 // operand is what a name in the file stands for: a value, a constant, or a value
@@ -189,7 +190,7 @@ func (r *reader) input() error {
 		o.view = view
 	}
 	r.named[in.GetName()] = o
-	r.nodes, r.plain, r.signs = map[string]int{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}
+	r.nodes, r.plain, r.signs, r.aliases = map[string]int{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}
 	if err := r.b.Err(); err != nil {
 		return fmt.Errorf("input %s: %w", quote(in.GetName()), errors.Unwrap(err))
 	}

@@ -30,6 +30,9 @@ func lying(view []int) graph.Shape {
 // it is a value at all.
 func (c *call) dims(i int) []int {
 	o := c.input(i)
+	if p, ok := o.begun.(*padding); ok {
+		return p.to
+	}
 	switch {
 	case o.view != nil:
 		return o.view
