@@ -354,7 +354,7 @@ func NetworkCases(model string) ([]Case, error) {
 					if im.Name() == "generic" && batch > 1 {
 						continue
 					}
-					c := networkCase(plan, im, batch, set)
+					c := networkCase(plan, im, batch, set.Pixels)
 					c.Name += algo
 					cases = append(cases, c)
 					if im != usual.For(d) || algo != "" {
@@ -382,8 +382,9 @@ func algorithms(d dtype.DType) []string {
 	return []string{""}
 }
 
-func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, set *cifar10.Set) Case {
-	pixels, logits := set.Pixels[:batch*cifar10.PixelBytes], make([]float32, batch*plan.OutputSize())
+// networkCase measures whole inferences of batches of the images that pixels begins with.
+func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, pixels []uint8) Case {
+	pixels, logits := pixels[:batch*plan.InputSize()], make([]float32, batch*plan.OutputSize())
 	return Case{
 		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
 		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),

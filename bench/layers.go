@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/kernels"
 	"macroscope/nn"
@@ -53,7 +52,7 @@ func LayerCases(model, impl string) ([]Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			c, err := layersCase(plan, choice.For(d), algo, set)
+			c, err := layersCase(plan, choice.For(d), algo, set.Pixels)
 			if err != nil {
 				return nil, err
 			}
@@ -67,7 +66,8 @@ func LayerCases(model, impl string) ([]Case, error) {
 	return cases, nil
 }
 
-func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, set *cifar10.Set) (Case, error) {
+// layersCase measures the steps of one inference of the first image of pixels.
+func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (Case, error) {
 	profiler, err := plan.NewProfiler()
 	if err != nil {
 		return Case{}, err
@@ -96,7 +96,7 @@ func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, set *cifar10.Set) 
 	}
 	c.Extra = []Metric{{float64(c.Bytes), BytesMoved}}
 
-	pixels := set.Pixels[:cifar10.PixelBytes]
+	pixels = pixels[:plan.InputSize()]
 	whole, times := inferences(plan.NewRunner(1), make([]float32, plan.OutputSize()), pixels), make([]nn.StepTime, len(steps))
 	c.Measure = func(time func(func(int)) float64) Measured {
 		m := Measured{NS: time(whole)}

@@ -75,6 +75,23 @@ func (b *Builder) add(n *Node) error {
 	return nil
 }
 
+// Rename gives the last node and its output other names: for whoever knows only after a
+// node that it was the last of several.
+func (b *Builder) Rename(name, out string) {
+	if b.err != nil || len(b.g.Nodes) == 0 {
+		return
+	}
+	n := b.g.Nodes[len(b.g.Nodes)-1]
+	delete(b.nodes, n.Name)
+	delete(b.values, n.Out.Name)
+	n.Name, n.Out.Name = name, out
+	if err := n.checkNames(b.values, b.nodes); err != nil {
+		b.err = fmt.Errorf("graph %q: %w", b.g.Name, err)
+		return
+	}
+	b.nodes[name], b.values[out] = true, n.Out
+}
+
 // Graph ends the building: the graph with out as its output, which Check
 // accepts, or the first error.
 func (b *Builder) Graph(out *Value) (*Graph, error) {
@@ -144,6 +161,9 @@ func (v *Value) check() error {
 	}
 	if !(v.Stream >= 0) || finite("stream", []float32{v.Stream}) != nil {
 		return fmt.Errorf("value %q: scale %g of a stream: want 0 or a positive number", v.Name, v.Stream)
+	}
+	if v.Zero != 0 && v.Scale == 0 {
+		return fmt.Errorf("value %q: zero point %d without a scale", v.Name, v.Zero)
 	}
 	if v.Scale != 0 && v.Stream != 0 {
 		return fmt.Errorf("value %q: scale %g as int8 and %g as int16: want one of them", v.Name, v.Scale, v.Stream)

@@ -83,7 +83,30 @@ func TestOutShape(t *testing.T) {
 		{"flatten", &Flatten{}, img, Shape{4 * 9 * 11}},
 		{"flatten overflow", &Flatten{}, []Shape{{1 << 20, 1 << 20, 1 << 24}}, "more than"},
 		{"softmax", &Softmax{}, []Shape{{10}}, Shape{10}},
-		{"softmax image", &Softmax{}, img, "want a vector"},
+		{"softmax image", &Softmax{}, img, Shape{4, 9, 11}},
+		{"pool dilation", &MaxPool{KH: 2, KW: 3, StrideH: 2, StrideW: 1, DilationH: 3, DilationW: 4}, img, Shape{4, 3, 3}},
+		{"average pool", &AveragePool{KH: 2, KW: 3, StrideH: 2, StrideW: 1, PadBottom: 1}, img, Shape{4, 5, 9}},
+		{"average all padding", &AveragePool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadRight: 3}, img, "want less than the window"},
+		{"mul channels", &Mul{}, []Shape{{4, 2, 3}, {4, 1, 1}}, Shape{4, 2, 3}},
+		{"sub pixels", &Sub{}, []Shape{{1, 2, 3}, {4, 1, 3}}, Shape{4, 2, 3}},
+		{"div ranks", &Div{}, []Shape{{4, 1, 1}, {4}}, "want one shape"},
+		{"func", &Func{Name: "tanh"}, img, Shape{4, 9, 11}},
+		{"reshape", &Reshape{To: Shape{9, 4, 11}}, img, Shape{9, 4, 11}},
+		{"reshape size", &Reshape{To: Shape{9, 4, 10}}, img, "as many elements"},
+		{"transpose", &Transpose{View: []int{2, 2, 99}, Perm: []int{1, 0, 2}, To: Shape{4, 9, 11}}, img, Shape{4, 9, 11}},
+		{"transpose view", &Transpose{View: []int{2, 3, 99}, Perm: []int{1, 0, 2}, To: Shape{4, 9, 11}}, img, "view [2 3 99]"},
+		{"transpose order", &Transpose{View: []int{2, 2, 99}, Perm: []int{1, 1, 2}, To: Shape{4, 9, 11}}, img, "each of 0 to 2 once"},
+		{"transpose short", &Transpose{View: []int{2, 2, 99}, Perm: []int{1, 0}, To: Shape{4, 9, 11}}, img, "2 dimensions"},
+		{"slice", &Slice{Start: [3]int{0, 8, 1}, Step: [3]int{2, -3, 1}, Size: [3]int{2, 3, 10}}, img, Shape{2, 3, 10}},
+		{"slice beyond", &Slice{Start: [3]int{0, 8, 2}, Step: [3]int{2, -3, 1}, Size: [3]int{2, 3, 10}}, img, "elements 2 to 11 of dimension 2"},
+		{"slice step", &Slice{Size: [3]int{2, 3, 10}}, img, "a step that is not 0"},
+		{"pad", &Pad{Before: [3]int{1, 0, 2}, After: [3]int{0, 3, 0}}, img, Shape{5, 12, 13}},
+		{"pad negative", &Pad{Before: [3]int{-1, 0, 2}}, img, "padding -1"},
+		{"pad reflect", &Pad{Before: [3]int{4, 0, 2}, Mode: PadReflect}, img, "want less than 4"},
+		{"constant", &Constant{To: Shape{2}, Values: count(2)}, img, Shape{2}},
+		{"constant size", &Constant{To: Shape{2}, Values: count(3)}, img, "3 values for [2]"},
+		{"argmax", &ArgMax{}, img, Shape{1, 9, 11}},
+		{"argmax vector", &ArgMax{}, []Shape{{10}}, Shape{1}},
 		{"two dimensions", &ReLU{}, []Shape{{4, 9}}, "want [C H W] or [F]"},
 		{"no dimensions", &ReLU{}, []Shape{{}}, "want [C H W] or [F]"},
 		{"negative", &ReLU{}, []Shape{{4, -9, 9}}, "extent -9"},
@@ -124,6 +147,20 @@ func TestBuilder(t *testing.T) {
 	}
 	if got, want := g.Bytes(), 4*(2*3*9+48*5); got != want {
 		t.Errorf("%d bytes: want %d", got, want)
+	}
+}
+
+func TestRename(t *testing.T) {
+	b := New("net", "image", Shape{4})
+	x := b.Add("first", &ReLU{}, b.Input())
+	b.Rename("relu", "relu_out")
+	y := b.Add("first", &Add{}, x, b.Input())
+	g, err := b.Graph(y)
+	if err != nil || g.Nodes[0].Name != "relu" || x.Name != "relu_out" {
+		t.Errorf("got %+v, %v", g.Nodes[0], err)
+	}
+	if b.Rename("relu", "sum"); b.Err() == nil || !strings.Contains(b.Err().Error(), "a second node") {
+		t.Errorf("a name that is taken: got %v", b.Err())
 	}
 }
 
@@ -233,6 +270,11 @@ func TestBuilderErrors(t *testing.T) {
 		{"variance", "variance 1 is -0.5", func(b *Builder) *Value {
 			return b.Add("n", norm(count(2), count(2), count(2), []float32{1, -0.5}), b.Input())
 		}},
+		{"func", "function \"sine\": want abs, ", func(b *Builder) *Value { return b.Add("f", &Func{Name: "sine"}, b.Input()) }},
+		{"func parameters", "tanh takes 0", func(b *Builder) *Value { return b.Add("f", &Func{Name: "tanh", Alpha: 1}, b.Input()) }},
+		{"func nan", "parameter 0 is NaN", func(b *Builder) *Value { return b.Add("f", &Func{Name: "elu", Alpha: nan}, b.Input()) }},
+		{"pad nan", "value 0 is NaN", func(b *Builder) *Value { return b.Add("p", &Pad{Value: nan}, b.Input()) }},
+		{"pad mode", "mode 3", func(b *Builder) *Value { return b.Add("p", &Pad{Mode: 3}, b.Input()) }},
 		{"affine inf", "shift 0 is -Inf", func(b *Builder) *Value {
 			return b.Add("a", &Affine{Scale: count(1), Shift: []float32{float32(math.Inf(-1))}}, b.Input())
 		}},
@@ -269,6 +311,7 @@ func TestCheck(t *testing.T) {
 		{"output shape", "output shape [2 4 5]: want [2 4 4]", func(g *Graph) { g.Nodes[0].Out.Shape = Shape{2, 4, 5} }},
 		{"order", "neither", func(g *Graph) { slices.Reverse(g.Nodes) }},
 		{"scale", "scale -1", func(g *Graph) { g.Output.Scale = -1 }},
+		{"zero point", "zero point 3 without a scale", func(g *Graph) { g.Output.Zero = 3 }},
 		{"stream", "scale -1 of a stream", func(g *Graph) { g.Output.Stream = -1 }},
 		{"scale and stream", "scale 1 as int8 and 2 as int16", func(g *Graph) { g.Output.Scale, g.Output.Stream = 1, 2 }},
 		{"input scale", "scale NaN", func(g *Graph) { g.Input.Scale = float32(math.NaN()) }},

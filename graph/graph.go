@@ -25,9 +25,11 @@ type Value struct {
 	Name  string
 	Shape Shape
 
-	// Scale is s in x ≈ s·x̃, x̃ in −127…127, for a value that is carried as
-	// int8; 0 for a value that is not (float32, or ±1 after a Sign).
+	// Scale is s in x ≈ s·(q − Zero), for a value that is carried as int8; 0 for a value
+	// that is not (float32, or ±1 after a Sign). With Zero 0 q is in −127…127, else in
+	// −128…127. An unsigned byte u with zero point z is q = u − 128 and Zero = z − 128.
 	Scale float32
+	Zero  int8
 
 	// Stream is s in x ≈ s·q, q an int16, for a value that goes round layers by
 	// shortcuts; 0 for one that does not. Values that an Add joins have one Stream, so
@@ -45,8 +47,9 @@ type Node struct {
 }
 
 // Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
-// *Clip, *Sign, *MaxPool, *GlobalAveragePool, *Add, *Concat, *Dropout, *Flatten or
-// *Softmax.
+// *Clip, *Func, *Sign, *MaxPool, *AveragePool, *GlobalAveragePool, *Add, *Sub, *Mul,
+// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
+// *ArgMax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...
 	Kind() string
@@ -123,18 +126,8 @@ type Clip struct {
 // Sign is +1 where in ≥ 0, else −1 (QONNX's BipolarQuant with scale 1).
 type Sign struct{}
 
-// MaxPool takes the maximum over KH×KW windows; padding never wins.
-type MaxPool struct {
-	KH, KW                               int
-	StrideH, StrideW                     int
-	PadTop, PadLeft, PadBottom, PadRight int
-}
-
 // GlobalAveragePool takes the mean over each channel's plane: [C H W] → [C 1 1].
 type GlobalAveragePool struct{}
-
-// Add is the element-wise sum of two values of one shape.
-type Add struct{}
 
 // Concat puts the channels of its inputs behind one another: [C₁ H W] and [C₂ H W] give
 // [C₁+C₂ H W], vectors likewise. An input may come twice.
@@ -149,5 +142,8 @@ type Dropout struct {
 // Flatten gives [C·H·W] in that order.
 type Flatten struct{}
 
-// Softmax is exp(in)/Σexp(in) over a vector.
-type Softmax struct{}
+// Softmax is exp(in)/Σexp(in) over a vector, over an image's channels pixel by pixel; with
+// Log the logarithm of that, without the detour that would make −∞ of small ones.
+type Softmax struct {
+	Log bool
+}

@@ -36,20 +36,19 @@ func (*Dropout) Kind() string { return "dropout" }
 // Kind returns "sign".
 func (*Sign) Kind() string { return "sign" }
 
-// Kind returns "maxpool".
-func (*MaxPool) Kind() string { return "maxpool" }
-
 // Kind returns "globalaveragepool".
 func (*GlobalAveragePool) Kind() string { return "globalaveragepool" }
-
-// Kind returns "add".
-func (*Add) Kind() string { return "add" }
 
 // Kind returns "flatten".
 func (*Flatten) Kind() string { return "flatten" }
 
-// Kind returns "softmax".
-func (*Softmax) Kind() string { return "softmax" }
+// Kind returns "softmax" or "logsoftmax".
+func (s *Softmax) Kind() string {
+	if s.Log {
+		return "logsoftmax"
+	}
+	return "softmax"
+}
 
 // OutShape gives [OutC H' W'] for [InC H W].
 func (c *Conv2D) OutShape(in []Shape) (Shape, error) {
@@ -170,29 +169,6 @@ func same(in []Shape) (Shape, error) {
 	return s.Clone(), err
 }
 
-// OutShape gives [C H' W'] for [C H W]. Padding must be smaller than the
-// window, so that each window holds at least one element.
-func (p *MaxPool) OutShape(in []Shape) (Shape, error) {
-	s, err := oneImage(in)
-	if err != nil {
-		return nil, err
-	}
-	if max(p.PadTop, p.PadBottom) >= p.KH || max(p.PadLeft, p.PadRight) >= p.KW {
-		return nil, fmt.Errorf("padding %d %d %d %d (top, left, bottom, right) for a window of %d×%d: want less than the window",
-			p.PadTop, p.PadLeft, p.PadBottom, p.PadRight, p.KH, p.KW)
-	}
-	h, err := window("height", s[1], p.KH, p.StrideH, 1, p.PadTop, p.PadBottom)
-	if err != nil {
-		return nil, err
-	}
-	w, err := window("width", s[2], p.KW, p.StrideW, 1, p.PadLeft, p.PadRight)
-	if err != nil {
-		return nil, err
-	}
-	out := Shape{s[0], h, w}
-	return out, out.Check()
-}
-
 // OutShape gives [C 1 1] for [C H W].
 func (*GlobalAveragePool) OutShape(in []Shape) (Shape, error) {
 	s, err := oneImage(in)
@@ -200,17 +176,6 @@ func (*GlobalAveragePool) OutShape(in []Shape) (Shape, error) {
 		return nil, err
 	}
 	return Shape{s[0], 1, 1}, nil
-}
-
-// OutShape gives the shape that both inputs have.
-func (*Add) OutShape(in []Shape) (Shape, error) {
-	if len(in) != 2 {
-		return nil, fmt.Errorf("%d inputs: want 2", len(in))
-	}
-	if !in[0].Equal(in[1]) {
-		return nil, fmt.Errorf("inputs %v and %v: want one shape", in[0], in[1])
-	}
-	return in[0].Clone(), in[0].Check()
 }
 
 // OutShape gives the shape of the first input with all inputs' channels.
@@ -268,14 +233,8 @@ func (*Flatten) OutShape(in []Shape) (Shape, error) {
 	return Shape{s.Size()}, nil
 }
 
-// OutShape gives the input's shape, which must be a vector.
-func (*Softmax) OutShape(in []Shape) (Shape, error) {
-	s, err := one(in)
-	if err == nil && len(s) != 1 {
-		err = fmt.Errorf("input %v: want a vector [F]", s)
-	}
-	return s.Clone(), err
-}
+// OutShape gives the input's shape.
+func (*Softmax) OutShape(in []Shape) (Shape, error) { return same(in) }
 
 // check reports constants that do not belong to a layer of rows×k weights:
 // wrong lengths, a number that is not finite, a Binary weight that is not ±1.

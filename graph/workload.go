@@ -12,10 +12,11 @@ import (
 //
 //   - convolutions and dense layers; in Binary those with ±1 weights on ±1 inputs
 //     are binary and all others int8, and there must be one of the former;
-//   - pooling, addition, softmax, and batch norm and affine layers that neither
-//     fold nor become a threshold, by their number of outputs.
+//   - pooling, addition and its kin, softmax, functions such as sigmoid, what moves
+//     elements about, and batch norm and affine layers that neither fold nor become a
+//     threshold, by their number of outputs.
 //
-// ReLU and its kin, sign, flattening, and batch norm on the way to a sign happen where a
+// ReLU and its kin, sign, flattening and reshaping, and batch norm on the way to a sign happen where a
 // layer's output is written back and are not layers; nor is an affine on the
 // input, which belongs to the preparation of the image.
 //
@@ -77,7 +78,7 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = op.PadTop, op.PadLeft, op.PadBottom, op.PadRight
 	case *Dense:
 		l.Kind, l.M, l.N, l.K = workload.Gemm, 1, int64(op.Out), int64(op.In)
-	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten:
+	case *ReLU, *PReLU, *Clip, *Dropout, *Sign, *Flatten, *Reshape, *Constant:
 		return l, false
 	case *BatchNorm:
 		if p.onlyToSign(n.Out) || p.onlyToJoin(n.Out) {
@@ -115,6 +116,7 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 		if !p.joins(n) && p.bipolar(n.In[0]) {
 			return dtype.Binary
 		}
+	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *Softmax: // of ±1 these are not ±1
 	default:
 		// Pooling before a sign is as well done after it, on bits.
 		if p.bipolar(n.In[0]) || p.width(n.Out) == 1 {
@@ -130,7 +132,7 @@ func (p *pricer) bipolar(v *Value) bool {
 		switch n.Op.(type) {
 		case *Sign:
 			return true
-		case *MaxPool, *Flatten:
+		case *MaxPool, *Flatten, *Reshape, *Transpose, *Slice:
 		default:
 			return false
 		}
@@ -203,7 +205,7 @@ func (p *pricer) width(v *Value) int {
 			} else {
 				bits = max(bits, p.dtype(n).Bits())
 			}
-		case *Conv2D, *Dense, *GlobalAveragePool:
+		case *Conv2D, *Dense, *GlobalAveragePool, *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax:
 			bits = max(bits, p.dtype(n).Bits())
 		case *Sign:
 			if p.d != dtype.Binary {

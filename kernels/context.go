@@ -10,8 +10,11 @@ type Context struct {
 	transform tile.Transform
 	merge     tile.Merge
 	pixels    tile.Pixels
+	depthwise tile.Depthwise
 	scratch   []byte
 	image     []byte
+	groupIn   []byte
+	groupOut  []byte
 	rows      []int // byte offsets of a block of rows of A, C and scratch
 	coff      []int
 	dense     []int

@@ -64,8 +64,11 @@ func (st *inputStep) about() Step {
 
 func (st *convStep) about() Step {
 	part := Epilogue
-	if _, ok := st.conv.(*kernels.Winograd); ok {
+	switch st.conv.(type) {
+	case *kernels.Winograd:
 		part = Packing
+	case *kernels.Grouped, *kernels.Depthwise: // whose parts nobody tells apart
+		part = Kernel
 	}
 	return Step{Name: st.node, Kind: "conv2d", Layer: st.layer, part: part, BytesRead: st.conv.InputBytes(), BytesWritten: st.out.valueBytes()}
 }
@@ -93,9 +96,9 @@ func (st *dequantStep) about() Step {
 func (st *opStep) about() Step {
 	part := Other
 	switch st.node.Op.(type) {
-	case *graph.MaxPool, *graph.GlobalAveragePool:
+	case *graph.MaxPool, *graph.AveragePool, *graph.GlobalAveragePool:
 		part = Pool
-	case *graph.ReLU, *graph.PReLU, *graph.Clip, *graph.BatchNorm, *graph.Affine, *graph.Sign:
+	case *graph.ReLU, *graph.PReLU, *graph.Clip, *graph.Func, *graph.BatchNorm, *graph.Affine, *graph.Sign:
 		part = Epilogue
 	case *graph.Flatten, *graph.Concat:
 		part = Packing

@@ -75,6 +75,31 @@ func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float6
 			}
 		case *graph.MaxPool:
 			out = apply(t, op, shape, e)
+		case *graph.AveragePool:
+			size := apply(t, op, shape, absolute64(x))
+			out = apply(t, op, shape, e)
+			for i := range out {
+				out[i] += float64(op.KH*op.KW+1) * epsilon * size[i]
+			}
+		case *graph.Func: // one whose slope is at most 1.13, as tanh, sigmoid or hardswish
+			for i := range out {
+				out[i] = 1.13*e[i] + epsilon*math.Abs(values[n.Out][i])
+			}
+		case *graph.Reshape, *graph.Transpose, *graph.Slice, *graph.Pad:
+			if p, ok := op.(*graph.Pad); ok {
+				c := *p
+				c.Value = 0
+				out = apply(t, &c, shape, e)
+			} else {
+				out = apply(t, op, shape, e)
+			}
+		case *graph.Constant: // exact
+		case *graph.ArgMax:
+			for i := range e {
+				if e[i] > 0 {
+					return nil, nil, false
+				}
+			}
 		case *graph.GlobalAveragePool:
 			out = apply(t, op, shape, e)
 			for i := range out {
@@ -90,9 +115,10 @@ func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float6
 			for _, v := range n.In {
 				out = append(out, errs[v]...)
 			}
-		case *graph.Add:
+		case *graph.Add, *graph.Sub, *graph.Mul, *graph.Div:
+			out = passedOn(t, n, x, values[n.In[1]], e, errs[n.In[1]])
 			for i := range out {
-				out[i] = e[i] + errs[n.In[1]][i] + epsilon*math.Abs(values[n.Out][i])
+				out[i] += epsilon * math.Abs(values[n.Out][i])
 			}
 		case *graph.Softmax:
 			delta := 0.0
@@ -116,6 +142,54 @@ func evaluate(t testing.TB, g *graph.Graph, image []float32) (want, tol []float6
 		errs[n.Out] = out
 	}
 	return want, errs[g.Output], true
+}
+
+// passedOn is how far the errors e and f of an element-wise op's inputs x and y move its
+// output: e+f; |x|·f + |y|·e + e·f; or (e + |x/y|·f)/(|y|−f), where f must be small.
+func passedOn(t testing.TB, n *graph.Node, x, y, e, f []float64) []float64 {
+	t.Helper()
+	a, b := n.In[0].Shape, n.In[1].Shape
+	both := func(op graph.Op, u, v []float64) []float64 {
+		bd := graph.New("pair", "in", graph.Shape{len(u) + len(v)})
+		part := func(name string, at, size int, s graph.Shape) *graph.Value {
+			p := bd.Add(name+" part", &graph.Slice{Start: [3]int{at}, Step: [3]int{1}, Size: [3]int{size}}, bd.Input())
+			return bd.Add(name, &graph.Reshape{To: s}, p)
+		}
+		g, err := bd.Graph(bd.Add("op", op, part("u", 0, len(u), a), part("v", len(u), len(v), b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := make([]float32, 0, len(u)+len(v))
+		for _, z := range append(append([]float64(nil), u...), v...) {
+			in = append(in, float32(z))
+		}
+		out, err := reference.Run(g, in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	switch n.Op.(type) {
+	case *graph.Mul:
+		return sum(sum(both(n.Op, absolute64(x), f), both(n.Op, e, absolute64(y))), both(n.Op, e, f))
+	case *graph.Div:
+		ratio := both(n.Op, absolute64(x), absolute64(y))
+		one := make([]float64, len(y)) // 1/(|y|−f) as what e is divided by
+		for i := range one {
+			one[i] = math.Abs(y[i]) - f[i]
+		}
+		out := both(&graph.Div{}, e, one)
+		share := make([]float64, len(y))
+		for i := range share {
+			share[i] = f[i] / one[i]
+		}
+		zero := make([]float64, len(x))
+		for i, v := range both(&graph.Add{}, zero, share) {
+			out[i] += ratio[i] * v
+		}
+		return out
+	}
+	return both(&graph.Add{}, e, f)
 }
 
 // apply evaluates one op on its own.

@@ -24,6 +24,7 @@ type buffer struct {
 	form  form
 	img   kernels.Image
 	scale float32 // int8: of the value, or of its stream
+	zero  int8    // int8: what stands for 0
 	pad   float32 // what the halo stands for
 	off   int     // in the arena
 }
@@ -95,7 +96,7 @@ func (b *buffer) halo() kernels.Halo {
 		return kernels.HaloMinusOne
 	case b.form.dtype == dtype.Binary && b.pad == 1:
 		return kernels.HaloPlusOne
-	case b.form.dtype != dtype.Binary && b.pad == 0:
+	case b.form.dtype != dtype.Binary && b.pad == 0 && b.zero == 0:
 		return kernels.HaloZero
 	}
 	return kernels.HaloAny
@@ -113,7 +114,7 @@ func (b *buffer) fill(s *state) {
 		}
 	case dtype.Int8:
 		for i := range mem {
-			mem[i] = b.form.xor
+			mem[i] = uint8(b.zero) ^ b.form.xor
 		}
 	case dtype.Binary:
 		clear(mem)
@@ -140,7 +141,7 @@ func (b *buffer) get(mem []byte, y, x, c int) float32 {
 		if b.form.wide {
 			return float32(shorts(px[2*c:][:2])[0]) * b.scale
 		}
-		return float32(int8(px[c]^b.form.xor)) * b.scale
+		return float32(int(int8(px[c]^b.form.xor))-int(b.zero)) * b.scale
 	default:
 		return float32(int(px[c/8]>>(c%8)&1)*2 - 1)
 	}

@@ -13,7 +13,7 @@ import (
 type group struct {
 	node   *graph.Node
 	fused  []*graph.Node
-	relu   bool
+	lo, hi float32    // what follows the sums clamps them to: infinite where nothing does
 	pool   bool       // 2×2, stride 2
 	norms  []graph.Op // batch norms and affines between integer sums and a sign
 	sign   bool
@@ -56,10 +56,10 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 	return c
 }
 
-// compile groups the nodes, asks each group for the forms it reads, lays the
+// compile groups the nodes of c.g, which is whole with its batch norms folded, asks each group for the forms it reads, lays the
 // buffers out and then emits the steps, in that order: a convolution can be
 // prepared only when its input's and output's halos are known.
-func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
+func (c *compiler) compile(whole *graph.Graph, observe func(*graph.Value, []float32)) error {
 	input, norms := c.inputChain()
 	streams, taken := c.fuseStreams()
 	for _, n := range norms {
@@ -102,6 +102,7 @@ func (c *compiler) compile(observe func(*graph.Value, []float32)) error {
 		}
 	}
 	c.plan.steps = append(c.plan.steps, &outputStep{result})
+	c.describe(whole, norms)
 	return c.layOut()
 }
 
@@ -127,7 +128,7 @@ func (c *compiler) alias(n *graph.Node) bool {
 		return false
 	}
 	from := n.In[0]
-	if s := n.Out.Scale; s != 0 && s != from.Scale && (from.Scale != 0 || from == c.g.Output || len(c.readers[from]) > 1) {
+	if s := n.Out.Scale; s != 0 && (s != from.Scale || n.Out.Zero != from.Zero) && (from.Scale != 0 || from == c.g.Output || len(c.readers[from]) > 1) {
 		return false
 	}
 	for _, r := range c.readers[n.Out] {
@@ -155,6 +156,19 @@ func (c *compiler) scaleOf(v *graph.Value) float32 {
 	for _, r := range c.readers[v] {
 		if c.alias(r) && r.Out.Scale != 0 {
 			return r.Out.Scale
+		}
+	}
+	return 0
+}
+
+// zeroOf is what stands for 0 in a value that is carried as int8.
+func (c *compiler) zeroOf(v *graph.Value) int8 {
+	if v.Scale != 0 {
+		return v.Zero
+	}
+	for _, r := range c.readers[v] {
+		if c.alias(r) && r.Out.Scale != 0 {
+			return r.Out.Zero
 		}
 	}
 	return 0
@@ -217,10 +231,10 @@ func (c *compiler) want(v *graph.Value, f form) *buffer {
 func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 	b := &buffer{value: v, form: f, img: imageOf(v, f.dtype), scale: 1}
 	if s := c.scaleOf(v); s != 0 {
-		b.scale = s
+		b.scale, b.zero = s, c.zeroOf(v)
 	}
 	if f.wide {
-		b.img, b.scale = kernels.Int16Image(b.img.H, b.img.W, b.img.C), v.Stream
+		b.img, b.scale, b.zero = kernels.Int16Image(b.img.H, b.img.W, b.img.C), v.Stream, 0
 	}
 	c.plan.bufs = append(c.plan.bufs, b)
 	return b

@@ -31,11 +31,6 @@ func TestCompileErrors(t *testing.T) {
 		shape graph.Shape
 		build func(m *maker, in *graph.Value) *graph.Value
 	}{
-		{`network random: node "conv2d1": conv2d with 2 groups is not supported: want 1`, image, func(m *maker, in *graph.Value) *graph.Value {
-			c := same(image, 4)
-			c.Groups = 2
-			return m.add(m.fill(c), in)
-		}},
 		{`network random: node "conv2d2": value "image": one reader pads with -1, another with 0.5: want one padding value`, image, func(m *maker, in *graph.Value) *graph.Value {
 			return m.add(&graph.Add{}, m.add(padded(m, -1), in), m.add(padded(m, 0.5), in))
 		}},

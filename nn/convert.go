@@ -24,7 +24,7 @@ func signedBytes(b []byte) []int8 {
 // Quantize (to int16 by Quantize16), float32 to bits by sign, int8 and int16 to
 // float32 as s·x̃, ±1 to anything exactly.
 func convertStep(from, to *buffer) step {
-	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 && to.scale == 1 {
+	if from.form.dtype == dtype.Binary && to.form.dtype == dtype.Int8 && to.scale == 1 && to.zero == 0 {
 		return &unpackStep{from, to}
 	}
 	return &elementStep{from, to}
@@ -76,7 +76,7 @@ func (b *buffer) put(px []byte, c int, v float32) {
 			shorts(px[2*c:][:2])[0] = quant.Quantize16(v, b.scale)
 			return
 		}
-		px[c] = uint8(quant.Quantize(v, b.scale)) ^ b.form.xor
+		px[c] = uint8(quant.QuantizeZero(v, b.scale, b.zero)) ^ b.form.xor
 	default:
 		px[c/8] &^= 1 << (c % 8)
 		if v >= 0 {

@@ -1,8 +1,6 @@
 package nn
 
 import (
-	"math"
-
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -24,7 +22,7 @@ type denseFloat struct {
 	im      *kernels.Impl
 	rows    [][]float32
 	bias    []float32 // nil is 0
-	lo      float32
+	lo, hi  float32
 	in, out *buffer
 }
 
@@ -35,7 +33,7 @@ func (st *denseFloat) run(s *state) {
 		if st.bias != nil {
 			y += st.bias[o]
 		}
-		to[o] = max(st.lo, y)
+		to[o] = min(st.hi, max(st.lo, y))
 	}
 }
 
@@ -44,18 +42,23 @@ type denseInt8 struct {
 	im      *kernels.Impl
 	rows    [][]int8
 	m, b    []float32
-	lo      float32
+	zero    []int32 // −Σw·(the input's zero point); nil is 0
+	lo, hi  float32
 	in, out *buffer // out is float32, or int8 with the scale within m and b
 }
 
 func (st *denseInt8) run(s *state) {
 	x, to := signedBytes(st.in.bytes(s))[:len(st.rows[0])], st.out.bytes(s)
+	lo, hi := int8Bounds(st.lo, st.hi, st.out)
 	for o, w := range st.rows {
 		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
+		if st.zero != nil {
+			sum += st.zero[o]
+		}
 		if st.out.form.dtype == dtype.Int8 {
-			to[o] = uint8(quant.Requantize(sum, st.m[o], st.b[o], max(st.lo, -quant.Max), quant.Max)) ^ st.out.form.xor
+			to[o] = uint8(quant.Requantize(sum, st.m[o], st.b[o], lo, hi)) ^ st.out.form.xor
 		} else {
-			floats(to[4*o:][:4])[0] = max(st.lo, float32(float32(sum)*st.m[o])+st.b[o])
+			floats(to[4*o:][:4])[0] = min(st.hi, max(st.lo, float32(float32(sum)*st.m[o])+st.b[o]))
 		}
 	}
 }
@@ -63,16 +66,12 @@ func (st *denseInt8) run(s *state) {
 func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	d := c.layerType(g.node)
 	im, in := c.pick(g.node).Impl, g.inputs[0]
-	lo := float32(math.Inf(-1))
-	if g.relu {
-		lo = 0
-	}
 	if d == dtype.Float32 {
 		to := c.landFloat(g.out)
 		if to.written == nil {
 			to.written = to.out
 		}
-		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: lo, in: in, out: to.written}
+		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: g.lo, hi: g.hi, in: in, out: to.written}
 		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, to.written), 4*(op.In*op.Out+len(op.Bias)))}
 		c.plan.steps = append(append(c.plan.steps, st), to.after...)
 		return to.out, nil
@@ -80,7 +79,7 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	if op.In > maxInt8Row {
 		return nil, errInt8Row(op.In)
 	}
-	st := &denseInt8{im: im, rows: memoryOrder(op.Int8, in), lo: lo, in: in}
+	st := &denseInt8{im: im, rows: memoryOrder(op.Int8, in), lo: g.lo, hi: g.hi, in: in}
 	st.out = c.native(g.out, c.carried(g.out))
 	scale := float32(1)
 	if st.out.form.dtype == dtype.Int8 {
@@ -89,6 +88,12 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	var err error
 	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
 		return nil, err
+	}
+	if st.zero, err = zeroBias(op.Int8, op.Out, in.zero); err != nil {
+		return nil, err
+	}
+	if st.out.form.dtype == dtype.Int8 {
+		addZero(st.b, st.out.zero)
 	}
 	st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, st.out), op.In*op.Out+8*op.Out)}
 	c.plan.steps = append(c.plan.steps, st)

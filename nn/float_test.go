@@ -139,6 +139,78 @@ func TestFloatOps(t *testing.T) {
 			x := conv(m, in(m))
 			return m.add(&graph.Add{}, x, x)
 		}},
+		{"depthwise", graph.Shape{37, 6, 7}, func(m *maker) *graph.Value {
+			x := same(graph.Shape{37, 6, 7}, 37)
+			x.Groups, x.StrideH = 37, 2
+			y := same(graph.Shape{37, 3, 7}, 37)
+			y.Groups, y.DilationW = 37, 2
+			return relu(m, m.add(m.fill(y), m.add(&graph.Clip{Lo: 0, Hi: 6}, m.add(m.fill(x), in(m)))))
+		}},
+		{"depthwise norm relu pool", image, func(m *maker) *graph.Value {
+			x := same(image, c)
+			x.Groups = c
+			return halve(m, relu(m, norm(m, m.add(m.fill(x), in(m)))))
+		}},
+		{"depthwise with twice the channels", image, func(m *maker) *graph.Value {
+			x := same(image, 2*c)
+			x.Groups = c
+			return m.add(m.fill(x), in(m))
+		}},
+		{"groups", graph.Shape{12, 6, 7}, func(m *maker) *graph.Value {
+			x := same(graph.Shape{12, 6, 7}, 21)
+			x.Groups, x.PadValue = 3, 1.5
+			return halve(m, relu(m, m.add(m.fill(x), in(m))))
+		}},
+		{"conv clip pool", image, func(m *maker) *graph.Value {
+			return halve(m, m.add(&graph.Clip{Lo: -0.25, Hi: 0.5}, relu(m, conv(m, in(m)))))
+		}},
+		{"conv clip to one number", image, func(m *maker) *graph.Value { return m.add(&graph.Clip{}, conv(m, in(m))) }},
+		{"dense clip", image, func(m *maker) *graph.Value {
+			return m.add(&graph.Clip{Lo: -0.25, Hi: 0.5}, dense(m, flatten(m, in(m))))
+		}},
+		{"average pool", image, then(in, conv, op(func(*maker, graph.Shape) graph.Op {
+			return &graph.AveragePool{KH: 3, KW: 2, StrideH: 2, StrideW: 1, PadTop: 1, PadRight: 1}
+		}))},
+		{"average pool counting padding", image, then(in, conv, op(func(*maker, graph.Shape) graph.Op {
+			return &graph.AveragePool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, DilationH: 2, CountPad: true}
+		}))},
+		{"max pool with dilation", image, then(in, conv, pooled(graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2, DilationH: 2, DilationW: 3}))},
+		{"squeeze and excite", image, func(m *maker) *graph.Value {
+			x := conv(m, in(m))
+			s := m.add(&graph.Func{Name: "hardsigmoid", Alpha: 0.2, Beta: 0.5}, m.add(m.fill(&graph.Conv2D{InC: 9, OutC: 9, KH: 1, KW: 1,
+				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}), average(m, x)))
+			return conv(m, m.add(&graph.Mul{}, s, x))
+		}},
+		{"stretched over channels and columns", image, func(m *maker) *graph.Value {
+			x := in(m)
+			one := m.add(&graph.Slice{Start: [3]int{2, 0, 3}, Step: [3]int{1, 1, 1}, Size: [3]int{1, h, 1}}, x)
+			top := m.add(&graph.Slice{Step: [3]int{1, 1, 1}, Size: [3]int{c, 1, w}}, x)
+			return m.add(&graph.Sub{}, m.add(&graph.Add{}, one, x), m.add(&graph.Add{}, top, x))
+		}},
+		{"divided", image, func(m *maker) *graph.Value {
+			return m.add(&graph.Div{}, conv(m, in(m)), m.add(&graph.Affine{Scale: []float32{1}, Shift: []float32{3}}, m.add(&graph.Func{Name: "sigmoid"}, conv(m, in(m)))))
+		}},
+		{"functions", image, then(in, conv, op(func(*maker, graph.Shape) graph.Op { return &graph.Func{Name: "hardswish"} }),
+			op(func(*maker, graph.Shape) graph.Op { return &graph.Func{Name: "tanh"} }))},
+		{"moved about", image, then(in, conv, op(func(_ *maker, s graph.Shape) graph.Op {
+			return &graph.Transpose{View: []int{3, 3, h * w}, Perm: []int{1, 0, 2}, To: s}
+		}), op(func(*maker, graph.Shape) graph.Op { return &graph.Reshape{To: graph.Shape{18, 3, 7}} }), conv,
+			op(func(*maker, graph.Shape) graph.Op {
+				return &graph.Slice{Start: [3]int{1, 2, 0}, Step: [3]int{2, -1, 3}, Size: [3]int{4, 3, 3}}
+			}),
+			op(func(*maker, graph.Shape) graph.Op {
+				return &graph.Pad{Before: [3]int{1, 0, 2}, After: [3]int{0, 1, 1}, Value: 2.5}
+			}), conv,
+			op(func(*maker, graph.Shape) graph.Op {
+				return &graph.Pad{Before: [3]int{0, 2, 0}, After: [3]int{0, 0, 2}, Mode: graph.PadReflect}
+			}))},
+		{"a constant", image, func(m *maker) *graph.Value {
+			k := m.add(&graph.Constant{To: graph.Shape{c, 1, w}, Values: m.normal(c*w, 1)}, in(m))
+			return conv(m, m.add(&graph.Mul{}, in(m), k))
+		}},
+		{"softmax over channels", image, then(in, conv, softmax)},
+		{"argmax", image, then(in, op(func(*maker, graph.Shape) graph.Op { return &graph.ArgMax{} }))},
+		{"argmax of a vector", graph.Shape{7}, then(in, op(func(*maker, graph.Shape) graph.Op { return &graph.ArgMax{Last: true} }))},
 		{"prelu", image, func(m *maker) *graph.Value {
 			x := conv(m, in(m))
 			return m.add(&graph.PReLU{Slope: m.normal(x.Shape[0], 1)}, x)

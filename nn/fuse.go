@@ -1,7 +1,7 @@
 package nn
 
 import (
-	"fmt"
+	"math"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -10,22 +10,44 @@ import (
 // fuse gathers what follows a layer and can be done while its sums are in
 // registers.
 func (c *compiler) fuse(n *graph.Node) (*group, error) {
-	g := &group{node: n, out: n.Out}
+	g := newGroup(n)
 	switch op := n.Op.(type) {
 	case *graph.Conv2D:
-		if op.Groups > 1 {
-			return nil, fmt.Errorf("conv2d with %d groups is not supported: want 1", op.Groups)
-		}
-		c.fuseConv(g, c.layerType(n))
+		c.fuseConv(g, c.layerType(n), op.Groups == 1)
 	case *graph.Dense:
-		if next := c.only(g.out); next != nil {
-			if _, ok := next.Op.(*graph.ReLU); ok {
-				g.take(next)
-				g.relu = true
-			}
+		for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
+			g.take(next)
 		}
 	}
 	return g, nil
+}
+
+func newGroup(n *graph.Node) *group {
+	return &group{node: n, out: n.Out, lo: float32(math.Inf(-1)), hi: float32(math.Inf(1))}
+}
+
+// clamp narrows the group's bounds by a ReLU or a clip; false for any other op, and for a
+// clip to a single number, which kernels take for none.
+func (g *group) clamp(op graph.Op) bool {
+	lo, hi := float32(0), float32(math.Inf(1))
+	switch op := op.(type) {
+	case *graph.ReLU:
+	case *graph.Clip:
+		lo, hi = op.Lo, op.Hi
+	default:
+		return false
+	}
+	lo, hi = min(hi, max(lo, g.lo)), min(hi, max(lo, g.hi))
+	if lo == hi {
+		return false
+	}
+	g.lo, g.hi = lo, hi
+	return true
+}
+
+// clamped says whether anything bounds the group's results.
+func (g *group) clamped() bool {
+	return !math.IsInf(float64(g.lo), -1) || !math.IsInf(float64(g.hi), 1)
 }
 
 func (g *group) take(n *graph.Node) {
@@ -44,41 +66,41 @@ func (c *compiler) only(v *graph.Value) *graph.Node {
 // layerType is the dtype that a layer computes in.
 func (c *compiler) layerType(n *graph.Node) dtype.DType {
 	var w *graph.Weights
+	conv, groups := false, 1
 	switch op := n.Op.(type) {
 	case *graph.Conv2D:
-		w = &op.Weights
+		w, conv, groups = &op.Weights, true, op.Groups
 	case *graph.Dense:
 		w = &op.Weights
 	}
 	in := c.root(n.In[0])
-	_, conv := n.Op.(*graph.Conv2D)
 	switch {
 	case w.Int8 != nil && (c.scaleOf(in) != 0 || c.signed(in)):
 		return dtype.Int8
-	case conv && w.Binary && c.signed(in):
+	case conv && w.Binary && c.signed(in) && groups == 1:
 		return dtype.Binary
 	default:
 		return dtype.Float32
 	}
 }
 
-// fuseConv takes ReLU and max-pool in any order (they commute, and requantizing
-// keeps the order of sums), and after integer sums everything up to a sign.
-func (c *compiler) fuseConv(g *group, d dtype.DType) {
+// fuseConv takes ReLU, clips and max-pool in any order (they commute, and requantizing
+// keeps the order of sums), and after integer sums everything up to a sign. Of a
+// convolution in groups only the bounds can be taken in.
+func (c *compiler) fuseConv(g *group, d dtype.DType, whole bool) {
 	for next := c.only(g.out); next != nil; next = c.only(g.out) {
 		switch op := next.Op.(type) {
-		case *graph.ReLU:
-			if g.relu {
+		case *graph.ReLU, *graph.Clip:
+			if !g.clamp(op) {
 				return
 			}
-			g.relu = true
 		case *graph.MaxPool:
-			if g.pool || !plainPool(op) {
+			if g.pool || !plainPool(op) || !whole {
 				return
 			}
 			g.pool = true
 		case *graph.BatchNorm, *graph.Affine, *graph.Sign:
-			if d != dtype.Float32 {
+			if d != dtype.Float32 && whole {
 				c.fuseSign(g)
 			}
 			return
@@ -113,7 +135,7 @@ func (c *compiler) fuseSign(g *group) {
 
 // plainPool is the max-pool that kernels do in registers.
 func plainPool(p *graph.MaxPool) bool {
-	return p.KH == 2 && p.KW == 2 && p.StrideH == 2 && p.StrideW == 2 && p.PadTop == 0 && p.PadLeft == 0 && p.PadBottom == 0 && p.PadRight == 0
+	return p.KH == 2 && p.KW == 2 && p.StrideH == 2 && p.StrideW == 2 && max(p.DilationH, p.DilationW) <= 1 && p.PadTop == 0 && p.PadLeft == 0 && p.PadBottom == 0 && p.PadRight == 0
 }
 
 // poolsBits says whether a node is a max-pool of ±1, which is an or of bits.

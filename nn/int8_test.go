@@ -33,6 +33,9 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 		_, flat := n.Op.(*graph.Flatten)
 		signs[n.Out] = sign || flat && signs[n.In[0]]
 	}
+	zeroPoint := func() int8 { // mostly none
+		return []int8{0, 0, 0, -128, -3, 100}[r.IntN(6)]
+	}
 	scaleFor := func(v *graph.Value) float32 {
 		scale, err := quant.Scale(float32(most[v] * (0.4 + 0.8*r.Float64())))
 		if err != nil {
@@ -42,7 +45,7 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 	}
 	for _, n := range g.Nodes {
 		if v := n.In[0]; r.IntN(8) == 0 && !signs[v] && (giver[v] == nil || giver[v].Op.Kind() != "flatten") {
-			v.Scale = scaleFor(v)
+			v.Scale, v.Zero = scaleFor(v), zeroPoint()
 		}
 		w, rows := weightsOf(n.Op)
 		if w == nil || w.Binary {
@@ -54,9 +57,9 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 			continue
 		}
 		scale := scaleFor(v)
-		v.Scale = scale
+		v.Scale, v.Zero = scale, zeroPoint()
 		if f := giver[v]; f != nil && f.Op.Kind() == "flatten" && r.IntN(2) == 0 {
-			f.In[0].Scale = scale // as package ptq does; the flattening's own is enough
+			f.In[0].Scale, f.In[0].Zero = scale, v.Zero // as package ptq does; the flattening's own is enough
 		} else if f != nil && f.Op.Kind() == "flatten" && !signs[f.In[0]] && r.IntN(2) == 0 {
 			f.In[0].Scale = scaleFor(f.In[0]) // rounded twice
 		}
@@ -205,8 +208,22 @@ func TestRandomInt8Convolutions(t *testing.T) {
 	r := newRand(t)
 	for range n {
 		m := newMaker(r, randomImage(r, 70))
-		c := m.conv(m.b.Input().Shape, 1+r.IntN(70))
-		x := m.add(c, m.b.Input())
+		in := m.b.Input().Shape
+		outC, groups := 1+r.IntN(70), 1
+		switch r.IntN(4) {
+		case 0: // depthwise
+			outC, groups = in[0], in[0]
+		case 1: // in groups
+			groups = []int{2, 3, 5}[r.IntN(3)]
+			in = graph.Shape{groups * (1 + in[0]/groups), in[1], in[2]}
+			outC, m = groups*(1+r.IntN(9)), newMaker(r, in)
+		}
+		c := m.geometry(in, outC)
+		c.Groups = groups
+		x := m.add(m.fill(c), m.b.Input())
+		if m.one(4) {
+			x = m.add(&graph.Clip{Lo: -1.5, Hi: 2.25}, x)
+		}
 		if x.Shape[1] > 1 && x.Shape[2] > 1 && m.one(3) {
 			x = m.add(pool2, x)
 		}
@@ -218,6 +235,7 @@ func TestRandomInt8Convolutions(t *testing.T) {
 		quantize(t, r, g, image)
 		if m.one(2) { // requantized; else the sums become float32
 			x.Scale = float32(math.Exp(r.NormFloat64()))
+			x.Zero = []int8{0, -128, 5}[r.IntN(3)]
 		}
 		checkExact(t, r, g, 1, dtype.Int8)
 	}

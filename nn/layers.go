@@ -42,7 +42,7 @@ func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op, problem 
 	return len(c.plan.layers) - 1
 }
 
-// convolver is a prepared convolution: kernels.Conv or kernels.Winograd.
+// convolver is a prepared convolution: kernels.Conv, Winograd, Grouped or Depthwise.
 type convolver interface {
 	Run(ctx *kernels.Context, out, in []byte)
 	Tiles() int
@@ -71,7 +71,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	pick, in := c.pick(g.node), g.inputs[0]
 	spec := kernels.ConvSpec{
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
-		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: c.nonNegative(in.value), Pool: g.pool,
+		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: in.zero == 0 && c.nonNegative(in.value), Pool: g.pool,
 	}
 	var weights []uint32
 	constants := 0 // bytes of the epilogue's
@@ -79,11 +79,15 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	case dtype.Float32:
 		weights = kernels.PackFloat32(channelsLast(op.Float, op))
 		spec.BiasF, constants = op.Bias, 4*len(op.Bias)
-		if g.relu {
-			spec.Hi = float32(math.Inf(1))
+		if g.clamped() {
+			spec.Lo, spec.Hi = g.lo, g.hi
 		}
 	case dtype.Int8:
-		weights = kernels.PackInt8(channelsLast(op.Int8, op), op.InC)
+		weights = kernels.PackInt8(channelsLast(op.Int8, op), op.InC/op.Groups)
+		var err error
+		if spec.BiasI, err = zeroBias(op.Int8, op.OutC, in.zero); err != nil {
+			return nil, err
+		}
 	default:
 		weights = kernels.PackBinary(channelsLast(op.Float, op), op.InC)
 	}
@@ -107,14 +111,13 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		}
 	case d == dtype.Int8 && c.scaleOf(g.out) != 0:
 		to = landing{out: c.native(g.out, dtype.Int8)}
-		spec.Mode, spec.OutXor, spec.Lo, spec.Hi = tile.Requant, to.out.form.xor, -quant.Max, quant.Max
-		if g.relu {
-			spec.Lo = 0
-		}
+		spec.Mode, spec.OutXor = tile.Requant, to.out.form.xor
+		spec.Lo, spec.Hi = int8Bounds(g.lo, g.hi, to.out)
 		constants = 8 * op.OutC
 		if spec.Scale, spec.Offset, err = constantsFor(&op.Weights, in.scale, to.out.scale, op.OutC); err != nil {
 			return nil, err
 		}
+		addZero(spec.Offset, to.out.zero)
 	case d == dtype.Float32:
 		to = c.landFloat(g.out)
 	default:
@@ -127,24 +130,41 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		to.written = to.out
 	}
 	spec.In, spec.Out = in.img, to.written.img
-	conv, name, err := c.prepare(pick, spec, weights, op)
+	conv, im, name, err := c.prepare(pick, spec, weights, op)
 	if err != nil {
 		return nil, err
 	}
-	st := &convStep{g.node.Name, c.layer(g, d, pick.Impl, name, convProblem(&spec)+problem, conv.WeightBytes()+constants), conv, in, to.written}
+	st := &convStep{g.node.Name, c.layer(g, d, im, name, convProblem(&spec, op.Groups)+problem, conv.WeightBytes()+constants), conv, in, to.written}
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
 
-// prepare chooses the algorithm of a convolution and names it.
-func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, string, error) {
+// prepare chooses the algorithm of a convolution and names it and who computes it.
+func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, *kernels.Impl, string, error) {
+	switch {
+	case op.Groups > 1 && op.Groups == op.InC && op.InC == op.OutC:
+		var d *kernels.Depthwise
+		var err error
+		if spec.In.DType == dtype.Int8 {
+			d, err = kernels.NewDepthwiseInt8(pick.Impl, spec, op.Int8)
+		} else {
+			d, err = kernels.NewDepthwiseFloat32(pick.Impl, spec, op.Float)
+		}
+		if err != nil {
+			return nil, nil, "", err
+		}
+		return d, d.Impl(), "depthwise", nil
+	case op.Groups > 1:
+		g, err := kernels.NewGrouped(pick.Impl, spec, op.Groups, weights)
+		return g, pick.Impl, "grouped", err
+	}
 	for m := pick.Winograd; m >= 2; m -= 2 {
 		if w, err := kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Float, op), m); err == nil {
-			return w, fmt.Sprintf("winograd%d", m), nil
+			return w, pick.Impl, fmt.Sprintf("winograd%d", m), nil
 		} // the shape does not suit: the next one
 	}
 	conv, err := kernels.NewConv(pick.Impl, spec, weights)
-	return conv, "conv2d", err
+	return conv, pick.Impl, "conv2d", err
 }
 
 // landing is where a layer's result goes: the buffer that its kernel writes
@@ -164,15 +184,12 @@ func (c *compiler) landFloat(v *graph.Value) landing {
 }
 
 // landSums is the landing of integer sums that are neither requantized nor
-// compared: they become max(lo, sum·m + b) in float32.
+// compared: they become sum·m + b, clamped, in float32.
 func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) (landing, error) {
-	st := &dequantStep{in: c.newBuffer(g.out, form{dtype: dtype.Float32}), lo: float32(math.Inf(-1))}
+	st := &dequantStep{in: c.newBuffer(g.out, form{dtype: dtype.Float32}), lo: g.lo, hi: g.hi}
 	var err error
 	if st.m, st.b, err = constantsFor(w, in.scale, 1, n); err != nil {
 		return landing{}, err
-	}
-	if g.relu {
-		st.lo = 0
 	}
 	to := c.landFloat(g.out)
 	st.out = to.out
@@ -182,14 +199,14 @@ func (c *compiler) landSums(g *group, w *graph.Weights, in *buffer, n int) (land
 	return landing{st.in, to.out, append([]step{st}, to.after...)}, nil
 }
 
-// channelsLast turns [OutC][InC][KH][KW] into [OutC][KH][KW][InC].
+// channelsLast turns [OutC][InC/Groups][KH][KW] into [OutC][KH][KW][InC/Groups].
 func channelsLast[T any](w []T, op *graph.Conv2D) []T {
 	t := make([]T, 0, len(w))
-	plane := op.KH * op.KW
+	plane, perGroup := op.KH*op.KW, op.InC/op.Groups
 	for o := range op.OutC {
 		for p := range plane {
-			for ch := range op.InC {
-				t = append(t, w[(o*op.InC+ch)*plane+p])
+			for ch := range perGroup {
+				t = append(t, w[(o*perGroup+ch)*plane+p])
 			}
 		}
 	}
@@ -239,9 +256,7 @@ func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t 
 		scale, shift := realScale(w, in.scale, o), bias(w, o)
 		th, err := quant.FoldSign(func(sum int32) float64 {
 			x := float64(float64(sum)*scale) + shift
-			if g.relu {
-				x = max(x, 0)
-			}
+			x = min(float64(g.hi), max(float64(g.lo), x))
 			for _, op := range g.norms {
 				switch op := op.(type) {
 				case *graph.BatchNorm:
@@ -260,11 +275,44 @@ func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t 
 	return t, flip, nil
 }
 
-// dequantStep turns integer sums into float32: max(lo, sum·m + b).
+// int8Bounds are bounds of what out stands for as integers; rounding keeps the order of
+// numbers, so that clamping may as well come after it.
+func int8Bounds(lo, hi float32, out *buffer) (float32, float32) {
+	return float32(quant.QuantizeZero(lo, out.scale, out.zero)), float32(quant.QuantizeZero(hi, out.scale, out.zero))
+}
+
+// zeroBias makes sums of w·q of Σw·(q − zero), for n rows of weights: −zero·Σw each, nil
+// for zero 0.
+func zeroBias(w []int8, n int, zero int8) ([]int32, error) {
+	if zero == 0 {
+		return nil, nil
+	}
+	k := len(w) / n
+	if k > maxInt8Row/2 { // a product is of up to 255 and 128
+		return nil, fmt.Errorf("%d products a sum, with zero point %d: int32 is exact up to %d", k, zero, maxInt8Row/2)
+	}
+	b := make([]int32, n)
+	for o := range b {
+		for _, v := range w[o*k : (o+1)*k] {
+			b[o] -= int32(zero) * int32(v)
+		}
+	}
+	return b, nil
+}
+
+// addZero puts what stands for 0 among offsets, before they round: a value half-way
+// between two steps goes to the even integer, which an odd zero point makes the other one.
+func addZero(offset []float32, zero int8) {
+	for o := range offset {
+		offset[o] += float32(zero)
+	}
+}
+
+// dequantStep turns integer sums into float32: sum·m + b within lo…hi.
 type dequantStep struct {
 	in, out *buffer
 	m, b    []float32
-	lo      float32
+	lo, hi  float32
 }
 
 func (st *dequantStep) run(s *state) {
@@ -272,7 +320,7 @@ func (st *dequantStep) run(s *state) {
 	eachPixel(st.in, st.out, func(p, q int) {
 		sums, to := ints(in[p:][:4*len(st.m)]), floats(out[q:][:4*len(st.m)])
 		for o, sum := range sums {
-			to[o] = max(st.lo, float32(float32(sum)*st.m[o])+st.b[o])
+			to[o] = min(st.hi, max(st.lo, float32(float32(sum)*st.m[o])+st.b[o]))
 		}
 	})
 }

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -27,6 +26,11 @@ func (c *compiler) emitOp(g *group) (*buffer, error) {
 		out := c.native(g.out, dtype.Binary)
 		c.plan.steps = append(c.plan.steps, &opStep{g.node, g.inputs, out, maxPoolBits(g.node.Op.(*graph.MaxPool))})
 		return out, nil
+	}
+	if op, ok := g.node.Op.(graph.Mover); ok && c.carried(g.out) != dtype.Binary {
+		if _, flat := op.(*graph.Flatten); !flat {
+			return c.emitMove(g, op)
+		}
 	}
 	f, err := opFunc(g.node)
 	if err != nil {
@@ -58,6 +62,8 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.Clip:
 		return perElement(func(_ int, x float32) float32 { return min(op.Hi, max(op.Lo, x)) }), nil
+	case *graph.Constant:
+		return constant(op), nil
 	case *graph.Dropout: // of a rounded value
 		return perElement(func(_ int, x float32) float32 { return x }), nil
 	case *graph.Sign:
@@ -67,18 +73,24 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 			}
 			return -1
 		}), nil
+	case *graph.Func:
+		return perElement(func(_ int, x float32) float32 { return float32(op.At(float64(x))) }), nil
 	case *graph.MaxPool:
 		return maxPool(op), nil
+	case *graph.AveragePool:
+		return averagePool(op), nil
 	case *graph.GlobalAveragePool:
 		return averageAll, nil
-	case *graph.Add:
-		return add, nil
+	case *graph.Add, *graph.Sub, *graph.Mul, *graph.Div:
+		return arith(op), nil
 	case *graph.Concat:
 		return concat, nil
 	case *graph.Flatten:
 		return flatten, nil
 	case *graph.Softmax:
-		return softmax, nil
+		return func(s *state, ins []*buffer, out *buffer) { softmax(s, ins, out, op.Log) }, nil
+	case *graph.ArgMax:
+		return argMax(op), nil
 	}
 	return nil, fmt.Errorf("op %s is not supported by the runtime", n.Op.Kind())
 }
@@ -96,92 +108,12 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 	}
 }
 
-func add(s *state, ins []*buffer, out *buffer) {
-	a, b := ins[0], ins[1]
-	u, v, to := a.bytes(s), b.bytes(s), out.bytes(s)
-	n := 4 * out.img.C * out.img.W
-	for y := range out.img.H {
-		sum := floats(to[out.img.Offset(y, 0):][:n])
-		p, q := floats(u[a.img.Offset(y, 0):][:n])[:len(sum)], floats(v[b.img.Offset(y, 0):][:n])[:len(sum)]
-		for i := range sum {
-			sum[i] = p[i] + q[i]
-		}
-	}
-}
-
 func concat(s *state, ins []*buffer, out *buffer) {
 	to, at := out.bytes(s), 0
 	for _, in := range ins {
 		from, n := in.bytes(s), 4*in.img.C
 		eachPixel(in, out, func(p, q int) { copy(to[q+at:][:n], from[p:]) })
 		at += n
-	}
-}
-
-func maxPool(op *graph.MaxPool) func(*state, []*buffer, *buffer) {
-	return func(s *state, ins []*buffer, out *buffer) {
-		in := ins[0]
-		from, to := in.bytes(s), out.bytes(s)
-		n := 4 * out.img.C
-		for y := range out.img.H {
-			for x := range out.img.W {
-				best := floats(to[out.img.Offset(y, x):][:n])
-				for ch := range best {
-					best[ch] = float32(math.Inf(-1))
-				}
-				for ky := range op.KH {
-					for kx := range op.KW {
-						iy, ix := y*op.StrideH+ky-op.PadTop, x*op.StrideW+kx-op.PadLeft
-						if iy < 0 || ix < 0 || iy >= in.img.H || ix >= in.img.W {
-							continue
-						}
-						for ch, v := range floats(from[in.img.Offset(iy, ix):][:n]) {
-							best[ch] = max(best[ch], v)
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-// maxPoolBits is maxPool of ±1: a window holds a +1 if any of its bits is set.
-func maxPoolBits(op *graph.MaxPool) func(*state, []*buffer, *buffer) {
-	return func(s *state, ins []*buffer, out *buffer) {
-		in := ins[0]
-		from, to := in.bytes(s), out.bytes(s)
-		n := out.img.PixelBytes()
-		for y := range out.img.H {
-			for x := range out.img.W {
-				px := to[out.img.Offset(y, x):][:n]
-				clear(px)
-				for ky := range op.KH {
-					for kx := range op.KW {
-						iy, ix := y*op.StrideH+ky-op.PadTop, x*op.StrideW+kx-op.PadLeft
-						if iy < 0 || ix < 0 || iy >= in.img.H || ix >= in.img.W {
-							continue // padding never wins
-						}
-						for i, b := range from[in.img.Offset(iy, ix):][:n] {
-							px[i] |= b
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-func averageAll(s *state, ins []*buffer, out *buffer) {
-	in := ins[0]
-	from, to := in.bytes(s), floats(out.bytes(s)[out.img.Offset(0, 0):])
-	for ch := range in.img.C {
-		var sum float64
-		for y := range in.img.H {
-			for x := range in.img.W {
-				sum += float64(in.get(from, y, x, ch))
-			}
-		}
-		to[ch] = float32(sum / float64(in.img.H*in.img.W))
 	}
 }
 
@@ -200,21 +132,5 @@ func ordered(dst []float32, b *buffer, s *state) {
 				i++
 			}
 		}
-	}
-}
-
-func softmax(s *state, ins []*buffer, out *buffer) {
-	n := out.img.C
-	x, to := floats(ins[0].bytes(s)[ins[0].img.Offset(0, 0):])[:n], floats(out.bytes(s)[out.img.Offset(0, 0):])
-	top := x[0]
-	for _, v := range x {
-		top = max(top, v)
-	}
-	var sum float64
-	for _, v := range x {
-		sum += math.Exp(float64(v - top))
-	}
-	for i, v := range x {
-		to[i] = float32(math.Exp(float64(v-top)) / sum)
 	}
 }

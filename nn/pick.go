@@ -61,12 +61,15 @@ func (c *compiler) checkPicks() error {
 }
 
 // convProblem describes a convolution for Layer.Problem.
-func convProblem(s *kernels.ConvSpec) string {
+func convProblem(s *kernels.ConvSpec, groups int) string {
 	p := fmt.Sprintf("conv2d %v %dx%dx%d to %v %dx%dx%d, kernel %dx%d, stride %d,%d, dilation %d,%d, padding %d,%d, halo %d, clamp %v,%v",
 		s.In.DType, s.In.H, s.In.W, s.In.C, s.Out.DType, s.Out.H, s.Out.W, s.Out.C, s.KH, s.KW, s.StrideH, s.StrideW, s.DilationH, s.DilationW,
 		s.PadTop, s.PadLeft, s.Halo, s.Lo, s.Hi)
 	if s.NonNegative {
 		p += ", non-negative"
+	}
+	if groups > 1 {
+		p += fmt.Sprintf(", %d groups", groups)
 	}
 	if s.Pool {
 		p += ", pool"

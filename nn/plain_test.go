@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"math"
 	"testing"
 
 	"macroscope/graph"
@@ -10,7 +11,7 @@ import (
 // plain evaluates a graph with int8 and binary layers by the numeric rules
 // alone, in direct loops over integers and single float32 operations: a second
 // definition of what package nn computes, bit for bit. It knows one thing of
-// the plan: where integer sums are rounded, that is, after the ReLU and the 2×2
+// the plan: where integer sums are rounded, that is, after the ReLU or clip and the 2×2
 // pool that follow them and that nothing else sees.
 type plain struct {
 	t       testing.TB
@@ -25,6 +26,7 @@ type plain struct {
 type plainValue struct {
 	ints  []int
 	scale float32
+	zero  int // what stands for 0
 	signs bool // ±1
 	real  []float32
 }
@@ -79,6 +81,19 @@ func (p *plain) scaleOf(v *graph.Value) float32 {
 	return 0
 }
 
+// zeroOf is what stands for 0 in a value with a scale.
+func (p *plain) zeroOf(v *graph.Value) int8 {
+	if v.Scale != 0 {
+		return v.Zero
+	}
+	for _, n := range p.readers[v] {
+		if _, ok := n.Op.(*graph.Flatten); ok && p.alias(n) && n.Out.Scale != 0 {
+			return n.Out.Zero
+		}
+	}
+	return 0
+}
+
 // alias says that a flattening is the same numbers for those who read it, not
 // rounded to another scale, or else nobody sees them before: only
 // dense layers do.
@@ -89,8 +104,9 @@ func (p *plain) alias(flatten *graph.Node) bool {
 		}
 	}
 	in, s := flatten.In[0], flatten.Out.Scale
+	same := s == in.Scale && flatten.Out.Zero == in.Zero
 	shared := in == p.g.Output || len(p.readers[in]) > 1
-	return flatten.Out != p.g.Output && (s == 0 || s == in.Scale || in.Scale == 0 && !shared)
+	return flatten.Out != p.g.Output && (s == 0 || same || in.Scale == 0 && !shared)
 }
 
 // put sets a value from float32 results, rounded where it is carried as int8.
@@ -102,17 +118,17 @@ func (p *plain) put(v *graph.Value, real []float32) {
 	}
 	ints := make([]int, len(real))
 	for i, x := range real {
-		ints[i] = int(quant.Quantize(x, s))
+		ints[i] = int(quant.QuantizeZero(x, s, p.zeroOf(v)))
 	}
-	p.putInts(v, ints, s)
+	p.putInts(v, ints, s, int(p.zeroOf(v)))
 }
 
-func (p *plain) putInts(v *graph.Value, ints []int, s float32) {
+func (p *plain) putInts(v *graph.Value, ints []int, s float32, zero int) {
 	real := make([]float32, len(ints))
 	for i, q := range ints {
-		real[i] = float32(float32(q) * s)
+		real[i] = float32(float32(q-zero) * s)
 	}
-	p.values[v] = &plainValue{ints: ints, scale: s, real: real}
+	p.values[v] = &plainValue{ints: ints, scale: s, zero: zero, real: real}
 }
 
 // sums are a layer's integer sums on their way to a value.
@@ -121,7 +137,7 @@ type sums struct {
 	w      *graph.Weights
 	in     float32 // the input's scale
 	out    *graph.Value
-	relu   bool
+	lo, hi float32 // the bounds that ReLUs and clips set
 	pooled bool
 }
 
@@ -164,24 +180,20 @@ func (p *plain) layer(n *graph.Node, w *graph.Weights) {
 	for i, sum := range s.v {
 		o := s.channel(i)
 		real[i] = float32(float32(sum)*float32(s.unit(o))) + float32(s.bias(o))
-		if s.relu {
-			real[i] = max(0, real[i])
-		}
+		real[i] = min(s.hi, max(s.lo, real[i]))
 	}
 	p.put(s.out, real)
 }
 
 func (p *plain) requantize(s *sums, scale float32) {
-	lo := float32(-quant.Max)
-	if s.relu {
-		lo = 0
-	}
+	zero := p.zeroOf(s.out)
+	lo, hi := float32(quant.QuantizeZero(s.lo, scale, zero)), float32(quant.QuantizeZero(s.hi, scale, zero))
 	ints := make([]int, len(s.v))
 	for i, sum := range s.v {
 		o := s.channel(i)
-		ints[i] = int(quant.Requantize(int32(sum), float32(s.unit(o)/float64(scale)), float32(s.bias(o)/float64(scale)), lo, quant.Max))
+		ints[i] = int(quant.Requantize(int32(sum), float32(s.unit(o)/float64(scale)), float32(s.bias(o)/float64(scale))+float32(zero), lo, hi))
 	}
-	p.putInts(s.out, ints, scale)
+	p.putInts(s.out, ints, scale, int(zero))
 }
 
 // signs is batch norms and a sign in float64, without a threshold.
@@ -190,9 +202,7 @@ func (p *plain) signs(s *sums, norms []*graph.Node, sign *graph.Node) {
 	for i, sum := range s.v {
 		o := s.channel(i)
 		x := float64(float64(sum)*s.unit(o)) + s.bias(o)
-		if s.relu {
-			x = max(x, 0)
-		}
+		x = min(float64(s.hi), max(float64(s.lo), x))
 		for _, n := range norms {
 			x = n.Op.(interface {
 				At(c int, x float64) float64
@@ -207,7 +217,7 @@ func (p *plain) signs(s *sums, norms []*graph.Node, sign *graph.Node) {
 		p.done[n] = true
 	}
 	p.done[sign] = true
-	p.putInts(sign.Out, ints, 1)
+	p.putInts(sign.Out, ints, 1, 0)
 	p.values[sign.Out].signs = true
 }
 
@@ -227,10 +237,9 @@ func (p *plain) follow(s *sums) bool {
 	}
 	switch op := n.Op.(type) {
 	case *graph.ReLU:
-		if s.relu {
-			return false
-		}
-		s.relu = true
+		s.lo, s.hi = max(0, s.lo), max(0, s.hi)
+	case *graph.Clip:
+		s.lo, s.hi = min(op.Hi, max(op.Lo, s.lo)), min(op.Hi, max(op.Lo, s.hi))
 	case *graph.MaxPool:
 		if s.pooled || *op != *pool2 {
 			return false
@@ -281,13 +290,13 @@ func (p *plain) sums(n *graph.Node, w *graph.Weights) *sums {
 		}
 		return int(w.Float[i])
 	}
-	s := &sums{w: w, in: in.scale, out: n.Out}
+	s := &sums{w: w, in: in.scale, out: n.Out, lo: float32(math.Inf(-1)), hi: float32(math.Inf(1))}
 	switch op := n.Op.(type) {
 	case *graph.Dense:
 		for o := range op.Out {
 			sum := 0
 			for i, x := range in.ints {
-				sum += x * weight(o*op.In+i)
+				sum += (x - in.zero) * weight(o*op.In+i)
 			}
 			s.v = append(s.v, sum)
 		}
@@ -297,15 +306,16 @@ func (p *plain) sums(n *graph.Node, w *graph.Weights) *sums {
 			for y := range n.Out.Shape[1] {
 				for x := range n.Out.Shape[2] {
 					sum := 0
-					for c := range op.InC {
+					per := op.InC / op.Groups
+					for c := range per {
 						for ky := range op.KH {
 							for kx := range op.KW {
 								iy, ix := y*op.StrideH+ky*op.DilationH-op.PadTop, x*op.StrideW+kx*op.DilationW-op.PadLeft
 								v := int(op.PadValue)
 								if iy >= 0 && ix >= 0 && iy < h && ix < wd {
-									v = in.ints[(c*h+iy)*wd+ix]
+									v = in.ints[((o/(op.OutC/op.Groups)*per+c)*h+iy)*wd+ix] - in.zero
 								}
-								sum += v * weight(((o*op.InC+c)*op.KH+ky)*op.KW+kx)
+								sum += v * weight(((o*per+c)*op.KH+ky)*op.KW+kx)
 							}
 						}
 					}
@@ -325,7 +335,7 @@ func (p *plain) floatOp(n *graph.Node) {
 	switch n.Op.(type) {
 	case *graph.Flatten:
 		if x.ints != nil && p.alias(n) {
-			p.putInts(n.Out, x.ints, x.scale)
+			p.putInts(n.Out, x.ints, x.scale, x.zero)
 			return
 		}
 		copy(real, x.real)

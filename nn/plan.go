@@ -36,6 +36,7 @@ type Plan struct {
 	bufs    []*buffer
 	arena   int // bytes
 	layers  []Layer
+	nodes   []How
 	observe bool
 	scratch int // float32 elements that some step needs besides the arena
 }
@@ -111,7 +112,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	if err := c.checkPicks(); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}
-	if err := c.compile(o.Observe); err != nil {
+	if err := c.compile(g, o.Observe); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}
 	return c.plan, nil

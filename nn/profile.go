@@ -172,6 +172,8 @@ func twins(st step) (bare, flat step) {
 				return &b, &b
 			}
 			f.conv = c
+		case *kernels.Grouped, *kernels.Depthwise:
+			return st, st
 		case *kernels.Winograd:
 			b.conv, f.conv = conv.WithoutProducts(), conv.InputTransform()
 		}

@@ -73,7 +73,8 @@ func (c *compiler) fuseStreams() (groups map[*graph.Node]*group, taken map[*grap
 
 // fuseStream is the group of convolution n if it ends in a stream, else nil.
 func (c *compiler) fuseStream(n *graph.Node, there func(*graph.Value) bool) *group {
-	g := &group{node: n, out: n.Out, join: &join{sums: n.Out, lo: float32(math.Inf(-1)), hi: float32(math.Inf(1))}}
+	g := newGroup(n)
+	g.join = &join{sums: n.Out, lo: float32(math.Inf(-1)), hi: float32(math.Inf(1))}
 	j := g.join
 sums:
 	for next := c.only(g.out); next != nil; next = c.only(g.out) {
@@ -96,7 +97,8 @@ sums:
 			if other == g.out {
 				other = next.In[1]
 			}
-			if round := c.shortcut(j, other, next.Out.Shape); round != nil && j.stream.Stream == next.Out.Stream && there(j.stream) {
+			same := g.out.Shape.Equal(other.Shape) // else one of them is stretched
+			if round := c.shortcut(j, other, next.Out.Shape); round != nil && same && j.stream.Stream == next.Out.Stream && there(j.stream) {
 				g.fused = append(g.fused, *round...)
 				g.take(next)
 			} else {

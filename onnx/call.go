@@ -11,38 +11,104 @@ import (
 )
 
 // operators has a function for each operator, by operatorKey.
-var operators = map[string]func(*call) error{
-	".Add":                readAdd,
-	".BatchNormalization": readBatchNorm,
-	".Clip":               readClip,
-	".Concat":             readConcat,
-	".Constant":           readConstant,
-	".Conv":               readConv,
-	".DequantizeLinear":   readDequantizeLinear,
-	".Div":                readDiv,
-	".Dropout":            readDropout,
-	".Flatten":            readFlatten,
-	".Gemm":               readGemm,
-	".GlobalAveragePool":  readGlobalAveragePool,
-	".GreaterOrEqual":     readGreaterOrEqual,
-	".Identity":           readIdentity,
-	".MatMul":             readMatMul,
-	".MaxPool":            readMaxPool,
-	".Mul":                readMul,
-	".PRelu":              readPRelu,
-	".Pad":                readPad,
-	".QuantizeLinear":     readQuantizeLinear,
-	".Relu":               readRelu,
-	".Reshape":            readReshape,
-	".Softmax":            readSoftmax,
-	".Sub":                readSub,
-	".Where":              readWhere,
+var operators map[string]func(*call) error
 
-	"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
+func init() { // not where it is declared: an operator on bytes leads back to it
+	operators = map[string]func(*call) error{
+		".Abs":                readFunc("abs"),
+		".Add":                readAdd,
+		".ArgMax":             readArgMax,
+		".AveragePool":        readAveragePool,
+		".BatchNormalization": readBatchNorm,
+		".Cast":               readCast,
+		".Ceil":               readFunc("ceil"),
+		".Celu":               readFunc("celu", 1),
+		".Clip":               readClip,
+		".Concat":             readConcat,
+		".Constant":           readConstant,
+		".ConstantOfShape":    foldOnly,
+		".Conv":               readConv,
+		".DequantizeLinear":   readDequantizeLinear,
+		".Div":                readDiv,
+		".Dropout":            readDropout,
+		".Elu":                readFunc("elu", 1),
+		".Erf":                readFunc("erf"),
+		".Exp":                readFunc("exp"),
+		".Flatten":            readFlatten,
+		".Floor":              readFunc("floor"),
+		".Gather":             readGather,
+		".Gelu":               readGelu,
+		".Gemm":               readGemm,
+		".GlobalAveragePool":  readGlobalAveragePool,
+		".GlobalMaxPool":      readGlobalMaxPool,
+		".GreaterOrEqual":     readGreaterOrEqual,
+		".HardSigmoid":        readFunc("hardsigmoid", 0.2, 0.5),
+		".HardSwish":          readFunc("hardswish"),
+		".Identity":           readIdentity,
+		".LeakyRelu":          readLeakyRelu,
+		".Log":                readFunc("log"),
+		".LogSoftmax":         readSoftmax(true),
+		".MatMul":             readMatMul,
+		".Max":                readBound(false),
+		".MaxPool":            readMaxPool,
+		".Min":                readBound(true),
+		".Mish":               readFunc("mish"),
+		".Mul":                readMul,
+		".Neg":                readFunc("neg"),
+		".PRelu":              readPRelu,
+		".Pad":                readPad,
+		".Pow":                readPow,
+		".QLinearConv":        readQLinearConv,
+		".QLinearMatMul":      readQLinearMatMul,
+		".QuantizeLinear":     readQuantizeLinear,
+		".Range":              foldOnly,
+		".Reciprocal":         readFunc("reciprocal"),
+		".ReduceMax":          readReduce("max", 18),
+		".ReduceMean":         readReduce("mean", 18),
+		".ReduceSum":          readReduce("sum", 13),
+		".Relu":               readRelu,
+		".Reshape":            readReshape,
+		".Round":              readFunc("round"),
+		".Selu":               readFunc("selu", 1.67326319217681884765625, 1.05070102214813232421875), // the ONNX operator's defaults
+		".Shape":              readShape,
+		".Sigmoid":            readFunc("sigmoid"),
+		".Slice":              readSlice,
+		".Softmax":            readSoftmax(false),
+		".Softplus":           readFunc("softplus"),
+		".Softsign":           readFunc("softsign"),
+		".Split":              readSplit,
+		".Sqrt":               readFunc("sqrt"),
+		".Squeeze":            readSqueeze,
+		".Sub":                readSub,
+		".Sum":                readSum,
+		".Swish":              readFunc("swish", 1),
+		".Tanh":               readFunc("tanh"),
+		".Transpose":          readTranspose,
+		".Unsqueeze":          readUnsqueeze,
+		".Where":              readWhere,
+
+		// ONNX Runtime's own operators, which its quantizer writes.
+		"com.microsoft.DequantizeLinear":         readDequantizeLinear,
+		"com.microsoft.QGemm":                    readQGemm,
+		"com.microsoft.QLinearAdd":               readQLinear2(readAdd),
+		"com.microsoft.QLinearAveragePool":       readQLinear1(readAveragePool),
+		"com.microsoft.QLinearConcat":            readQLinearConcat,
+		"com.microsoft.QLinearGlobalAveragePool": readQLinear1(readGlobalAveragePool),
+		"com.microsoft.QLinearLeakyRelu":         readQLinear1(readLeakyRelu),
+		"com.microsoft.QLinearMul":               readQLinear2(readMul),
+		"com.microsoft.QLinearSigmoid":           readQLinear1(readFunc("sigmoid")),
+		"com.microsoft.QuantizeLinear":           readQuantizeLinear,
+
+		"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
+		"qonnx.custom_op.general.Quant":        readQuant,
+	}
 }
 
 // operatorKey is the node's operator as operators has it: domain, point, name.
 func operatorKey(n *onnxpb.NodeProto) string { return domain(n.GetDomain()) + "." + n.GetOpType() }
+
+// maxInputs is the most inputs that a node may have: those of Concat.
+const maxInputs = 4096
 
 // call is one node being read. Its methods that take an input or an attribute
 // keep the first error in err, so that an operator's function can ask for all it
@@ -55,6 +121,8 @@ type call struct {
 	opset int64
 	in    []operand
 	attrs map[string]*onnxpb.AttributeProto // those not asked for yet
+	steps int                               // taken so far
+	last  *graph.Value                      // what the last of them gave, under a name made up
 	err   error
 }
 
@@ -67,14 +135,16 @@ func (c *call) run() error {
 	if len(c.node.Output) == 0 || c.node.Output[0] == "" {
 		return errors.New("it has no output")
 	}
-	for _, out := range c.node.Output[1:] {
-		if out != "" {
-			return fmt.Errorf("output %s: only the first output is supported", quote(out))
+	if c.node.GetOpType() != "Split" {
+		for _, out := range c.node.Output[1:] {
+			if c.used[out] {
+				return fmt.Errorf("output %s: only the first output is supported", quote(out))
+			}
 		}
 	}
 	for i, name := range c.node.Input {
-		if i == 8 {
-			return fmt.Errorf("%d inputs: too many", len(c.node.Input))
+		if i == maxInputs {
+			return fmt.Errorf("%d inputs: want at most %d", len(c.node.Input), maxInputs)
 		}
 		c.in = append(c.in, c.named[name]) // none for "", an input left out
 	}
@@ -84,6 +154,12 @@ func (c *call) run() error {
 			return fmt.Errorf("attribute %s: given twice", quote(a.GetName()))
 		}
 		c.attrs[a.GetName()] = a
+	}
+	if done, err := c.fold(); done || err != nil {
+		return err
+	}
+	if r, ok := c.input(0).begun.(*rounding); ok && moversOfBytes[operatorKey(c.node)] {
+		return c.onBytes(r)
 	}
 	return operators[operatorKey(c.node)](c)
 }
@@ -117,35 +193,19 @@ func (c *call) fail(format string, args ...any) {
 
 // emit adds op to the graph and binds the node's output to what it gives.
 func (c *call) emit(op graph.Op, in ...*graph.Value) error {
-	name := c.node.GetName()
-	if name == "" {
-		name = c.node.Output[0]
+	shape, err := op.OutShape(shapesOf(in))
+	if err != nil {
+		return err
 	}
-	// ONNX does not ask node names to be unique.
-	for base := name; c.nodes[name] > 0; {
-		c.nodes[base]++
-		name = fmt.Sprintf("%s#%d", base, c.nodes[base])
-	}
-	c.nodes[name]++
-	v := c.b.AddNamed(name, c.node.Output[0], op, in...)
-	c.named[c.node.Output[0]] = operand{value: v}
-	switch op.(type) {
-	case *graph.Sign:
-		c.signs[v] = true
-	case *graph.MaxPool, *graph.Flatten:
-		c.signs[v] = c.signs[in[0]]
-	}
-	// The builder names graph and node; so does our caller.
-	err := errors.Unwrap(c.b.Err())
-	if inner := errors.Unwrap(err); inner != nil {
-		err = inner
-	}
-	return err
+	return c.emitAs(shape, op, in...)
 }
 
 // bind makes the node's output another name for o.
 func (c *call) bind(o operand) error {
 	c.named[c.node.Output[0]] = o
+	if o.value != nil && o.begun == nil && o.by == nil && !o.int8 {
+		c.aliases[o.value] = true
+	}
 	return nil
 }
 
@@ -169,7 +229,9 @@ func (c *call) value(i int) *graph.Value {
 // anyForm is value where it does not matter whether the value is int8.
 func (c *call) anyForm(i int) *graph.Value {
 	o := c.input(i)
+	o = c.carriedOut(i)
 	switch {
+	case c.err != nil:
 	case o.begun != nil:
 		c.fail("input %d comes from %s", i, o.begun.missing())
 	case o.constant != nil:

@@ -1,9 +1,10 @@
 // Package onnx reads ONNX files into graphs and writes graphs as ONNX files.
 //
-// It understands float32 networks on one image or vector with the operators
-// that [Operators] lists, in opsets 7 to 28; int8 networks as QDQ, where
-// QuantizeLinear and DequantizeLinear with zero point 0 stand around each int8
-// value; and binary networks in the QONNX dialect, where BipolarQuant (domain
+// It understands float32 networks of one input and one output with the operators
+// that [Operators] lists, in opsets 7 to 28, on values of any rank whose first dimension is
+// the batch; what does not keep images apart is refused; int8 networks as QDQ, where
+// QuantizeLinear and DequantizeLinear stand around each value that is a byte, or as
+// operators on bytes (QLinearConv, ...); and binary networks in the QONNX dialect, where BipolarQuant (domain
 // qonnx.custom_op.general) marks ±1 values, or with plain operators alone; int16
 // streams are quantization annotations on float32 values.
 // Everything else is refused by name. A file is not trusted: whatever it holds,
@@ -40,13 +41,39 @@ const (
 	minOpset, maxOpset = 7, 28
 )
 
+// ReadOptions say how to read; the zero value reads a file as it is.
+type ReadOptions struct {
+	// Batch, if not 0, is the batch of an input that leaves it open: the number that
+	// arithmetic on shapes finds.
+	Batch int
+	// Inputs gives inputs a shape by name, the batch first, in place of the file's.
+	Inputs map[string][]int
+	// Weightless reads weights that are not there (external data whose file is missing,
+	// tensors without data, those that ConstantOfShape makes up) as 0, for who wants
+	// shapes alone.
+	Weightless bool
+}
+
 // ReadFile reads the ONNX file at path, which must be a regular file.
-func ReadFile(path string) (*graph.Graph, error) {
+func ReadFile(path string) (*graph.Graph, error) { return ReadFileWith(path, ReadOptions{}) }
+
+// ReadFileWith is ReadFile with options. External data must lie in the model's folder, or
+// folders in that.
+func ReadFileWith(path string, o ReadOptions) (*graph.Graph, error) {
 	data, err := readAll(path)
 	if err != nil {
 		return nil, err
 	}
-	return Read(data, path)
+	f, err := openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	g, err := read(data, f, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
 }
 
 func readAll(path string) ([]byte, error) {
@@ -72,15 +99,19 @@ func readAll(path string) ([]byte, error) {
 // Read reads an ONNX file's bytes; name stands for the file in errors. The
 // graph shares no memory with data. Weights that the file gives to several nodes
 // are shared between these, so treat them as read-only.
-func Read(data []byte, name string) (*graph.Graph, error) {
-	g, err := read(data)
+func Read(data []byte, name string) (*graph.Graph, error) { return ReadWith(data, name, ReadOptions{}) }
+
+// ReadWith is Read with options. External data are an error, but that Weightless does
+// without them.
+func ReadWith(data []byte, name string, o ReadOptions) (*graph.Graph, error) {
+	g, err := read(data, nil, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return g, nil
 }
 
-func read(data []byte) (*graph.Graph, error) {
+func read(data []byte, f *folder, o ReadOptions) (*graph.Graph, error) {
 	if len(data) == 0 {
 		return nil, errors.New("an empty file: want an ONNX model")
 	}
@@ -100,7 +131,7 @@ func read(data []byte) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud}
+	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud, folder: f, options: o}
 	return r.read()
 }
 

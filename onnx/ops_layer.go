@@ -1,99 +1,10 @@
 package onnx
 
-import "macroscope/graph"
+import (
+	"slices"
 
-// readConv: X, W [out, in/group, kh, kw], optional B [out].
-func readConv(c *call) error {
-	var conv graph.Conv2D
-	pad, _ := c.input(0).begun.(*padding)
-	if pad != nil {
-		conv.PadTop, conv.PadLeft, conv.PadBottom, conv.PadRight = pad.top, pad.left, pad.bottom, pad.right
-		conv.PadValue = pad.with
-		c.in[0].begun = nil
-	}
-	v := c.value(0)
-	w := c.must(1)
-	if len(w.dims) != 4 {
-		c.fail("weights of dimensions %v: want 4, [out, in/group, height, width]: only 2-D convolution is supported", w.dims)
-	}
-	if c.err == nil && len(v.Shape) != 3 {
-		c.fail("input %v: want an image [C H W]", v.Shape)
-	}
-	if c.err != nil {
-		return c.err
-	}
-	conv.Groups = int(min(max(c.attrInt("group", 1), 0), graph.MaxElements))
-	conv.OutC, conv.KH, conv.KW = w.dims[0], w.dims[2], w.dims[3]
-	conv.InC = v.Shape[0]
-	if conv.Groups < 1 || conv.InC != w.dims[1]*conv.Groups {
-		c.fail("%d groups of %d input channels by the weights, the input has %d", conv.Groups, w.dims[1], conv.InC)
-	}
-	win := c.window(v.Shape, conv.KH, conv.KW)
-	conv.StrideH, conv.StrideW, conv.DilationH, conv.DilationW = win.strides[0], win.strides[1], win.dilations[0], win.dilations[1]
-	if pad != nil && win.pads != [4]int{} && conv.PadValue != 0 {
-		c.fail("padding of its own (%v) around Pad %s with %g: want one of the two", win.pads, quote(pad.node), conv.PadValue)
-	}
-	if pad != nil && win.same {
-		c.fail("auto_pad around Pad %s: want explicit pads", quote(pad.node))
-	}
-	conv.PadTop += win.pads[0]
-	conv.PadLeft += win.pads[1]
-	conv.PadBottom += win.pads[2]
-	conv.PadRight += win.pads[3]
-	conv.Weights = c.weights(w, v, 0)
-	conv.Bias = c.vector(2, conv.OutC)
-	if err := c.done(3); err != nil {
-		return err
-	}
-	return c.emit(&conv, v)
-}
-
-// A windowing is what Conv and MaxPool share.
-type windowing struct {
-	strides, dilations [2]int // height, width
-	pads               [4]int // top, left, bottom, right
-	same               bool   // auto_pad SAME_UPPER or SAME_LOWER
-}
-
-// window reads kernel_shape (which must be kh×kw), strides, dilations, pads and
-// auto_pad for windows over the image in.
-func (c *call) window(in graph.Shape, kh, kw int) windowing {
-	var w windowing
-	if _, ok := c.attrs["kernel_shape"]; ok {
-		if k := c.attrInts("kernel_shape", 2, 1, 1); c.err == nil && (k[0] != kh || k[1] != kw) {
-			c.fail("attribute kernel_shape: %v: the weights are %d×%d", k, kh, kw)
-		}
-	}
-	copy(w.strides[:], c.attrInts("strides", 2, 1, 1))
-	copy(w.dilations[:], c.attrInts("dilations", 2, 1, 1))
-	_, explicit := c.attrs["pads"]
-	copy(w.pads[:], c.attrInts("pads", 4, 0, 0))
-	auto := c.attrString("auto_pad", "NOTSET")
-	if c.err != nil {
-		return w
-	}
-	if auto != "NOTSET" && explicit && w.pads != [4]int{} {
-		c.fail("both pads and auto_pad %s: want one", quote(auto))
-	}
-	switch auto {
-	case "NOTSET", "VALID":
-	case "SAME_UPPER", "SAME_LOWER":
-		w.same = true
-		for i, k := range []int{kh, kw} {
-			n, s := in[1+i], w.strides[i]
-			out := (n + s - 1) / s
-			total := max((out-1)*s+w.dilations[i]*(k-1)+1-n, 0)
-			less := total / 2
-			w.pads[i], w.pads[i+2] = less, total-less
-			if auto == "SAME_LOWER" {
-				w.pads[i], w.pads[i+2] = total-less, less
-			}
-		}
-	default:
-		c.fail("attribute auto_pad: %s: want NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
-	}
-	return w
-}
+	"macroscope/graph"
+)
 
 // readGemm: A, B, optional C: alpha·A·B + beta·C, where A is a vector for each
 // image and B and C are constants.
@@ -146,14 +57,72 @@ func (c *call) gemmBias(n int, beta float32) []float32 {
 	return bias
 }
 
-// readMatMul: a vector for each image times a constant [in, out].
+// readMatMul: the last dimension of a value times a constant [in, out], or a constant
+// [out, in] times the dimension before the last. Over one vector an image that is a dense
+// layer, over several a convolution of 1×1.
 func readMatMul(c *call) error {
+	if c.input(0).constant != nil {
+		return c.matMulLeft()
+	}
 	v := c.value(0)
-	d := c.dense(c.must(1), v, false)
+	view := c.dims(0)
+	if len(view) == 1 {
+		d := c.dense(c.must(1), v, false)
+		if err := c.done(2); err != nil {
+			return err
+		}
+		return c.emit(d, v)
+	}
+	w := c.must(1)
+	if c.err == nil && (len(view) == 0 || len(w.dims) != 2 || view[len(view)-1] != w.dims[0]) {
+		c.fail("%v times weights of dimensions %v: want [..., in] and [in, out]", graph.Shape(view), graph.Shape(w.dims))
+	}
+	if c.err != nil {
+		return c.err
+	}
+	d := c.dense(w, v, false)
 	if err := c.done(2); err != nil {
 		return err
 	}
-	return c.emit(d, v)
+	rest := graph.Shape(view[:len(view)-1]).Size()
+	v, _, err := c.transposed(v, []int{rest, d.In}, []int{1, 0})
+	if err != nil {
+		return err
+	}
+	if v, err = c.step(pointwise(d), v); err != nil {
+		return err
+	}
+	if v, _, err = c.transposed(v, []int{d.Out, rest}, []int{1, 0}); err != nil {
+		return err
+	}
+	to := slices.Clone(view)
+	to[len(to)-1] = d.Out
+	return c.give(0, v, to)
+}
+
+// matMulLeft is a constant times [in, n]: the convolution as it stands.
+func (c *call) matMulLeft() error {
+	v := c.value(1)
+	view := c.dims(1)
+	w := c.must(0)
+	if c.err == nil && (len(view) != 2 || len(w.dims) != 2 || view[0] != w.dims[1]) {
+		c.fail("weights of dimensions %v times %v: want [out, in] and [in, n]", graph.Shape(w.dims), graph.Shape(view))
+	}
+	if err := c.done(2); err != nil {
+		return err
+	}
+	d := &graph.Dense{Out: w.dims[0], In: w.dims[1]}
+	if w.quantized != nil {
+		d.Weights = c.int8Weights(w, 0)
+	} else {
+		d.Weights = graph.Weights{Float: c.floats(0, w)}
+	}
+	return c.emitAs([]int{d.Out, view[1]}, pointwise(d), v)
+}
+
+// pointwise is a dense layer for every pixel.
+func pointwise(d *graph.Dense) *graph.Conv2D {
+	return &graph.Conv2D{Weights: d.Weights, InC: d.In, OutC: d.Out, KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}
 }
 
 // dense has the weights w, [out, in] where transposed, else [in, out], on the
@@ -224,7 +193,7 @@ func scaled(f []float32, by float32) []float32 {
 
 // readBatchNorm: X, scale, B, mean, var.
 func readBatchNorm(c *call) error {
-	v := c.value(0)
+	v := c.channelsFirst(0)
 	n := v.Shape.Channels()
 	for i := 1; i < 5; i++ {
 		c.must(i)
@@ -243,52 +212,5 @@ func readBatchNorm(c *call) error {
 	if err := c.done(5); err != nil {
 		return err
 	}
-	return c.emit(b, v)
-}
-
-// readMaxPool: X; the second output, indices, is not supported.
-func readMaxPool(c *call) error {
-	v := c.value(0)
-	if c.err == nil && len(v.Shape) != 3 {
-		c.fail("input %v: want an image [C H W]", v.Shape)
-	}
-	k := c.attrs["kernel_shape"]
-	if k == nil {
-		c.fail("attribute kernel_shape is missing")
-	}
-	if c.err != nil {
-		return c.err
-	}
-	size := c.attrInts("kernel_shape", 2, 1, 1)
-	w := c.window(v.Shape, size[0], size[1])
-	if w.dilations != [2]int{1, 1} {
-		c.fail("attribute dilations: %v: want 1", w.dilations)
-	}
-	ceil := c.attrInt("ceil_mode", 0) != 0
-	if c.attrInt("storage_order", 0) != 0 {
-		c.fail("attribute storage_order: want 0")
-	}
-	if err := c.done(1); err != nil {
-		return err
-	}
-	p := &graph.MaxPool{
-		KH: size[0], KW: size[1], StrideH: w.strides[0], StrideW: w.strides[1],
-		PadTop: w.pads[0], PadLeft: w.pads[1], PadBottom: w.pads[2], PadRight: w.pads[3],
-	}
-	if ceil && !w.same {
-		p.PadBottom += ceilPad(v.Shape[1], p.KH, p.StrideH, p.PadTop, p.PadBottom)
-		p.PadRight += ceilPad(v.Shape[2], p.KW, p.StrideW, p.PadLeft, p.PadRight)
-	}
-	return c.emit(p, v)
-}
-
-// ceilPad is the padding to add after n elements so that one more window starts
-// there, as ceil_mode asks; 0 where the windows come out even or the further one
-// would begin beyond the elements and the padding before them.
-func ceilPad(n, size, stride, before, after int) int {
-	over := (n + before + after - size) % stride
-	if over <= 0 || n+before+after-over-size+stride >= n+before {
-		return 0
-	}
-	return stride - over
+	return c.keeping(b, v)
 }

@@ -12,7 +12,8 @@ import (
 
 // QDQ: a value that is carried as int8 goes through QuantizeLinear and
 // DequantizeLinear, and a layer reads int8 weights through DequantizeLinear. A
-// graph has neither node: the value has its Scale, the layer Int8 and Scale.
+// graph has neither node: the value has its Scale and Zero, the layer Int8 and Scale.
+// Operators on bytes (QLinearConv, ...) are the same with the two left out.
 
 // quantization is what makes real weights of int8 ones.
 type quantization struct {
@@ -21,57 +22,227 @@ type quantization struct {
 	axis  int
 }
 
-// rounding is what QuantizeLinear begins and DequantizeLinear finishes.
+// rounding is what QuantizeLinear begins and DequantizeLinear finishes: a value as bytes.
 type rounding struct {
-	node  string
-	scale float32
+	node     string
+	scale    float32
+	zero     int8 // of signed bytes
+	unsigned bool // in the file: 128 more each
 }
 
 func (r *rounding) missing() string {
-	return fmt.Sprintf("QuantizeLinear %s: only DequantizeLinear can take int8 in", quote(r.node))
+	return fmt.Sprintf("QuantizeLinear %s: only DequantizeLinear and operators on int8 can take it in", quote(r.node))
 }
 
-// readQuantizeLinear: X, scale, zero point: one scale, int8, zero point 0.
+// readQuantizeLinear: X, scale, zero point: one scale; int8 or uint8, the latter where the
+// zero point is left out.
 func readQuantizeLinear(c *call) error {
-	v := c.anyForm(0)
-	scale := c.oneScale(1)
-	if k := c.must(2); c.err == nil && k.kind() != onnxpb.TensorProto_INT8 {
-		c.fail("zero point of type %s: want INT8", k.kind())
+	if k := c.input(0).constant; k != nil {
+		return c.quantizeConstant(k)
 	}
-	c.zeroPoint(2)
+	v := c.anyForm(0)
+	r := c.rounding(1, 2)
 	c.attrInt("axis", 1) // of no effect with one scale
+	c.attrInt("saturate", 1)
+	c.noBlocks()
+	kind := onnxpb.TensorProto_DataType(c.attrInt("output_dtype", 0))
+	if kind == onnxpb.TensorProto_INT8 && c.input(2).none() {
+		r.unsigned, r.zero = false, 0
+	} else if kind != 0 && c.err == nil && (kind == onnxpb.TensorProto_UINT8) != r.unsigned {
+		c.fail("attribute output_dtype: %s: want the zero point's type, INT8 or UINT8", kind)
+	}
 	if err := c.done(3); err != nil {
 		return err
 	}
-	return c.bind(operand{value: v, int8: true, begun: &rounding{c.node.GetName(), scale}})
+	if c.shared(r) {
+		// A graph has one form of a value for all: what is rounded is another value then.
+		c.plain[v] = true
+		var err error
+		if v, err = c.step(&graph.Dropout{}, v); err != nil {
+			return err
+		}
+	}
+	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: r})
 }
 
-// readDequantizeLinear: X, scale, optional zero point 0. X is what QuantizeLinear
-// gives, or an int8 or int32 constant, which is as good as the float numbers that
-// it stands for, but that a layer has int8 weights as they are.
+// shared says whether others read this node's input than those who round it alike.
+func (c *call) shared(r *rounding) bool {
+	name := c.node.Input[0]
+	v := c.in[0].value
+	if name == c.g.Output[0].GetName() || c.plain[v] || c.aliases[v] || v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
+		return true
+	}
+	for _, i := range c.readers[name] {
+		n := c.g.Node[i]
+		if operatorKey(n) != operatorKey(c.node) || !slices.Equal(n.Input[1:], c.node.Input[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// noBlocks refuses scales for blocks of an axis.
+func (c *call) noBlocks() {
+	if n := c.attrInt("block_size", 0); n != 0 {
+		c.fail("attribute block_size: %d: want none, scales for blocks are not supported", n)
+	}
+}
+
+// quantizeConstant rounds weights, as exporters leave it who trained with rounding.
+func (c *call) quantizeConstant(k *constant) error {
+	f, scale := c.floats(0, k), c.scales(1)
+	zero := c.zeros(2, len(scale))
+	axis := c.attrInt("axis", 1)
+	c.attrInt("saturate", 1)
+	c.noBlocks()
+	z := c.input(2).constant
+	if err := c.done(3); err != nil {
+		return err
+	}
+	out := &constant{dims: k.dims, as: onnxpb.TensorProto_UINT8}
+	lo, hi := 0.0, 255.0
+	if z != nil && z.kind() == onnxpb.TensorProto_INT8 {
+		out.as, lo, hi = z.kind(), -128, 127
+	} else if z != nil && z.kind() != onnxpb.TensorProto_UINT8 {
+		return fmt.Errorf("zero point of type %s: want INT8 or UINT8", z.kind())
+	}
+	if axis < 0 {
+		axis += int64(len(k.dims))
+	}
+	size := 1
+	if len(scale) > 1 {
+		if axis < 0 || axis >= int64(len(k.dims)) || k.dims[axis] != len(scale) {
+			return fmt.Errorf("%d scales for axis %d of %v: want 1 or one for each index", len(scale), axis, graph.Shape(k.dims))
+		}
+		size = graph.Shape(k.dims[axis+1:]).Size()
+	}
+	if !c.take(8 * len(f)) {
+		return c.err
+	}
+	out.i = make([]int64, len(f))
+	for i, x := range f {
+		if x-x != 0 {
+			return fmt.Errorf("element %d of input 0 is %g: want a finite number", i, x)
+		}
+		channel := i / size
+		q := math.RoundToEven(float64(x/scale[channel%len(scale)])) + float64(zero[channel%len(zero)])
+		out.i[i] = int64(min(hi, max(lo, q)))
+	}
+	return c.bind(operand{constant: out})
+}
+
+// rounding is a scale and a zero point, inputs scale and zero.
+func (c *call) rounding(scale, zero int) *rounding {
+	r := &rounding{node: c.nodeName(), scale: c.oneScale(scale), unsigned: true, zero: -128}
+	k := c.constant(zero)
+	if k == nil || c.err != nil {
+		return r
+	}
+	z := c.ints(zero, k)
+	switch kind := k.kind(); {
+	case c.err != nil:
+	case len(z) != 1:
+		c.fail("input %d has %d zero points: want 1", zero, len(z))
+	case kind == onnxpb.TensorProto_UINT8 && z[0] >= 0 && z[0] <= 255:
+		r.zero = int8(z[0] - 128)
+	case kind == onnxpb.TensorProto_INT8 && z[0] >= -128 && z[0] <= 127:
+		r.unsigned, r.zero = false, int8(z[0])
+	default:
+		c.fail("zero point of type %s: want INT8 or UINT8", kind)
+	}
+	return r
+}
+
+// readDequantizeLinear: X, scale, optional zero point. X is what QuantizeLinear gives, or
+// a constant of integers, which is as good as the float numbers that it stands for, but
+// that a layer has int8 weights of zero point 0 as they are.
 func readDequantizeLinear(c *call) error {
 	x := c.input(0)
 	axis := c.attrInt("axis", 1)
-	c.zeroPoint(2)
+	c.noBlocks()
+	if kind := onnxpb.TensorProto_DataType(c.attrInt("output_dtype", 0)); kind != 0 && kind != onnxpb.TensorProto_FLOAT {
+		c.fail("attribute output_dtype: %s: want FLOAT", kind)
+	}
 	if x.constant != nil {
 		return c.dequantizeConstant(x.constant, axis)
 	}
-	r, ok := x.begun.(*rounding)
-	if !ok {
-		c.fail("input 0: want the output of QuantizeLinear, or constant int8 or int32 numbers")
-	}
-	scale := c.oneScale(1)
+	o := c.bytes(0, 1, 2)
 	if err := c.done(3); err != nil {
 		return err
 	}
-	switch {
-	case scale != r.scale:
-		return fmt.Errorf("scale %g: want that of QuantizeLinear %s, %g", scale, quote(r.node), r.scale)
-	case x.value.Scale != 0 && x.value.Scale != scale:
-		return fmt.Errorf("scale %g: value %s is also rounded with scale %g: want one", scale, quote(x.value.Name), x.value.Scale)
+	return c.bind(o)
+}
+
+// bytes is input i, which QuantizeLinear or an operator on bytes gives, as the float
+// value that it stands for by the scale and zero point that this node has for it, inputs
+// scale and zero.
+func (c *call) bytes(i, scale, zero int) operand {
+	x := c.input(i)
+	r, ok := x.begun.(*rounding)
+	if !ok {
+		c.fail("input %d: want the output of QuantizeLinear or of an operator on bytes, or constant integers", i)
 	}
-	x.value.Scale = scale
-	return c.bind(operand{value: x.value, int8: true})
+	here := c.rounding(scale, zero)
+	if c.err != nil {
+		return operand{value: &graph.Value{Shape: graph.Shape{1}}}
+	}
+	if c.input(zero).none() { // by its type it is 0
+		if here.unsigned = r.unsigned; !r.unsigned {
+			here.zero = 0
+		}
+	}
+	switch {
+	case here.scale != r.scale:
+		c.fail("scale %g: want that of QuantizeLinear %s, %g", here.scale, quote(r.node), r.scale)
+	case here.zero != r.zero || here.unsigned != r.unsigned:
+		c.fail("zero point %s: want that of QuantizeLinear %s, %s", here.zeroString(), quote(r.node), r.zeroString())
+	default:
+		if err := r.mark(x.value); err != nil {
+			c.err = err
+		}
+	}
+	return operand{value: x.value, view: x.view, int8: true}
+}
+
+// mark gives v the scale and zero point.
+func (r *rounding) mark(v *graph.Value) error {
+	if v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
+		return fmt.Errorf("scale %g, zero point %d: value %s is also rounded with scale %g, zero point %d: want one", r.scale, r.zero, quote(v.Name), v.Scale, v.Zero)
+	}
+	v.Scale, v.Zero = r.scale, r.zero
+	return nil
+}
+
+// zeroString is the zero point as the file has it.
+func (r *rounding) zeroString() string {
+	if r.unsigned {
+		return fmt.Sprintf("%d (UINT8)", int(r.zero)+128)
+	}
+	return fmt.Sprintf("%d (INT8)", r.zero)
+}
+
+// moversOfBytes are operators that give bytes for bytes: those of their input, or the
+// largest among them.
+var moversOfBytes = map[string]bool{
+	".Flatten": true, ".Gather": true, ".Identity": true, ".MaxPool": true, ".Reshape": true, ".Slice": true, ".Squeeze": true, ".Transpose": true, ".Unsqueeze": true,
+}
+
+// onBytes reads a node of moversOfBytes whose first input is bytes: it does to the
+// numbers what it does to the bytes, and the output is rounded as the input was.
+func (c *call) onBytes(r *rounding) error {
+	if err := r.mark(c.in[0].value); err != nil {
+		return err
+	}
+	c.in[0] = operand{value: c.in[0].value, view: c.in[0].view, int8: true}
+	if err := operators[operatorKey(c.node)](c); err != nil {
+		return err
+	}
+	o, err := c.named[c.node.Output[0]].carriedOut()
+	if err != nil {
+		return err
+	}
+	o.begun, o.by, o.int8 = r, nil, true
+	return c.bind(o)
 }
 
 // oneScale is input i, a single positive number.
@@ -98,67 +269,85 @@ func (c *call) scales(i int) []float32 {
 	return f
 }
 
-// zeroPoint checks that input i is left out or 0.
-func (c *call) zeroPoint(i int) {
+// zeros is input i, zero points of integers: none, one, or one each of n scales.
+func (c *call) zeros(i, n int) []int64 {
 	k := c.constant(i)
 	if k == nil || c.err != nil {
-		return
+		return []int64{0}
 	}
-	for _, z := range c.ints(i, k) {
-		if z != 0 {
-			c.fail("input %d: zero point %d: want 0: only symmetric quantization is supported", i, z)
-			return
-		}
+	z := c.ints(i, k)
+	if c.err == nil && len(z) != 1 && len(z) != n {
+		c.fail("%d zero points for %d scales: want as many", len(z), n)
 	}
+	if c.err != nil || slices.Max(z) == 0 && slices.Min(z) == 0 {
+		return []int64{0}
+	}
+	return z
 }
 
 func (c *call) dequantizeConstant(k *constant, axis int64) error {
-	scale := c.scales(1)
+	out := c.dequantized(0, k, 1, 2, axis)
+	if err := c.done(3); err != nil {
+		return err
+	}
+	return c.bind(operand{constant: out})
+}
+
+// dequantized is the constant k, input i, as the float numbers that it stands for by the
+// scales and zero points that are inputs scale and zero.
+func (c *call) dequantized(i int, k *constant, scaleAt, zeroAt int, axis int64) *constant {
+	scale := c.scales(scaleAt)
+	zero := c.zeros(zeroAt, len(scale))
 	if axis < 0 {
 		axis += int64(len(k.dims))
 	}
 	if c.err == nil && len(scale) != 1 && (axis < 0 || axis >= int64(len(k.dims)) || k.dims[axis] != len(scale)) {
-		c.fail("%d scales for axis %d of %v: want 1 or one for each index", len(scale), axis, k.dims)
+		c.fail("%d scales for axis %d of %v: want 1 or one for each index", len(scale), axis, graph.Shape(k.dims))
 	}
-	if err := c.done(3); err != nil {
-		return err
+	out := &constant{dims: k.dims}
+	n := k.size()
+	if c.err != nil {
+		return out
 	}
 	// scale[i/size%len(scale)] is element i's.
 	size := 1
 	if len(scale) > 1 {
 		size = graph.Shape(k.dims[axis+1:]).Size()
 	}
-	out := &constant{dims: k.dims}
-	switch k.kind() {
-	case onnxpb.TensorProto_INT32:
-		v := c.ints(0, k)
-		if !c.take(4 * len(v)) {
-			return c.err
-		}
-		out.f = make([]float32, len(v))
-		for i, x := range v {
-			out.f[i] = float32(x) * scale[i/size%len(scale)]
-		}
-	case onnxpb.TensorProto_INT8:
-		if !k.allowed {
+	switch kind := k.kind(); kind {
+	case onnxpb.TensorProto_INT32, onnxpb.TensorProto_UINT8, onnxpb.TensorProto_INT8:
+		if kind != onnxpb.TensorProto_INT32 && !k.allowed {
 			k.allowed = true
-			c.bud.allowInt8(k.size())
+			c.bud.allowInt8(n)
 		}
-		v, err := k.int8s(c.bud)
-		if err != nil {
-			return fmt.Errorf("input 0: %w", err)
+		if kind == onnxpb.TensorProto_INT8 && len(zero) == 1 && zero[0] == 0 {
+			v, err := k.int8s(c.bud)
+			if err != nil {
+				c.fail("input %d: %w", i, err)
+				return out
+			}
+			if !c.take(4 * n) {
+				return out
+			}
+			out.f, out.quantized = make([]float32, n), &quantization{v, scale, int(axis)}
+			for j, x := range v {
+				out.f[j] = float32(x) * scale[j/size%len(scale)]
+			}
+			return out
 		}
-		if !c.take(4 * len(v)) {
-			return c.err
+		v := c.ints(i, k)
+		if c.err != nil || !c.take(4*n) {
+			return out
 		}
-		out.f, out.quantized = make([]float32, len(v)), &quantization{v, scale, int(axis)}
-		for i, x := range v {
-			out.f[i] = float32(x) * scale[i/size%len(scale)]
+		out.f = make([]float32, n)
+		for j, x := range v {
+			channel := j / size
+			out.f[j] = float32(x-zero[channel%len(zero)]) * scale[channel%len(scale)]
 		}
 	default:
-		return fmt.Errorf("input 0: data type %s: want INT8 or INT32", k.kind())
+		c.fail("input %d: data type %s: want INT8, UINT8 or INT32", i, kind)
 	}
-	return c.bind(operand{constant: out})
+	return out
 }
 
 // int8Weights is w, which was dequantized, as the weights of a layer whose output
@@ -167,9 +356,6 @@ func (c *call) int8Weights(w *constant, axis int) graph.Weights {
 	q := w.quantized
 	if len(q.scale) > 1 && q.axis != axis {
 		c.fail("int8 weights with a scale for each index of axis %d: want axis %d, the output channels", q.axis, axis)
-	}
-	if i := slices.Index(q.int8, math.MinInt8); i >= 0 {
-		c.fail("int8 weight %d is -128: want -127 to 127", i)
 	}
 	return graph.Weights{Float: w.f, Int8: q.int8, Scale: q.scale}
 }
@@ -224,7 +410,7 @@ func readBipolarQuant(c *call) error {
 	if err := c.done(2); err != nil {
 		return err
 	}
-	return c.emit(&graph.Sign{}, v)
+	return c.keeping(&graph.Sign{}, v)
 }
 
 // comparison is what GreaterOrEqual(X, 0) begins of a Sign that
@@ -242,7 +428,7 @@ func readGreaterOrEqual(c *call) error {
 	if err := c.done(2); err != nil {
 		return err
 	}
-	return c.bind(operand{value: v, int8: true, begun: &comparison{c.node.GetName()}})
+	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: &comparison{c.node.GetName()}})
 }
 
 // readWhere: what GreaterOrEqual gives, 1, −1.
@@ -256,7 +442,7 @@ func readWhere(c *call) error {
 	if err := c.done(3); err != nil {
 		return err
 	}
-	return c.emit(&graph.Sign{}, x.value)
+	return c.keeping(&graph.Sign{}, x.value)
 }
 
 // wantNumber checks that input i is the constant x.

@@ -1,36 +1,38 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"macroscope/graph"
 	"macroscope/onnx/internal/onnxpb"
 )
 
-func readRelu(c *call) error { return c.unary(&graph.ReLU{}) }
-
-func readGlobalAveragePool(c *call) error { return c.unary(&graph.GlobalAveragePool{}) }
-
-// unary reads an operator of one input and no attributes.
-func (c *call) unary(op graph.Op) error {
-	v := c.value(0)
-	if err := c.done(1); err != nil {
-		return err
-	}
-	return c.emit(op, v)
-}
-
 // readIdentity makes the output another name for whatever the input is.
 func readIdentity(c *call) error {
 	o := c.input(0)
-	if o == (operand{}) {
+	if o.none() {
 		c.fail("input 0 is missing")
 	}
 	if err := c.done(1); err != nil {
 		return err
 	}
 	return c.bind(o)
+}
+
+// readCast: only to FLOAT, which every value is.
+func readCast(c *call) error {
+	c.value(0)
+	to := c.attrInt("to", 0)
+	c.attrInt("saturate", 1)
+	c.attrString("round_mode", "up")
+	if err := c.done(1); err != nil {
+		return err
+	}
+	if kind := onnxpb.TensorProto_DataType(to); kind != onnxpb.TensorProto_FLOAT {
+		return fmt.Errorf("a value cast to %s: want FLOAT", kind)
+	}
+	return c.bind(c.in[0])
 }
 
 // readConstant: exactly one of the attributes for a tensor, floats and integers.
@@ -58,7 +60,7 @@ func readConstant(c *call) error {
 	if given != 1 {
 		return fmt.Errorf("%d values: want 1", given)
 	}
-	k, err := newConstant(t)
+	k, err := c.newConstant(t)
 	if err != nil {
 		return err
 	}
@@ -75,176 +77,278 @@ func intTensor(dims []int64, v ...int64) *onnxpb.TensorProto {
 	return &onnxpb.TensorProto{Dims: dims, DataType: &kind, Int64Data: v}
 }
 
+// readShape: the dimensions of X, the batch among them, of which start to end are asked.
+func readShape(c *call) error {
+	if c.input(0).value == nil {
+		c.anyForm(0)
+	}
+	rank := int64(len(c.dims(0))) + 1
+	start, end := c.attrInt("start", 0), c.attrInt("end", rank)
+	if err := c.done(1); err != nil {
+		return err
+	}
+	all := []int64{batchDim}
+	for _, d := range c.dims(0) {
+		all = append(all, int64(d))
+	}
+	for _, at := range []*int64{&start, &end} {
+		if *at < 0 {
+			*at += rank
+		}
+		*at = min(max(*at, 0), rank)
+	}
+	part := all[start:max(start, end)]
+	return c.bind(operand{constant: &constant{dims: []int{len(part)}, i: part}})
+}
+
 // readFlatten: axis 1, which keeps the images apart.
 func readFlatten(c *call) error {
-	v := c.value(0)
+	v := c.asIs(0)
 	axis := c.attrInt("axis", 1)
 	if err := c.done(1); err != nil {
 		return err
 	}
-	if rank := int64(len(v.Shape)) + 1; axis != 1 && axis != 1-rank {
+	rank := int64(len(c.dims(0))) + 1
+	if axis != 1 && axis != 1-rank {
 		return fmt.Errorf("attribute axis: %d: want 1, which keeps the images apart", axis)
 	}
-	return c.flatten(v)
+	return c.as([]int{v.Shape.Size()}, v)
 }
 
-// flatten makes a vector of v, which is input 0; one that is a vector already
-// stays.
-func (c *call) flatten(v *graph.Value) error {
-	if len(v.Shape) == 1 {
-		return c.bind(c.in[0])
+// as makes v, input 0, be seen as view. It is reshaped when somebody needs it so.
+func (c *call) as(view []int, v *graph.Value) error {
+	o := operand{value: v, int8: c.in[0].int8}
+	if shape := lying(view); !v.Shape.Equal(shape) {
+		o.by = c
+	} else if len(view) == len(shape) {
+		return c.bind(o)
 	}
-	return c.emit(&graph.Flatten{}, v)
+	o.view = append([]int{}, view...)
+	return c.bind(o)
 }
 
-// readReshape: X, shape. Only to a vector for each image or to X's own shape.
+// readReshape: X, shape; the images stay apart.
 func readReshape(c *call) error {
-	v := c.value(0)
+	v := c.asIs(0)
 	k := c.must(1)
 	zero := c.attrInt("allowzero", 0) != 0
 	to := c.ints(1, k)
 	if err := c.done(2); err != nil {
 		return err
 	}
-	if len(to) > 8 || len(k.dims) != 1 {
-		return fmt.Errorf("a shape of dimensions %v: want a list of at most 8", k.dims)
+	if len(to) > maxRank || len(k.dims) != 1 {
+		return fmt.Errorf("a shape of dimensions %v: want a list of at most %d", k.dims, maxRank)
 	}
-	from := append(graph.Shape{0}, v.Shape...) // 0: the batch, copied
-	size, open, fits := 1, 0, true
+	from, all := c.dims(0), v.Shape.Size()
+	view, open, size, fits := []int{}, -1, 1, len(to) > 0
 	for i, d := range to {
 		switch {
 		case i == 0: // the batch: copied, inferred, or the number that the file fixes
-			fits = d == 0 && !zero || d == -1 || d == 1 || d == c.batch && d > 0
-		case d == -1:
-			open++
-		case d == 0 && !zero && i < len(from):
-			size *= from[i]
-		case d < 1 || d > graph.MaxElements || int(d) > graph.MaxElements/size:
+			fits = fits && (d == batchDim || d == 0 && !zero || d == -1 || d == 1 || d == c.batch && d > 0)
+			continue
+		case d == -1 && open < 0:
+			open = i - 1
+			view = append(view, 1)
+			continue
+		case d == 0 && !zero && i <= len(from):
+			d = int64(from[i-1])
+		}
+		if d < 1 || d > int64(graph.MaxElements/size) {
 			fits = false
-		default:
-			size *= int(d)
+			break
 		}
+		size *= int(d)
+		view = append(view, int(d))
 	}
-	all := v.Shape.Size()
-	if len(to) > 0 && to[0] == -1 && open > 0 || open > 1 || open == 1 && all%size != 0 || open == 0 && all != size {
-		fits = false
+	if fits && open >= 0 && all%size == 0 {
+		view[open] = all / size
+		size = all
 	}
-	switch {
-	case fits && len(to) == 2:
-		return c.flatten(v)
-	case fits && len(to) == len(from):
-		same := true
-		for i := 1; i < len(to); i++ {
-			same = same && (to[i] == -1 || to[i] == 0 || to[i] == int64(from[i]))
-		}
-		if same && open <= 1 {
-			return c.bind(c.in[0])
-		}
+	if !fits || size != all || len(to) > 0 && to[0] == -1 && open >= 0 {
+		return fmt.Errorf("shape %s for images of %v: want the batch first, and as many elements behind it as an image has", shapeString(to), graph.Shape(from))
 	}
-	return fmt.Errorf("shape %v for images of %v: want [0, -1], a vector for each image", to, v.Shape)
+	return c.as(view, v)
 }
 
-// readSoftmax: over a vector.
-func readSoftmax(c *call) error {
-	v := c.value(0)
-	absent := int64(-1)
-	if c.opset < 13 {
-		absent = 1
+// readSqueeze: X, optional axes, an attribute before opset 13. The batch stays.
+func readSqueeze(c *call) error {
+	v := c.asIs(0)
+	axes, given := c.axes(13)
+	if err := c.done(2); err != nil {
+		return err
 	}
-	axis := c.attrInt("axis", absent)
+	from := c.dims(0)
+	drop := make([]bool, len(from))
+	for i, d := range from {
+		drop[i] = !given && d == 1
+	}
+	for _, a := range axes {
+		i, err := axisOf("axis", a, len(from))
+		if err != nil {
+			return err
+		}
+		if from[i] != 1 {
+			return fmt.Errorf("axis %d of %v: want a dimension of 1", a, graph.Shape(from))
+		}
+		drop[i] = true
+	}
+	view := []int{}
+	for i, d := range from {
+		if !drop[i] {
+			view = append(view, d)
+		}
+	}
+	return c.as(view, v)
+}
+
+// readUnsqueeze: X, axes, an attribute before opset 13, of the result.
+func readUnsqueeze(c *call) error {
+	v := c.asIs(0)
+	axes, given := c.axes(13)
+	if err := c.done(2); err != nil {
+		return err
+	}
+	from := c.dims(0)
+	rank := len(from) + len(axes)
+	if !given || rank >= maxRank {
+		return fmt.Errorf("%d axes for images of %v: want some, and at most %d dimensions", len(axes), graph.Shape(from), maxRank)
+	}
+	view := make([]int, rank)
+	for _, a := range axes {
+		i, err := axisOf("axis", a, rank)
+		if err != nil {
+			return err
+		}
+		if view[i] != 0 {
+			return fmt.Errorf("axis %d: given twice", a)
+		}
+		view[i] = 1
+	}
+	for i := range view {
+		if view[i] == 0 {
+			view[i], from = from[0], from[1:]
+		}
+	}
+	return c.as(view, v)
+}
+
+// axes is input 1, or before an opset the attribute of that name.
+func (c *call) axes(input int64) (axes []int64, given bool) {
+	if c.opset < input {
+		a := c.attr("axes", onnxpb.AttributeProto_INTS)
+		return a.GetInts(), a != nil
+	}
+	k := c.constant(1)
+	if k == nil {
+		return nil, false
+	}
+	return c.ints(1, k), true
+}
+
+// readTranspose: the batch stays first.
+func readTranspose(c *call) error {
+	v := c.asIs(0)
+	view := c.dims(0)
+	a := c.attr("perm", onnxpb.AttributeProto_INTS)
 	if err := c.done(1); err != nil {
 		return err
 	}
-	if axis != 1 && axis != -1 {
-		return fmt.Errorf("attribute axis: %d: want 1 or -1", axis)
+	perm := make([]int64, len(view)+1)
+	for i := range perm {
+		perm[i] = int64(len(perm) - 1 - i)
 	}
-	return c.emit(&graph.Softmax{}, v)
-}
-
-// readPad: X, pads, optional value, optional axes; before opset 11 pads and value
-// are attributes. Only constant padding of height and width.
-func readPad(c *call) error {
-	v := c.value(0)
-	if c.err == nil && len(v.Shape) != 3 {
-		c.fail("input %v: want an image [C H W]", v.Shape)
+	if a != nil {
+		perm = a.Ints
 	}
-	if mode := c.attrString("mode", "constant"); mode != "constant" {
-		c.fail("attribute mode: %s: want constant", quote(mode))
+	sorted := slices.Sorted(slices.Values(perm))
+	for i, p := range sorted {
+		if p != int64(i) || len(sorted) != len(view)+1 {
+			return fmt.Errorf("attribute perm: want each of 0 to %d once", len(view))
+		}
 	}
-	pads, with, axes := c.padArguments()
-	if err := c.done(4); err != nil {
+	if perm[0] != 0 {
+		return fmt.Errorf("attribute perm: %v: want 0, the batch, first", perm)
+	}
+	behind := make([]int, len(view))
+	for i, p := range perm[1:] {
+		behind[i] = int(p) - 1
+	}
+	out, to, err := c.transposed(v, view, behind)
+	if err != nil {
 		return err
 	}
-	if len(axes) > 4 || len(pads) != 2*len(axes) {
-		return fmt.Errorf("%d pads: want %d, before and after each axis", len(pads), 2*len(axes))
-	}
-	var sides [8]int // before batch, C, H, W; after them
-	var seen [4]bool
-	for i, a := range axes {
-		if a < 0 {
-			a += 4
-		}
-		if a < 0 || a > 3 || seen[a] {
-			return fmt.Errorf("axes %v: want each of 0 to 3 at most once", axes)
-		}
-		seen[a] = true
-		for side, p := range []int64{pads[i], pads[i+len(axes)]} {
-			if p < 0 || p > graph.MaxElements || p > 0 && a < 2 {
-				return fmt.Errorf("pads %v: want 0 for batch and channels, 0 to %d for height and width", pads, graph.MaxElements)
-			}
-			sides[int(a)+4*side] = int(p)
-		}
-	}
-	if sides == [8]int{} {
-		return c.bind(c.in[0])
-	}
-	return c.bind(operand{value: v, int8: c.in[0].int8, begun: &padding{
-		node: c.node.GetName(), top: sides[2], left: sides[3], bottom: sides[6], right: sides[7], with: with,
-	}})
+	return c.give(0, out, to)
 }
 
-func (c *call) padArguments() (pads []int64, with float32, axes []int64) {
-	axes = []int64{0, 1, 2, 3}
-	if c.opset < 11 {
-		if a := c.attr("pads", onnxpb.AttributeProto_INTS); a != nil {
-			pads = a.Ints
-		}
-		return pads, c.attrFloat("value", 0), axes
-	}
-	pads = c.ints(1, c.must(1))
-	if k := c.constant(2); k != nil {
-		if f := c.floats(2, k); len(f) == 1 {
-			with = f[0]
-		} else {
-			c.fail("input 2 has %d values: want 1", k.size())
-		}
-	}
-	if k := c.constant(3); k != nil {
-		axes = c.ints(3, k)
-	}
-	return pads, with, axes
-}
-
-// readConcat: along the channels.
+// readConcat: along any dimension but the batch.
 func readConcat(c *call) error {
-	var in []*graph.Value
-	for i := range c.in {
-		in = append(in, c.value(i))
+	axis := c.attr("axis", onnxpb.AttributeProto_INT)
+	if axis == nil {
+		c.fail("attribute axis: missing")
 	}
-	if c.err == nil && len(in) == 0 {
+	first := -1
+	for i := range c.in {
+		if c.in[i].constant == nil {
+			first = i
+			break
+		}
+	}
+	if first < 0 {
 		c.fail("no inputs: want at least 1")
 	}
-	axis := c.attr("axis", onnxpb.AttributeProto_INT)
 	if err := c.done(len(c.in)); err != nil {
 		return err
 	}
-	if axis == nil {
-		return errors.New("attribute axis: missing")
+	c.value(first)
+	if c.err != nil {
+		return c.err
 	}
-	if rank := int64(len(in[0].Shape)) + 1; axis.GetI() != 1 && axis.GetI() != 1-rank {
-		return fmt.Errorf("attribute axis: %d: want 1, the channels", axis.GetI())
+	view := slices.Clone(c.dims(first))
+	at, err := axisOf("attribute axis:", axis.GetI(), len(view))
+	if err != nil {
+		return err
 	}
-	return c.emit(&graph.Concat{}, in...)
+	total := 0
+	var in []*graph.Value
+	for i := range c.in {
+		v, d := c.valueOrConstant(i)
+		if c.err != nil {
+			return c.err
+		}
+		if len(d) != len(view) {
+			return fmt.Errorf("inputs %v and %v: want as many dimensions", graph.Shape(view), graph.Shape(d))
+		}
+		for j := range d {
+			if j != at && d[j] != view[j] {
+				return fmt.Errorf("inputs %v and %v: want dimensions that differ in axis %d alone", graph.Shape(view), graph.Shape(d), at+1)
+			}
+		}
+		total += d[at]
+		// [outer n inner] with its n first, as channels.
+		if at > 0 || len(view) > 3 {
+			outer, inner := graph.Shape(d[:at]).Size(), graph.Shape(d[at+1:]).Size()
+			if v, _, err = c.transposed(v, []int{outer, d[at], inner}, []int{1, 0, 2}); err != nil {
+				return err
+			}
+		}
+		in = append(in, v)
+	}
+	view[at] = total
+	if err := bounded(view); err != nil {
+		return err
+	}
+	if at == 0 && len(view) <= 3 {
+		return c.emitAs(view, &graph.Concat{}, in...)
+	}
+	v, err := c.step(&graph.Concat{}, in...)
+	if err != nil {
+		return err
+	}
+	outer, inner := graph.Shape(view[:at]).Size(), graph.Shape(view[at+1:]).Size()
+	if v, _, err = c.transposed(v, []int{total, outer, inner}, []int{1, 0, 2}); err != nil {
+		return err
+	}
+	return c.give(0, v, view)
 }
 
 // readDropout: X, optional ratio, optional training_mode, which must be off; before
@@ -263,12 +367,14 @@ func readDropout(c *call) error {
 				c.fail("input 1 has %d values: want 1", k.size())
 			}
 		}
-		if o := c.input(2); o != (operand{}) {
-			c.fail("input 2 is given: training_mode is not supported")
+		if k := c.constant(2); k != nil {
+			if on := c.ints(2, k); c.err == nil && !slices.Equal(on, []int64{0}) {
+				c.fail("input 2: training_mode is not supported")
+			}
 		}
 	}
 	if err := c.done(3); err != nil {
 		return err
 	}
-	return c.emit(&graph.Dropout{Rate: rate}, v)
+	return c.keeping(&graph.Dropout{Rate: rate}, v)
 }

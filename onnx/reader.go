@@ -11,6 +11,9 @@ import (
 	"macroscope/onnx/internal/onnxpb"
 )
 
+// maxRank is the most dimensions that anything in a file may have.
+const maxRank = 8
+
 // reader turns one decoded ONNX graph into a graph.Graph.
 type reader struct {
 	g      *onnxpb.GraphProto
@@ -18,41 +21,63 @@ type reader struct {
 	places places
 	bud    *budget
 
+	folder  *folder // nil: there is none
+	options ReadOptions
+
 	b     *graph.Builder
 	batch int64              // the batch that the file fixes, or 0
 	named map[string]operand // by the names in the file
 	nodes map[string]int     // node names given so far, for uniqueness
 
 	finishers map[string]int        // by a Mul's output: the node that alone reads it, or −1
+	taken     map[string]bool       // names of values in the file, and of those made up so far
+	readers   map[string][]int      // the nodes needed that read a name
+	used      map[string]bool       // names that some node needed reads, or the graph's output
 	plain     map[*graph.Value]bool // values that some node reads as they are, not through int8
 	signs     map[*graph.Value]bool // values that are ±1
+	aliases   map[*graph.Value]bool // values that have a second name, for what does nothing to them
 }
 
 // operand is what a name in the file stands for: a value, a constant, or a value
-// on which something was begun that another node must finish. All nil: an
+// on which something was begun that another node must finish. Neither of the three: an
 // optional input left out.
 type operand struct {
 	value    *graph.Value
+	view     []int // dimensions behind the batch, where they are not the value's shape
+	by       *call // who shall reshape value to what view asks for; nil: it lies so
 	constant *constant
 	int8     bool  // value, through QuantizeLinear and DequantizeLinear
 	begun    begun // on value
+}
+
+// none says that the operand is an input left out.
+func (o operand) none() bool { return o.value == nil && o.constant == nil && o.begun == nil }
+
+// carriedOut is o after what its node left undone: a padding, or a reshaping.
+func (o operand) carriedOut() (operand, error) {
+	var err error
+	by := o.by
+	if p, ok := o.begun.(*padding); ok {
+		by = p.c
+		if !by.in[0].int8 {
+			by.plain[p.v] = true
+		}
+		err = by.emitAs(p.to, p.op, p.v)
+	} else if by != nil {
+		err = by.emitAs(o.view, reshaping(lying(o.view)), o.value)
+	} else {
+		return o, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("%s: %w", by.what, err)
+	}
+	return by.named[by.node.Output[0]], nil
 }
 
 // begun is what one ONNX node does and only the next one completes.
 type begun interface {
 	// missing says what was begun and who alone may finish it.
 	missing() string
-}
-
-// padding is what a Pad node puts around an image.
-type padding struct {
-	node                     string
-	top, left, bottom, right int
-	with                     float32
-}
-
-func (p *padding) missing() string {
-	return fmt.Sprintf("Pad %s: only a convolution can take padding in", quote(p.node))
 }
 
 func (r *reader) read() (*graph.Graph, error) {
@@ -73,6 +98,7 @@ func (r *reader) read() (*graph.Graph, error) {
 		return nil, err
 	}
 	r.findFinishers(order)
+	r.noteNames(order)
 	for _, i := range order {
 		if err := r.node(i); err != nil {
 			return nil, err
@@ -88,7 +114,7 @@ func (r *reader) constants() error {
 		return fmt.Errorf("sparse initializer %s: not supported", quote(r.g.SparseInitializer[0].GetValues().GetName()))
 	}
 	for i, t := range r.g.Initializer {
-		c, err := newConstant(t)
+		c, err := r.newConstant(t)
 		if err == nil && t.GetName() == "" {
 			err = errors.New("it has no name")
 		}
@@ -116,6 +142,15 @@ func (r *reader) input() error {
 		return fmt.Errorf("%d inputs that are not initializers: want 1", n)
 	}
 	t := in.GetType().GetTensorType()
+	given, ok := r.options.Inputs[in.GetName()]
+	for name := range r.options.Inputs {
+		if name != in.GetName() {
+			return fmt.Errorf("input %s: want %s, the only one", quote(name), quote(in.GetName()))
+		}
+	}
+	if ok {
+		t = givenShape(t, given)
+	}
 	if t == nil || t.Shape == nil {
 		return fmt.Errorf("input %s: want a tensor with a shape", quote(in.GetName()))
 	}
@@ -123,11 +158,13 @@ func (r *reader) input() error {
 		return fmt.Errorf("input %s: data type %s: want FLOAT", quote(in.GetName()), kind)
 	}
 	dims := t.Shape.Dim
-	if len(dims) != 2 && len(dims) != 4 {
-		return fmt.Errorf("input %s: %d dimensions: want [batch, C, H, W] or [batch, F]", quote(in.GetName()), len(dims))
+	if len(dims) < 2 || len(dims) > maxRank {
+		return fmt.Errorf("input %s: %d dimensions: want [batch, C, H, W], [batch, C, L] or [batch, F], at most %d", quote(in.GetName()), len(dims), maxRank)
 	}
-	r.batch = max(dims[0].GetDimValue(), 0)
-	shape := graph.Shape{}
+	if r.batch = max(dims[0].GetDimValue(), 0); r.batch == 0 {
+		r.batch = int64(max(r.options.Batch, 0))
+	}
+	view := graph.Shape{}
 	for i, d := range dims[1:] {
 		v := d.GetDimValue()
 		if v < 1 || v > graph.MaxElements {
@@ -138,19 +175,65 @@ func (r *reader) input() error {
 			return fmt.Errorf("input %s: dimension %d is %s: want a number from 1 to %d (only the first, the batch, may be open)",
 				quote(in.GetName()), i+1, was, graph.MaxElements)
 		}
-		shape = append(shape, int(v))
+		view = append(view, int(v))
 	}
 	name := r.g.GetName()
 	if len(name) > 80 {
 		name = name[:80]
 	}
-	r.b = graph.New(name, in.GetName(), shape)
-	r.named[in.GetName()] = operand{value: r.b.Input()}
-	r.nodes, r.plain, r.signs = map[string]int{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}
+	if err := bounded(view); err != nil {
+		return fmt.Errorf("input %s: %w", quote(in.GetName()), err)
+	}
+	r.b = graph.New(name, in.GetName(), lying(view))
+	o := operand{value: r.b.Input()}
+	if len(view) != len(o.value.Shape) {
+		o.view = view
+	}
+	r.named[in.GetName()] = o
+	r.nodes, r.plain, r.signs, r.aliases = map[string]int{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}, map[*graph.Value]bool{}
 	if err := r.b.Err(); err != nil {
 		return fmt.Errorf("input %s: %w", quote(in.GetName()), errors.Unwrap(err))
 	}
 	return nil
+}
+
+// givenShape is t with another shape.
+func givenShape(t *onnxpb.TypeProto_Tensor, dims []int) *onnxpb.TypeProto_Tensor {
+	s := &onnxpb.TensorShapeProto{}
+	for _, d := range dims {
+		s.Dim = append(s.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
+	}
+	kind := t.GetElemType()
+	return &onnxpb.TypeProto_Tensor{ElemType: &kind, Shape: s}
+}
+
+// bounded reports a view of more elements than a value may have.
+func bounded(view []int) error {
+	n := 1
+	for _, d := range view {
+		if d < 1 || d > graph.MaxElements/n {
+			return fmt.Errorf("dimensions %v: want positive ones, at most %d elements", graph.Shape(view), graph.MaxElements)
+		}
+		n *= d
+	}
+	return nil
+}
+
+// noteNames notes which names are read, and which are taken.
+func (r *reader) noteNames(order []int) {
+	r.used, r.taken, r.readers = map[string]bool{r.g.Output[0].GetName(): true}, map[string]bool{}, map[string][]int{}
+	for name := range r.named {
+		r.taken[name] = true
+	}
+	for _, i := range order {
+		for _, in := range r.g.Node[i].Input {
+			r.used[in] = in != ""
+			r.readers[in] = append(r.readers[in], i)
+		}
+		for _, out := range r.g.Node[i].Output {
+			r.taken[out] = true
+		}
+	}
 }
 
 // order gives the indices of the nodes that the output needs, each after those
@@ -316,7 +399,7 @@ func (r *reader) supported(order []int) error {
 	if len(ops) > 20 {
 		parts = append(parts, fmt.Sprintf("and %d more", len(ops)-20))
 	}
-	return fmt.Errorf("operators not supported: %s; want %s", strings.Join(parts, ", "), strings.Join(Operators(), ", "))
+	return fmt.Errorf("operators not supported: %s; macroscope inspect --operators lists those that are", strings.Join(parts, ", "))
 }
 
 // node reads node i.
@@ -333,6 +416,10 @@ func (r *reader) node(i int) error {
 func (r *reader) output() (*graph.Graph, error) {
 	info := r.g.Output[0]
 	o, ok := r.named[info.GetName()]
+	o, err := o.carriedOut()
+	if err != nil {
+		return nil, fmt.Errorf("output %s: %w", quote(info.GetName()), err)
+	}
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("output %s: nothing gives it", quote(info.GetName()))
@@ -343,17 +430,21 @@ func (r *reader) output() (*graph.Graph, error) {
 	case o.value == r.b.Input():
 		return nil, fmt.Errorf("output %s: the input unchanged", quote(info.GetName()))
 	}
+	view := o.view
+	if view == nil {
+		view = o.value.Shape
+	}
 	if s := info.GetType().GetTensorType().GetShape(); s != nil {
 		var stated []int64
-		agree := len(s.Dim) == len(o.value.Shape)+1
+		agree := len(s.Dim) == len(view)+1
 		for i, d := range s.Dim[:min(len(s.Dim), 8)] {
 			stated = append(stated, d.GetDimValue())
-			if agree && i > 0 && d.GetDimValue() != 0 && d.GetDimValue() != int64(o.value.Shape[i-1]) {
+			if agree && i > 0 && d.GetDimValue() != 0 && d.GetDimValue() != int64(view[i-1]) {
 				agree = false
 			}
 		}
 		if !agree {
-			return nil, fmt.Errorf("output %s: the file states shape %v with the batch, its nodes give %v without", quote(info.GetName()), stated, o.value.Shape)
+			return nil, fmt.Errorf("output %s: the file states shape %v with the batch, its nodes give %v without", quote(info.GetName()), stated, graph.Shape(view))
 		}
 	}
 	if !o.int8 {

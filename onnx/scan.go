@@ -29,7 +29,10 @@ type places struct {
 }
 
 // A budget is the memory that reading may still take.
-type budget struct{ left int64 }
+type budget struct {
+	left int64
+	none []float32 // as many zeros as were asked for so far
+}
 
 // newBudget allows 4 times the file's size, of which the file itself is one, and
 // 64 MiB, of which 8 are left for everything that is not counted.
@@ -38,6 +41,18 @@ func newBudget(size int) *budget { return &budget{left: 3*int64(size) + 56<<20} 
 // allowInt8 lets n int8 numbers in the file count as the float32 numbers that they
 // become: without, a network's weights would need more than their file allows.
 func (b *budget) allowInt8(n int) { b.left += 3 * (4 - 1) * int64(n) }
+
+// allowFile lets another file count as the model's own does.
+func (b *budget) allowFile(size int64) { b.left += 4 * min(size, 1<<40) }
+
+// zeros are n zeros, shared by all that ask for some: the weights of who has none. They
+// do not count.
+func (b *budget) zeros(n int) []float32 {
+	if n > len(b.none) {
+		b.none = make([]float32, n)
+	}
+	return b.none[:n:n]
+}
 
 // take counts n bytes, or says that they are too many.
 func (b *budget) take(n int64) error {

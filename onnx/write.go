@@ -44,7 +44,8 @@ const (
 	qonnxDomain = "qonnx.custom_op.general"
 )
 
-// Write writes g as an ONNX file: opset 13, IR version 8, the batch open ("N"),
+// Write writes g as an ONNX file: opset 13, or the first that has all its operators (24
+// for the newest, Swish), IR version 8, the batch open ("N"),
 // weights inside, the same bytes for the same graph and options. Nodes and values
 // keep their names; what ONNX needs in addition is named after them, behind a
 // slash or a point.
@@ -64,7 +65,10 @@ const (
 //
 //   - a layer's float weights are not in an int8 file: they come back as Scale·Int8;
 //   - nodes that the output does not need, and the flattening of a vector, are gone;
-//   - a PadValue without padding is gone;
+//   - a PadValue without padding is gone, a Pad that a convolution reads is part of it;
+//   - reshaping twice is reshaping once; a Transpose gives what it sees, and a Reshape
+//     follows where it gave another shape;
+//   - an index of the largest channel is cast to a number by a node of its own name;
 //   - in Plain, ±1 weights come back as Binary only on values of ±1.
 //
 // It is an error if g is none that graph.Check accepts, if it has no node, or if
@@ -112,7 +116,7 @@ func build(g *graph.Graph, o WriteOptions) (*onnxpb.ModelProto, error) {
 		IrVersion:    proto.Int64(writeIR),
 		ProducerName: proto.String(producer),
 		Graph:        w.g,
-		OpsetImport:  []*onnxpb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(writeOpset)}},
+		OpsetImport:  []*onnxpb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(w.opset)}},
 	}
 	if w.qonnx {
 		m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: proto.String(qonnxDomain), Version: proto.Int64(1)})
@@ -144,7 +148,8 @@ func valueInfo(name string, s graph.Shape) *onnxpb.ValueInfoProto {
 type writer struct {
 	g       *onnxpb.GraphProto
 	dialect Dialect
-	qonnx   bool // its domain is used
+	qonnx   bool  // its domain is used
+	opset   int64 // what the operators need
 
 	values, nodes map[string]bool // names taken
 	rounded       map[*graph.Value]string
@@ -153,7 +158,7 @@ type writer struct {
 
 func newWriter(g *graph.Graph, d Dialect) *writer {
 	w := &writer{
-		g: &onnxpb.GraphProto{Name: proto.String(g.Name)}, dialect: d,
+		g: &onnxpb.GraphProto{Name: proto.String(g.Name)}, dialect: d, opset: writeOpset,
 		values: map[string]bool{g.Input.Name: true}, nodes: map[string]bool{},
 		rounded: map[*graph.Value]string{}, shared: map[string]string{},
 	}
@@ -203,6 +208,9 @@ func (w *writer) round(v *graph.Value) {
 	}
 	scale := w.floats(v.Name+".scale", nil, v.Scale)
 	zero := w.number("zero_point", int8Tensor(nil, 0))
+	if v.Zero != 0 {
+		zero = w.number(fmt.Sprintf("zero_point_%d", v.Zero), int8Tensor(nil, v.Zero))
+	}
 	q := w.extra("QuantizeLinear", v.Name, "/quantized", []string{v.Name, scale, zero})
 	w.rounded[v] = w.extra("DequantizeLinear", v.Name, "/dequantized", []string{q, scale, zero})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -58,16 +57,42 @@ func (w *writer) node(n *graph.Node) error {
 	case *graph.Sign:
 		w.sign(n, in[0])
 	case *graph.MaxPool:
-		op("MaxPool", attrInts("kernel_shape", o.KH, o.KW),
-			attrInts("pads", o.PadTop, o.PadLeft, o.PadBottom, o.PadRight), attrInts("strides", o.StrideH, o.StrideW))
+		w.maxPool(n, o, in)
+	case *graph.AveragePool:
+		w.averagePool(n, o, in)
 	case *graph.GlobalAveragePool:
 		op("GlobalAveragePool")
 	case *graph.Add:
 		op("Add")
+	case *graph.Sub:
+		op("Sub")
+	case *graph.Mul:
+		op("Mul")
+	case *graph.Div:
+		op("Div")
+	case *graph.Func:
+		w.function(n, o, in)
+	case *graph.Constant:
+		w.constant(n, o)
+	case *graph.Reshape:
+		in = append(in, w.behind(o.To))
+		op("Reshape")
+	case *graph.Transpose:
+		w.transpose(n, o, in[0])
+	case *graph.Slice:
+		w.slice(n, o, in[0])
+	case *graph.Pad:
+		w.pad(n, o, in[0])
+	case *graph.ArgMax:
+		w.argMax(n, o, in[0])
 	case *graph.Flatten:
 		op("Flatten", attrInt("axis", 1))
 	case *graph.Softmax:
-		op("Softmax", attrInt("axis", 1))
+		kind := "Softmax"
+		if o.Log {
+			kind = "LogSoftmax"
+		}
+		op(kind, attrInt("axis", 1))
 	default:
 		return errors.New("no ONNX form known")
 	}
@@ -101,9 +126,6 @@ func (w *writer) weights(layer string, v *graph.Weights, dims []int64) (names []
 	case v.Int8 != nil && v.Binary:
 		return nil, errors.New("weights both int8 and binary: want one")
 	case v.Int8 != nil:
-		if i := slices.Index(v.Int8, math.MinInt8); i >= 0 {
-			return nil, fmt.Errorf("int8 weight %d is -128: want -127 to 127", i)
-		}
 		var scaleDims []int64
 		if len(v.Scale) > 1 {
 			scaleDims = []int64{int64(len(v.Scale))}

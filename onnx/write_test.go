@@ -131,13 +131,13 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 		return w
 	}
 	b := graph.New(fmt.Sprint("random", r.IntN(100)), "image", graph.Shape{1 + r.IntN(4), 3 + r.IntN(6), 3 + r.IntN(6)})
-	v, signs, others := b.Input(), false, []*graph.Value{}
+	v, signs, others, reshaped := b.Input(), false, []*graph.Value{}, false
 	for i := range 1 + r.IntN(12) {
 		var op graph.Op
 		in := []*graph.Value{v}
 		c, image := v.Shape.Channels(), len(v.Shape) == 3
 		stillSigns := false
-		switch kind := r.IntN(14); {
+		switch kind := r.IntN(22); {
 		case kind == 0 && image:
 			conv := &graph.Conv2D{InC: c, OutC: 1 + r.IntN(5), KH: 1 + r.IntN(3), KW: 1 + r.IntN(3), StrideH: 1 + r.IntN(2), StrideW: 1 + r.IntN(2),
 				DilationH: 1, DilationW: 1 + r.IntN(2), PadTop: r.IntN(3), PadLeft: r.IntN(3), PadBottom: r.IntN(3), PadRight: r.IntN(3), Groups: 1}
@@ -173,7 +173,7 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			op = a
 		case kind == 4 && image:
 			op, stillSigns = &graph.MaxPool{KH: 2, KW: 3, StrideH: 1 + r.IntN(2), StrideW: 1, PadTop: r.IntN(2), PadLeft: r.IntN(3), PadRight: r.IntN(2)}, signs
-		case kind == 5 && image && i > 5:
+		case kind == 5 && image && i > 5 && !reshaped:
 			op, stillSigns = &graph.Flatten{}, signs
 		case kind == 6 && image && i > 5:
 			op = &graph.GlobalAveragePool{}
@@ -198,6 +198,49 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			in = append(in, v, v)
 		case kind == 13:
 			op = &graph.Dropout{Rate: r.Float32() / 2}
+		case kind == 14:
+			in = append(in, v)
+			op = []graph.Op{&graph.Sub{}, &graph.Mul{}, &graph.Div{}}[r.IntN(3)]
+		case kind == 15:
+			names := graph.FuncNames()
+			f := &graph.Func{Name: names[r.IntN(len(names))]}
+			if f.Parameters() > 0 {
+				f.Alpha = 0.1 + r.Float32()
+			}
+			if f.Parameters() > 1 {
+				f.Beta = 0.1 + r.Float32()
+			}
+			op = f
+		case kind == 16 && image:
+			op = &graph.AveragePool{KH: 2, KW: 3, StrideH: 1 + r.IntN(2), StrideW: 1, DilationW: 2 * r.IntN(2), PadTop: r.IntN(2), PadLeft: r.IntN(3), PadRight: r.IntN(2), CountPad: r.IntN(2) == 0}
+		case kind == 17 && image && !reshaped && min(v.Shape[2], v.Shape[0]*v.Shape[1]) > 1: // else nothing moves
+			op, stillSigns = &graph.Transpose{View: v.Shape.Clone(), Perm: []int{2, 0, 1}, To: graph.Shape{v.Shape[2], v.Shape[0], v.Shape[1]}}, signs
+		case kind == 18:
+			s := &graph.Slice{Step: [3]int{1, 1, 1}}
+			for i, d := range v.Shape {
+				if s.Start[i], s.Step[i], s.Size[i] = 0, 1, d; d > 2 && r.IntN(2) == 0 {
+					s.Start[i], s.Step[i], s.Size[i] = d-1, -1, 2+r.IntN(d-1)
+				}
+			}
+			if op, stillSigns = s, signs; s.Step == [3]int{1, 1, 1} {
+				continue // it would take everything
+			}
+		case kind == 19:
+			p := &graph.Pad{Mode: graph.PadMode(r.IntN(3))}
+			p.Before[0], p.After[0] = 1, r.IntN(2) // of channels: no convolution takes that in
+			if image {
+				p.Before[1], p.After[2] = r.IntN(2), r.IntN(2)
+			}
+			if p.Mode == graph.PadConstant {
+				p.Value = r.Float32()
+			}
+			op = p
+		case kind == 20 && image && v.Shape[0] != v.Shape[1] && !reshaped:
+			op, stillSigns = &graph.Reshape{To: graph.Shape{v.Shape[1], v.Shape[0], v.Shape[2]}}, signs
+		case kind == 21:
+			v.Scale, v.Zero = r.Float32()+1e-6, int8(1+r.IntN(100))
+			v.Stream = 0
+			op = &graph.ReLU{}
 		default:
 			op = &graph.ReLU{}
 		}
@@ -214,6 +257,12 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			v.Stream = []float32{0.5, r.Float32() + 1e-6}[r.IntN(2)]
 		}
 		others = append(others, v)
+		switch op.(type) { // of which two in a row are one
+		case *graph.Reshape, *graph.Flatten:
+			reshaped = true
+		default:
+			reshaped = false
+		}
 		v = b.AddNamed(fmt.Sprint("n", i), fmt.Sprint("v", i, "/scaled"[:r.IntN(2)*7]), op, in...)
 		signs = stillSigns
 	}
@@ -300,7 +349,6 @@ func TestWriteErrors(t *testing.T) {
 		{func(b *graph.Builder) *graph.Value { return b.Input() }, "the output is the input unchanged"},
 		{func(b *graph.Builder) *graph.Value { return b.Add("u", &unknownOp{}, b.Input()) }, `node "u" (relu): no ONNX form known`},
 		{dense(graph.Weights{Float: []float32{1, 1}, Binary: true, Int8: []int8{1, 1}, Scale: []float32{1}}), "both int8 and binary"},
-		{dense(graph.Weights{Float: []float32{1, 1}, Int8: []int8{1, -128}, Scale: []float32{1}}), "int8 weight 1 is -128"},
 	} {
 		b := graph.New("g", "x", graph.Shape{2})
 		g, err := b.Graph(c.build(b))

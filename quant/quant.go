@@ -49,6 +49,24 @@ func Quantize(x, s float32) int8 {
 	return int8(q)
 }
 
+// QuantizeZero returns clamp(roundHalfEven(x/s) + zero) in −128…127, what stands for x
+// where zero stands for 0; with zero 0 it is Quantize. NaN gives zero.
+func QuantizeZero(x, s float32, zero int8) int8 {
+	if zero == 0 {
+		return Quantize(x, s)
+	}
+	q := RoundHalfEven(x/s) + float32(zero)
+	switch {
+	case q >= 127:
+		return 127
+	case q <= -128:
+		return -128
+	case q != q:
+		return zero
+	}
+	return int8(q)
+}
+
 // QuantizeTo sets dst[i] = Quantize(src[i], s). The slices have one length.
 func QuantizeTo(dst []int8, src []float32, s float32) {
 	for i, x := range src {

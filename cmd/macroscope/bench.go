@@ -17,15 +17,16 @@ import (
 
 type benchCmd struct {
 	Filter    string        `help:"Only cases whose name matches, for example 'Network|impl=avx2'; the peaks that they need come along." placeholder:"REGEXP"`
-	Model     string        `default:"cifar10cnn" help:"The built-in network whose layers are measured."`
+	Model     string        `default:"cifar10cnn" help:"The network whose layers are measured: a built-in name, or an ONNX file, which is measured alone."`
 	Count     int           `default:"10" help:"How often each case is measured; 6 or more give a confidence interval."`
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Seed      uint64        `default:"1" help:"Decides the order of cases within the rounds."`
 	Layers    bool          `help:"Show where the time of one inference goes: layer by layer, kernel, epilogue, pool and packing, bytes moved."`
 	DType     string        `name:"dtype" help:"With --layers: only this number format." placeholder:"FORMAT"`
 	Impl      string        `help:"With --layers: by this implementation instead of the chosen one." placeholder:"NAME"`
-	List      bool          `help:"Print the names of the cases and measure nothing."`
-	Output    string        `short:"o" help:"File to write in the Go benchmark format; the table goes to the standard output." placeholder:"FILE"`
+	shapeFlags
+	List   bool   `help:"Print the names of the cases and measure nothing."`
+	Output string `short:"o" help:"File to write in the Go benchmark format; the table goes to the standard output." placeholder:"FILE"`
 }
 
 // Help is the longer text of macroscope bench --help.
@@ -138,6 +139,13 @@ func (c *benchCmd) cases() ([]bench.Case, error) {
 
 // candidates are the cases that there are.
 func (c *benchCmd) candidates() ([]bench.Case, error) {
+	if isFile(c.Model) {
+		g, err := c.readModel(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		return bench.GraphCases(g, c.Layers, c.Impl)
+	}
 	if !c.Layers {
 		return bench.AllCases(c.Model)
 	}

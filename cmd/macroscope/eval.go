@@ -16,7 +16,6 @@ import (
 	"macroscope/kernels"
 	"macroscope/models"
 	"macroscope/nn"
-	"macroscope/onnx"
 	"macroscope/ptq"
 )
 
@@ -30,7 +29,9 @@ type evalCmd struct {
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
-	Output    string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
+	shapeFlags
+	pixelFlags
+	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
 
 // evalResult is the JSON that eval prints.
@@ -201,14 +202,17 @@ func (c *evalCmd) images() (*cifar10.Set, string, error) {
 // network loads a built-in network, or reads a file and quantizes it.
 func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, error) {
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
-	if !isONNX(c.Model) {
+	if !isFile(c.Model) {
 		g, err := bench.LoadNetwork(c.Model, d, o)
 		if err != nil {
 			return nil, usageError{err}
 		}
 		return g, nil
 	}
-	g, err := onnx.ReadFile(c.Model)
+	g, err := c.readModel(c.Model)
+	if err == nil {
+		g, err = c.prepare(g, c.Model)
+	}
 	if err != nil || d == dtype.Float32 {
 		return g, err
 	}

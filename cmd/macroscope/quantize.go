@@ -24,7 +24,9 @@ type quantizeCmd struct {
 	PerTensor bool   `help:"One scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"How an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Plain     bool   `help:"Write binary layers by ONNX's own operators, which ONNX Runtime runs, instead of QONNX's BipolarQuant."`
-	Output    string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
+	shapeFlags
+	pixelFlags
+	Output string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
 }
 
 // Help is the longer text of macroscope quantize --help.
@@ -43,7 +45,7 @@ func (c *quantizeCmd) Run(e *env) error {
 	if !slices.Contains(ptq.Methods(), c.Range) {
 		return usageError{fmt.Errorf("--range %q: want %s", c.Range, strings.Join(ptq.Methods(), ", "))}
 	}
-	if isONNX(c.Model) && c.Data == "" {
+	if isFile(c.Model) && c.Data == "" {
 		return usageError{fmt.Errorf("%s needs calibration: give --data with the training images", c.Model)}
 	}
 	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
@@ -76,8 +78,10 @@ func (c *quantizeCmd) Run(e *env) error {
 func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source string, err error) {
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
 	switch {
-	case isONNX(c.Model):
-		g, err = onnx.ReadFile(c.Model)
+	case isFile(c.Model):
+		if g, err = c.readModel(c.Model); err == nil {
+			g, err = c.prepare(g, c.Model)
+		}
 	case c.Data == "":
 		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
 			err = usageError{err}
@@ -115,8 +119,8 @@ func calibrate(e *env, g *graph.Graph, dir string, images int, bar *progress) (*
 	return ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
 }
 
-// isONNX says whether a --model is a file rather than a built-in name.
-func isONNX(model string) bool { return strings.EqualFold(filepath.Ext(model), ".onnx") }
+// isFile says whether a --model is a file rather than a built-in name.
+func isFile(model string) bool { return strings.EqualFold(filepath.Ext(model), ".onnx") }
 
 // weightScales says whether g's int8 weights have a scale a layer or a channel.
 func weightScales(g *graph.Graph) string {

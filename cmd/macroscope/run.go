@@ -31,6 +31,7 @@ import (
 // internal/atomicfile; progress goes through e.progress.
 type cli struct {
 	Kernels   kernelsCmd   `cmd:"" help:"List the implementations, which of them this CPU can run, and which are chosen and why."`
+	Inspect   inspectCmd   `cmd:"" help:"Show a network: layers, shapes, bytes, MACs, what would run each; what is not supported and where."`
 	Eval      evalCmd      `cmd:"" help:"Count how many CIFAR-10 images a network gets right, with the kernels that are timed."`
 	Bench     benchCmd     `cmd:"" help:"Measure kernels, layers and networks side by side."`
 	Train     trainCmd     `cmd:"" help:"Train a network on CIFAR-10, in float32 or binarized."`

@@ -14,7 +14,6 @@ import (
 	"macroscope/internal/atomicfile"
 	"macroscope/internal/table"
 	"macroscope/models"
-	"macroscope/onnx"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
 	"macroscope/workload"
@@ -25,6 +24,7 @@ type simCmd struct {
 	Model    string `help:"The network: a built-in name or an ONNX file. Without --workload: cifar10cnn." placeholder:"M"`
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K." placeholder:"FILE.csv"`
 	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
+	shapeFlags
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
 	Topology string `help:"Write the layers as a SCALE-Sim topology, padded." placeholder:"FILE.csv"`
@@ -103,8 +103,8 @@ func (c *simCmd) layers(d dtype.DType) (workload.Workload, error) {
 	}
 	var g *graph.Graph
 	var err error
-	if strings.HasSuffix(name, ".onnx") {
-		g, err = onnx.ReadFile(name)
+	if isFile(name) {
+		g, err = c.readShapes(name)
 	} else if g, err = models.Load(name, d); err != nil {
 		err = usageError{err}
 	}

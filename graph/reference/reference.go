@@ -61,8 +61,14 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 					y[i] = 1
 				}
 			}
+		case *graph.Func:
+			for i, v := range x {
+				y[i] = op.At(v)
+			}
 		case *graph.MaxPool:
 			maxPool(y, x, op, n.In[0].Shape, n.Out.Shape)
+		case *graph.AveragePool:
+			averagePool(y, x, op, n.In[0].Shape, n.Out.Shape)
 		case *graph.GlobalAveragePool:
 			plane := n.In[0].Shape.Plane()
 			for c := range y {
@@ -71,19 +77,49 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 				}
 				y[c] /= float64(plane)
 			}
-		case *graph.Add:
-			for i, v := range data[n.In[1]] {
-				y[i] = x[i] + v
-			}
+		case interface{ At(x, y float64) float64 }: // Add, Sub, Mul, Div
+			stretched(y, x, data[n.In[1]], n.In[0].Shape, n.In[1].Shape, n.Out.Shape, op.At)
 		case *graph.Concat:
 			y = y[:0]
 			for _, v := range n.In {
 				y = append(y, data[v]...)
 			}
-		case *graph.Flatten, *graph.Dropout:
+		case *graph.Constant:
+			for i, v := range op.Values {
+				y[i] = float64(v)
+			}
+		case *graph.Dropout:
 			copy(y, x)
+		case graph.Mover: // Flatten, Reshape, Transpose, Slice, Pad
+			fill := 0.0
+			if p, ok := op.(*graph.Pad); ok {
+				fill = float64(p.Value)
+			}
+			for i, from := range op.Source(n.In[0].Shape) {
+				y[i] = fill
+				if from >= 0 {
+					y[i] = x[from]
+				}
+			}
 		case *graph.Softmax:
-			softmax(y, x)
+			eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
+				softmax(pixel, op.Log)
+				for c, v := range pixel {
+					y[at(c)] = v
+				}
+			})
+		case *graph.ArgMax:
+			i := 0
+			eachPixel(x, n.In[0].Shape, func(pixel []float64, _ func(int) int) {
+				best := 0
+				for c, v := range pixel {
+					if v > pixel[best] || op.Last && v == pixel[best] {
+						best = c
+					}
+				}
+				y[i] = float64(best)
+				i++
+			})
 		default:
 			return nil, fmt.Errorf("graph %q: node %q (%s): not known here", g.Name, n.Name, n.Op.Kind())
 		}
@@ -147,39 +183,99 @@ func perChannel(y, x []float64, s graph.Shape, at func(c int, x float64) float64
 	}
 }
 
-func maxPool(y, x []float64, p *graph.MaxPool, in, out graph.Shape) {
+// taps calls f for each output of a pool over kh×kw windows with the places in the
+// image that its window covers, and the number of the window's taps in the padding.
+func taps(in, out graph.Shape, kh, kw, sh, sw, dh, dw, top, left int, f func(i int, at []int, padding int)) {
 	h, w := in[1], in[2]
 	i := 0
 	for c := range out[0] {
 		for oy := range out[1] {
 			for ox := range out[2] {
-				y[i] = math.Inf(-1)
-				for ky := range p.KH {
-					for kx := range p.KW {
-						iy, ix := oy*p.StrideH+ky-p.PadTop, ox*p.StrideW+kx-p.PadLeft
+				var at []int
+				for ky := range kh {
+					for kx := range kw {
+						iy, ix := oy*sh+ky*dh-top, ox*sw+kx*dw-left
 						if iy >= 0 && iy < h && ix >= 0 && ix < w {
-							y[i] = max(y[i], x[(c*h+iy)*w+ix])
+							at = append(at, (c*h+iy)*w+ix)
 						}
 					}
 				}
+				f(i, at, kh*kw-len(at))
 				i++
 			}
 		}
 	}
 }
 
+func maxPool(y, x []float64, p *graph.MaxPool, in, out graph.Shape) {
+	dh, dw := p.Dilations()
+	taps(in, out, p.KH, p.KW, p.StrideH, p.StrideW, dh, dw, p.PadTop, p.PadLeft, func(i int, at []int, _ int) {
+		y[i] = math.Inf(-1)
+		for _, j := range at {
+			y[i] = max(y[i], x[j])
+		}
+	})
+}
+
+func averagePool(y, x []float64, p *graph.AveragePool, in, out graph.Shape) {
+	dh, dw := p.Dilations()
+	taps(in, out, p.KH, p.KW, p.StrideH, p.StrideW, dh, dw, p.PadTop, p.PadLeft, func(i int, at []int, padding int) {
+		n := len(at)
+		if p.CountPad {
+			n += padding
+		}
+		for _, j := range at {
+			y[i] += x[j]
+		}
+		y[i] /= float64(n)
+	})
+}
+
+// stretched is y = at(u, v) where the only element of an extent of 1 meets all.
+func stretched(y, u, v []float64, su, sv, sy graph.Shape, at func(x, y float64) float64) {
+	for i := range y {
+		j, k, rest, stepU, stepV := 0, 0, i, 1, 1
+		for d := len(sy) - 1; d >= 0; d-- {
+			at := rest % sy[d]
+			rest /= sy[d]
+			if su[d] > 1 {
+				j += at * stepU
+			}
+			if sv[d] > 1 {
+				k += at * stepV
+			}
+			stepU, stepV = stepU*su[d], stepV*sv[d]
+		}
+		y[i] = at(u[j], v[k])
+	}
+}
+
+// eachPixel calls f with the channels of every pixel of an image, or with a whole
+// vector; at is the place of a channel in x.
+func eachPixel(x []float64, s graph.Shape, f func(pixel []float64, at func(c int) int)) {
+	pixel, plane := make([]float64, s[0]), s.Plane()
+	for p := range plane {
+		at := func(c int) int { return c*plane + p }
+		for c := range pixel {
+			pixel[c] = x[at(c)]
+		}
+		f(pixel, at)
+	}
+}
+
 // softmax subtracts the largest element first, which changes nothing but keeps
 // exp in range.
-func softmax(y, x []float64) {
+func softmax(x []float64, logs bool) {
 	largest, sum := math.Inf(-1), 0.0
 	for _, v := range x {
 		largest = max(largest, v)
 	}
-	for i, v := range x {
-		y[i] = math.Exp(v - largest)
-		sum += y[i]
+	for _, v := range x {
+		sum += math.Exp(v - largest)
 	}
-	for i := range y {
-		y[i] /= sum
+	for i, v := range x {
+		if x[i] = v - largest - math.Log(sum); !logs {
+			x[i] = math.Exp(v-largest) / sum
+		}
 	}
 }

@@ -69,6 +69,28 @@ func TestOps(t *testing.T) {
 			[]float32{-1, -2, -3, -4, -5, -6, -7, -8, -9}, []float64{-1, -3, -4, -6}},
 		{"average", &graph.GlobalAveragePool{}, graph.Shape{2, 1, 2}, []float32{1, 2, 10, 30}, []float64{1.5, 20}},
 		{"flatten", &graph.Flatten{}, graph.Shape{2, 1, 2}, []float32{1, 2, 3, 4}, []float64{1, 2, 3, 4}},
+		{"pool dilation", &graph.MaxPool{KH: 2, KW: 2, StrideH: 1, StrideW: 1, DilationH: 2, DilationW: 2}, graph.Shape{1, 3, 3}, square, []float64{9}},
+		// (1+2+4+5)/4, ...
+		{"average pool", &graph.AveragePool{KH: 2, KW: 2, StrideH: 1, StrideW: 1}, graph.Shape{1, 3, 3}, square, []float64{3, 4, 6, 7}},
+		// above: 1/1 and (2+3)/2 of what lies in the image, of all four 1/4 and 5/4
+		{"average pad", &graph.AveragePool{KH: 2, KW: 2, StrideH: 3, StrideW: 2, PadTop: 1, PadLeft: 1}, graph.Shape{1, 3, 3}, square, []float64{1, 2.5}},
+		{"average count pad", &graph.AveragePool{KH: 2, KW: 2, StrideH: 3, StrideW: 2, PadTop: 1, PadLeft: 1, CountPad: true}, graph.Shape{1, 3, 3}, square, []float64{0.25, 1.25}},
+		{"func", &graph.Func{Name: "hardsigmoid", Alpha: 0.25, Beta: 0.5}, graph.Shape{4}, []float32{-3, -1, 1, 3}, []float64{0, 0.25, 0.75, 1}},
+		{"reshape", &graph.Reshape{To: graph.Shape{1, 2, 2}}, graph.Shape{4}, []float32{1, 2, 3, 4}, []float64{1, 2, 3, 4}},
+		{"transpose", &graph.Transpose{View: []int{2, 3}, Perm: []int{1, 0}, To: graph.Shape{6}}, graph.Shape{6}, []float32{1, 2, 3, 4, 5, 6}, []float64{1, 4, 2, 5, 3, 6}},
+		// of [2][2][3]: b[2][0][1] is a[0][1][2]
+		{"transpose 3", &graph.Transpose{View: []int{2, 2, 3}, Perm: []int{2, 0, 1}, To: graph.Shape{3, 2, 2}}, graph.Shape{2, 2, 3},
+			[]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, []float64{1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12}},
+		{"slice", &graph.Slice{Start: [3]int{0, 2, 0}, Step: [3]int{1, -2, 1}, Size: [3]int{1, 2, 2}}, graph.Shape{1, 3, 3}, square, []float64{7, 8, 1, 2}},
+		{"pad", &graph.Pad{Before: [3]int{1, 0, 1}, After: [3]int{0, 1, 0}, Value: 7}, graph.Shape{1, 1, 2}, []float32{1, 2},
+			[]float64{7, 7, 7, 7, 7, 7, 7, 1, 2, 7, 7, 7}},
+		{"pad reflect", &graph.Pad{Before: [3]int{2}, After: [3]int{2}, Mode: graph.PadReflect}, graph.Shape{3}, []float32{1, 2, 3}, []float64{3, 2, 1, 2, 3, 2, 1}},
+		{"pad edge", &graph.Pad{Before: [3]int{2}, After: [3]int{1}, Mode: graph.PadEdge}, graph.Shape{2}, []float32{1, 2}, []float64{1, 1, 1, 2, 2}},
+		{"argmax", &graph.ArgMax{}, graph.Shape{3, 1, 2}, []float32{1, 9, 5, 9, 5, 2}, []float64{1, 0}},
+		{"argmax last", &graph.ArgMax{Last: true}, graph.Shape{3, 1, 2}, []float32{1, 9, 5, 9, 5, 2}, []float64{2, 1}},
+		{"constant", &graph.Constant{To: graph.Shape{2}, Values: []float32{7, 8}}, graph.Shape{1}, []float32{1}, []float64{7, 8}},
+		{"logsoftmax", &graph.Softmax{Log: true}, graph.Shape{2}, []float32{0, 2000}, []float64{-2000, 0}},
+		{"softmax image", &graph.Softmax{}, graph.Shape{2, 1, 2}, []float32{3, 7, 3, 7}, []float64{0.5, 0.5, 0.5, 0.5}},
 		// exp(0), exp(ln 3) : 1/4, 3/4, whatever is added to both
 		{"softmax", &graph.Softmax{}, graph.Shape{2}, []float32{1000, 1000}, []float64{0.5, 0.5}},
 	} {
@@ -107,5 +129,30 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := Run(g, []float32{1}, nil); err == nil || !strings.Contains(err.Error(), "1 elements: want 2") {
 		t.Errorf("a short image: got %v", err)
+	}
+}
+
+// Two inputs, one of which is stretched: [2 1 1] and [1 1 2] are both [2 1 2].
+func TestStretched(t *testing.T) {
+	for _, c := range []struct {
+		op   graph.Op
+		want []float64
+	}{
+		{&graph.Add{}, []float64{13, 14, 15, 16}},
+		{&graph.Sub{}, []float64{7, 6, 9, 8}},
+		{&graph.Mul{}, []float64{30, 40, 36, 48}},
+		{&graph.Div{}, []float64{10. / 3, 2.5, 4, 3}},
+	} {
+		b := graph.New("net", "in", graph.Shape{4})
+		x := b.Add("x", &graph.Reshape{To: graph.Shape{2, 1, 1}}, b.Add("first", &graph.Slice{Start: [3]int{0}, Step: [3]int{1}, Size: [3]int{2}}, b.Input()))
+		y := b.Add("y", &graph.Reshape{To: graph.Shape{1, 1, 2}}, b.Add("second", &graph.Slice{Start: [3]int{2}, Step: [3]int{1}, Size: [3]int{2}}, b.Input()))
+		g, err := b.Graph(b.Add("op", c.op, x, y))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Run(g, []float32{10, 12, 3, 4}, nil)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, %v: want %v", c.op.Kind(), got, err, c.want)
+		}
 	}
 }

@@ -64,6 +64,9 @@ type Kernel struct {
 	// has (float32).
 	Winograd []Winograd
 
+	// Depthwise, if not nil, is the loop of depthwise convolutions (float32).
+	Depthwise *DepthwiseFunc
+
 	// Pixels, if not nil, has the loops between the convolutions of training
 	// (float32).
 	Pixels *PixelFuncs

@@ -1,0 +1,169 @@
+package kernels
+
+import (
+	"fmt"
+	"unsafe"
+
+	"macroscope/dtype"
+	"macroscope/kernels/generic"
+	"macroscope/kernels/tile"
+	"macroscope/quant"
+)
+
+// Depthwise is a convolution whose every output channel reads the one input channel
+// of its own number: a ConvSpec with Out.C = In.C and filters of one channel. It is
+// immutable; its methods may be called by many goroutines, each with its Context.
+//
+// A tile would find nothing to share: each input word meets one weight. So it goes over
+// the pixels of a row, a vector of channels at a time.
+type Depthwise struct {
+	im    *Impl
+	spec  ConvSpec
+	taps  []int // byte offsets from a pixel's first tap
+	float []float32
+	init  []float32
+	int8  []int8 // [tap][C]
+}
+
+// NewDepthwiseFloat32 prepares weights [C][KH][KW]. Mode is Store; the spec has no Pool.
+func NewDepthwiseFloat32(im *Impl, spec ConvSpec, weights []float32) (*Depthwise, error) {
+	d, err := newDepthwise(im, spec, len(weights))
+	if err != nil {
+		return nil, err
+	}
+	if d.spec.Lo == 0 && d.spec.Hi == 0 {
+		d.spec.Lo, d.spec.Hi = unclampedLo, unclampedHi
+	}
+	d.float, d.init = alignedSlice[float32](len(weights)), alignedSlice[float32](spec.In.C)
+	byTap(d.float, weights, spec.In.C)
+	copy(d.init, spec.BiasF)
+	return d, nil
+}
+
+// NewDepthwiseInt8 prepares weights [C][KH][KW] of −128…127. Mode is Store, which
+// writes the exact int32 sums, or Requant.
+func NewDepthwiseInt8(im *Impl, spec ConvSpec, weights []int8) (*Depthwise, error) {
+	d, err := newDepthwise(im, spec, len(weights))
+	if err != nil {
+		return nil, err
+	}
+	d.int8 = make([]int8, len(weights))
+	byTap(d.int8, weights, spec.In.C)
+	return d, nil
+}
+
+func newDepthwise(im *Impl, spec ConvSpec, weights int) (*Depthwise, error) {
+	d := &Depthwise{im: im, spec: spec}
+	err := func() error {
+		// What a Conv checks of geometry and epilogue holds here as well: its weights are
+		// those of as many channels as the filter has.
+		c := Conv{im: im, spec: spec}
+		if err := c.check(spec.Out.C * spec.KH * spec.KW * Words(spec.In.DType, spec.In.C)); err != nil {
+			return err
+		}
+		switch {
+		case spec.In.DType == dtype.Binary || spec.Mode == tile.Bits || spec.Pool:
+			return fmt.Errorf("%v, mode %d, pool %t: want float32 or int8 sums without a pool", spec.In.DType, spec.Mode, spec.Pool)
+		case spec.In.C != spec.Out.C:
+			return fmt.Errorf("%d channels in, %d out: want one for each", spec.In.C, spec.Out.C)
+		case weights != spec.In.C*spec.KH*spec.KW:
+			return fmt.Errorf("%d weights: want %d·%d·%d", weights, spec.In.C, spec.KH, spec.KW)
+		}
+		return nil
+	}()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", im.FullName("depthwise"), err)
+	}
+	for ky := range spec.KH {
+		for kx := range spec.KW {
+			d.taps = append(d.taps, ky*spec.DilationH*spec.In.RowBytes()+kx*spec.DilationW*spec.In.PixelBytes())
+		}
+	}
+	return d, nil
+}
+
+// byTap turns [C][taps] into [taps][C].
+func byTap[T any](to, from []T, c int) {
+	taps := len(from) / c
+	for ch := range c {
+		for t := range taps {
+			to[t*c+ch] = from[ch*taps+t]
+		}
+	}
+}
+
+// Impl is the implementation whose loop runs: generic where that of the one asked for
+// has none.
+func (d *Depthwise) Impl() *Impl {
+	if d.float != nil && d.im.k.Depthwise != nil {
+		return d.im
+	}
+	im, _ := Lookup(d.im.k.DType, "generic")
+	return im
+}
+
+// WeightBytes is what Run must read of weights.
+func (d *Depthwise) WeightBytes() int { return 4*len(d.float) + len(d.int8) }
+
+// InputBytes is what Run reads of its input, each byte once, with the halo.
+func (d *Depthwise) InputBytes() int { return d.spec.inputBytes() }
+
+// Tiles is the number of rows of Out.
+func (d *Depthwise) Tiles() int { return d.spec.Out.H }
+
+// Run computes one image, as Conv.Run does.
+func (d *Depthwise) Run(ctx *Context, out, in []byte) { d.RunTiles(ctx, out, in, 0, d.Tiles()) }
+
+// RunTiles is Run for the rows from…to−1 alone.
+func (d *Depthwise) RunTiles(ctx *Context, out, in []byte, from, to int) {
+	s := &d.spec
+	if len(in) < s.In.Bytes() || len(out) < s.Out.Bytes() {
+		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", d.im.FullName("depthwise"), len(in), len(out), s.In.Bytes(), s.Out.Bytes()))
+	}
+	for y := from; y < to; y++ {
+		first, to := s.In.Offset(y*s.StrideH-s.PadTop, -s.PadLeft), s.Out.Offset(y, 0)
+		if d.float != nil {
+			d.rowFloat32(ctx, out[to:], in[first:])
+		} else {
+			d.rowInt8(ctx, out[to:], in[first:])
+		}
+	}
+}
+
+func (d *Depthwise) rowFloat32(ctx *Context, out, in []byte) {
+	s, c := &d.spec, d.spec.In.C
+	w := &ctx.depthwise
+	*w = tile.Depthwise{
+		Taps: &d.taps[0], NTaps: len(d.taps), Count: s.Out.W, InStep: s.StrideW * s.In.PixelBytes(), OutStep: s.Out.PixelBytes(),
+		WStep: 4 * c, Lo: s.Lo, Hi: s.Hi,
+	}
+	done := 0
+	for _, f := range []*tile.DepthwiseFunc{d.im.k.Depthwise, &generic.Depthwise} {
+		if f == nil || (c-done)/f.VL == 0 {
+			continue
+		}
+		w.In, w.Out, w.W, w.Init = unsafe.Pointer(&in[4*done]), unsafe.Pointer(&out[4*done]), unsafe.Pointer(&d.float[done]), unsafe.Pointer(&d.init[done])
+		w.Vectors = (c - done) / f.VL
+		f.Run(w)
+		done += w.Vectors * f.VL
+	}
+	*w = tile.Depthwise{} // keep no memory alive
+}
+
+func (d *Depthwise) rowInt8(ctx *Context, out, in []byte) {
+	s, c := &d.spec, d.spec.In.C
+	sum := view[int32](ctx.bytes(4 * c))[:c]
+	for x := range s.Out.W {
+		clear(sum)
+		copy(sum, s.BiasI)
+		generic.DepthwiseInt8(sum, in[x*s.StrideW*s.In.PixelBytes():], d.taps, d.int8, d.im.k.AXor)
+		to := out[x*s.Out.PixelBytes():]
+		if s.Mode == tile.Store {
+			copy(view[int32](to[:4*c]), sum)
+			continue
+		}
+		for ch, v := range sum {
+			to[ch] = uint8(quant.Requantize(v, s.Scale[ch], s.Offset[ch], s.Lo, s.Hi)) ^ s.OutXor
+		}
+	}
+}

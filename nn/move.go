@@ -1,0 +1,85 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"macroscope/graph"
+)
+
+// moveStep is a graph.Mover: which of the input's words each of the output's pixels
+// holds is worked out once, when the network is compiled.
+type moveStep struct {
+	node    *graph.Node
+	in, out *buffer
+	from    []int32 // word of the input, for the output's pixels in the order of memory; −1: fill
+	fill    float32
+}
+
+func (c *compiler) emitMove(g *group, op graph.Mover) (*buffer, error) {
+	to := c.landFloat(g.out)
+	if to.written == nil {
+		to.written = to.out
+	}
+	st := &moveStep{node: g.node, in: g.inputs[0], out: to.written}
+	if p, ok := op.(*graph.Pad); ok {
+		st.fill = p.Value
+	}
+	in, out := st.in.img, st.out.img
+	if in.Bytes()/4 > math.MaxInt32 {
+		return nil, fmt.Errorf("an input of %d bytes: want at most %d", in.Bytes(), 4*math.MaxInt32)
+	}
+	source := op.Source(g.node.In[0].Shape)
+	st.from = make([]int32, 0, len(source))
+	plane := in.H * in.W
+	for y := range out.H {
+		for x := range out.W {
+			for ch := range out.C {
+				i := source[(ch*out.H+y)*out.W+x]
+				if i >= 0 {
+					ch, p := i/plane, i%plane
+					i = in.Offset(p/in.W, p%in.W)/4 + ch
+				}
+				st.from = append(st.from, int32(i))
+			}
+		}
+	}
+	c.plan.steps = append(append(c.plan.steps, st), to.after...)
+	return to.out, nil
+}
+
+func (st *moveStep) run(s *state) {
+	in, out := floats(st.in.bytes(s)), st.out.bytes(s)
+	row, i := st.out.img.W*st.out.img.C, 0
+	for y := range st.out.img.H {
+		to := floats(out[st.out.img.Offset(y, 0):][:4*row])
+		for x, j := range st.from[i : i+row] {
+			if j < 0 {
+				to[x] = st.fill
+			} else {
+				to[x] = in[j]
+			}
+		}
+		i += row
+	}
+}
+
+func (st *moveStep) about() Step {
+	return plain(st.node.Name, st.node.Op.Kind(), Packing, st.out, st.in)
+}
+
+// constant writes its values with every image: they stand in the arena as any others.
+func constant(op *graph.Constant) func(*state, []*buffer, *buffer) {
+	plane := op.To.Plane()
+	return func(s *state, _ []*buffer, out *buffer) {
+		to, m := out.bytes(s), out.img
+		for y := range m.H {
+			for x := range m.W {
+				px := floats(to[m.Offset(y, x):][:4*m.C])
+				for c := range px {
+					px[c] = op.Values[c*plane+y*m.W+x]
+				}
+			}
+		}
+	}
+}
