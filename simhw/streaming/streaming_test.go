@@ -8,16 +8,6 @@ import (
 	"macroscope/quant"
 )
 
-func divisors(n int64) []int64 {
-	var d []int64
-	for i := int64(1); i <= n; i++ {
-		if n%i == 0 {
-			d = append(d, i)
-		}
-	}
-	return d
-}
-
 // net is a random network with its parameters.
 type net struct {
 	layers     []Layer
