@@ -11,6 +11,10 @@
 // them, all of them anew for each vector. The other holds the weights of a group in
 // registers of its own: it loads a group, then lets all vectors pass, so that each
 // weight is read from memory once.
+//
+// An engine that reads its weights may be able to compute int8 as well, bit plane by bit
+// plane: it ands where it else compares, and adds its counts with the planes' weights.
+// Each pair of planes is a pass of all words: 64 of them.
 package xnor
 
 import (
@@ -31,7 +35,16 @@ type Engine struct {
 	// it holds a group's weights, and this many bits of them enter in a cycle,
 	// while no vector passes.
 	LoadBits int64
+
+	// Passes is how often a vector's words pass for a group: 1 or 0 for ±1, Int8Passes
+	// for int8.
+	Passes int64
 }
+
+// Int8Passes is the pairs of bit planes of two int8 values.
+const Int8Passes = 8 * 8
+
+func (e Engine) passes() int64 { return max(1, e.Passes) }
 
 // Limits of an engine. With them and those of package workload no product below
 // overflows an int64 if Feasible says so.
@@ -51,6 +64,9 @@ func (e Engine) Check() error {
 			return fmt.Errorf("%d %s: want %d to %d", c.value, c.name, c.lo, c.hi)
 		}
 	}
+	if e.Passes != 0 && e.Passes != 1 && (e.Passes != Int8Passes || e.LoadBits > 0) {
+		return fmt.Errorf("%d passes: want 1, or %d in an engine that does not hold its weights", e.Passes, Int8Passes)
+	}
 	return nil
 }
 
@@ -59,8 +75,8 @@ func ceil(a, b int64) int64 { return (a + b - 1) / b }
 // Groups is ⌈N/PEs⌉, how often each vector passes.
 func (e Engine) Groups(n int64) int64 { return ceil(n, e.PEs) }
 
-// Words is ⌈K/SIMD⌉, the cycles that a vector takes to pass once.
-func (e Engine) Words(k int64) int64 { return ceil(k, e.SIMD) }
+// Words is ⌈K/SIMD⌉, the cycles that a vector takes to pass once, times the passes.
+func (e Engine) Words(k int64) int64 { return e.passes() * ceil(k, e.SIMD) }
 
 // LoadCycles is the time in which weights enter and no vector passes: a group's
 // K·PEs bits (K times what is left in the last group) at LoadBits a cycle.
@@ -76,13 +92,13 @@ func (e Engine) LoadCycles(n, k int64) int64 {
 	return cycles
 }
 
-// ComputeCycles is V·⌈N/PEs⌉·⌈K/SIMD⌉, the cycles in which words pass.
+// ComputeCycles is V·⌈N/PEs⌉·⌈K/SIMD⌉·Passes, the cycles in which words pass.
 func (e Engine) ComputeCycles(v, n, k int64) int64 { return v * e.Groups(n) * e.Words(k) }
 
 // Cycles is the product's time: words pass, weights load where they are held, and
 // the last word goes through the pipe:
 //
-//	V·⌈N/PEs⌉·⌈K/SIMD⌉ + LoadCycles + Pipe
+//	V·⌈N/PEs⌉·⌈K/SIMD⌉·Passes + LoadCycles + Pipe
 func (e Engine) Cycles(v, n, k int64) int64 {
 	return e.ComputeCycles(v, n, k) + e.LoadCycles(n, k) + e.Pipe
 }
@@ -106,17 +122,17 @@ type Traffic struct {
 // Traffic of a product. Rows without an output and bits past a vector's last are
 // not read.
 func (e Engine) Traffic(v, n, k int64) Traffic {
-	t := Traffic{WeightBits: n * k, InputBits: v * e.Groups(n) * k, Outputs: v * n}
+	t := Traffic{WeightBits: n * k, InputBits: v * e.Groups(n) * k * e.passes(), Outputs: v * n}
 	if e.LoadBits == 0 {
-		t.WeightBits *= v
+		t.WeightBits *= v * e.passes()
 	}
 	return t
 }
 
-// Utilization is the share of the engine's V·N·K bit comparisons in what it could
-// do in Cycles.
+// Utilization is the share of the product's V·N·K·Passes bit operations in what the
+// engine could do in Cycles.
 func (e Engine) Utilization(v, n, k int64) float64 {
-	return float64(v) * float64(n) * float64(k) / (float64(e.Cycles(v, n, k)) * float64(e.PEs) * float64(e.SIMD))
+	return float64(v) * float64(n) * float64(k) * float64(e.passes()) / (float64(e.Cycles(v, n, k)) * float64(e.PEs) * float64(e.SIMD))
 }
 
 // countBits is the width of a count of SIMD bits.
@@ -129,7 +145,7 @@ func (e Engine) countBits() float64 { return math.Ceil(math.Log2(float64(e.SIMD)
 // pipe, and by weights that are held.
 func (e Engine) Actions(v, n, k, accumulatorBits, outputBits int64) energy.Actions {
 	t := e.Traffic(v, n, k)
-	products := v * n * k
+	products := v * n * k * e.passes()
 	words := v * n * e.Words(k)
 	registers := float64(words) * (float64(accumulatorBits) + float64(e.Pipe)*e.countBits())
 	if e.LoadBits > 0 {

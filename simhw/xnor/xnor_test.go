@@ -103,6 +103,60 @@ func TestMachine(t *testing.T) {
 	}
 }
 
+// int8 by bit planes: the plain product's sums, 64 times the cycles and reads.
+func TestMachineInt8(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(14, 15))
+	for range 60 {
+		mc := Machine{Engine: Engine{PEs: 1 + rnd.Int64N(9), SIMD: 1 + rnd.Int64N(70), Pipe: rnd.Int64N(4), Passes: Int8Passes}}
+		v, n, k := 1+rnd.Int64N(3), 1+rnd.Int64N(12), 1+rnd.Int64N(100)
+		x, w := make([]int8, v*k), make([]int8, n*k)
+		for _, values := range [][]int8{x, w} {
+			for i := range values {
+				values[i] = int8(rnd.IntN(256) - 128)
+			}
+		}
+		r, err := mc.RunInt8(x, w, v, n, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range r.Sums {
+			want := int32(0)
+			for b := range k {
+				want += int32(x[int64(i)/n*k+b]) * int32(w[int64(i)%n*k+b])
+			}
+			if r.Sums[i] != want {
+				t.Fatalf("%+v, %d×%d×%d: sum %d is %d, want %d", mc.Engine, v, n, k, i, r.Sums[i], want)
+			}
+		}
+		if want := mc.Cycles(v, n, k); r.Cycles != want {
+			t.Errorf("%+v, %d×%d×%d: %d cycles stepped, %d by the closed form", mc.Engine, v, n, k, r.Cycles, want)
+		}
+		one := mc.Engine
+		one.Passes = 1
+		if got, want := mc.ComputeCycles(v, n, k), 64*one.ComputeCycles(v, n, k); got != want {
+			t.Errorf("%+v: %d cycles, want %d", mc.Engine, got, want)
+		}
+		if want := mc.Engine.Traffic(v, n, k); r.Traffic != want {
+			t.Errorf("%+v, %d×%d×%d: traffic %+v stepped, %+v by the closed form", mc.Engine, v, n, k, r.Traffic, want)
+		}
+	}
+	for _, c := range []struct {
+		e    Engine
+		want string
+	}{
+		{Engine{PEs: 1, SIMD: 1}, "1 passes of int8"},
+		{Engine{PEs: 1, SIMD: 1, Passes: Int8Passes, LoadBits: 1}, "does not hold its weights"},
+		{Engine{PEs: 1, SIMD: 1, Passes: 2}, "2 passes"},
+	} {
+		if _, err := (&Machine{Engine: c.e}).RunInt8([]int8{1}, []int8{1}, 1, 1, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v, want %q", c.e, err, c.want)
+		}
+	}
+	if _, err := (&Machine{Engine: Engine{PEs: 1, SIMD: 1, Passes: Int8Passes}}).Run([]uint32{0}, []uint32{0}, 1, 1, 1); err == nil {
+		t.Error("±1 in 64 passes: no error")
+	}
+}
+
 // The recorded runs of another Verilog engine, which simhw/rtl has its own run
 // again.
 func TestRecordedRuns(t *testing.T) {
