@@ -65,6 +65,33 @@ func TestFINNLayers(t *testing.T) {
 	}
 }
 
+// FINN's CNV on a PYNQ-Z2 and an Arty A7 at 100 MHz, one image at a time: what MLPerf
+// Tiny v0.7 measured (mlcommons/tiny_results_v0.7, open/hls4ml-finn), its harness
+// included. The pipeline's length of an engine is assumed, and does not matter: 20
+// cycles instead of 0 are 0.1 %.
+func TestBoards(t *testing.T) {
+	folds := cnvFolds()
+	folds[len(folds)-1] = Fold{5, 1}
+	for _, depth := range []int64{0, 5, 20} {
+		var p Pipeline
+		if err := p.Build(cnv(10), folds, depth); err != nil {
+			t.Fatal(err)
+		}
+		var s Schedule
+		s.First(&p)
+		for board, measured := range map[string]float64{"PYNQ-Z2": 661.473, "Arty A7-100T": 659.069} {
+			rate := 100e6 / float64(s.Latency)
+			t.Logf("%s, engines' pipelines of %d: %.1f images a second, measured %.1f, %+.1f %%", board, depth, rate, measured, 100*(rate/measured-1))
+			if rate < 0.98*measured || rate > 1.02*measured {
+				t.Errorf("%s: %.1f images a second, measured %.1f: want 2 %% at most between", board, rate, measured)
+			}
+		}
+		if s.Interval != 32768 {
+			t.Errorf("interval %d, want 32768", s.Interval)
+		}
+	}
+}
+
 // By hand: one row of 3 pixels of one channel, a kernel of 1×2, two outputs one at a
 // time. The window reads 3 words and writes 2·2; the engine takes 2·2 steps for each
 // of 2 pixels. Words of the source come in cycles 1, 2 and 3; the window's come in 5,
