@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"macroscope/dtype"
+	"macroscope/simhw/energy"
 )
 
 // Family is the kind of machine; each is simulated by its own room.
@@ -53,6 +54,10 @@ type Spec struct {
 
 	DRAM DRAM
 
+	// EnergyTable has the prices; nil: the table that comes with the program.
+	// It is no part of a design's file.
+	EnergyTable *energy.Table
+
 	Systolic
 }
 
@@ -60,6 +65,9 @@ type Spec struct {
 type DRAM struct {
 	BandwidthGBs   float64
 	EnergyPJPerBit float64 // 0: not given, DRAM energy is not modelled
+
+	// The range in which that price is believed to lie; 0: as EnergyPJPerBit.
+	EnergyLowPJPerBit, EnergyHighPJPerBit float64
 }
 
 // BytesPerCycle is what DRAM moves in one cycle of the array's clock.
@@ -138,6 +146,14 @@ func (d *Design) Sourced() int {
 
 // label tells a value that says what the design is called, not what it is.
 func (v Value) label() bool { return v.Key == "name" || v.Key == "description" || v.Key == "family" }
+
+// WithEnergyTable is the design with other prices than those that come with
+// the program. The error names a price that does not scale to the design.
+func (d *Design) WithEnergyTable(t *energy.Table) (Design, error) {
+	priced := *d
+	priced.spec.EnergyTable = t
+	return priced, priced.spec.Check()
+}
 
 // Warnings lists what a reader noticed and did not use.
 func (d *Design) Warnings() []string { return append([]string(nil), d.warnings...) }
