@@ -56,6 +56,10 @@ func newMachine(f design.Family) (machine, error) {
 	switch f {
 	case design.FamilySystolic:
 		return &systolicMachine{}, nil
+	case design.FamilyStreaming:
+		return &streamingMachine{}, nil
+	case design.FamilyXNOR:
+		return &xnorMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

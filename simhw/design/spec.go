@@ -5,6 +5,7 @@ package design
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
 )
@@ -54,6 +55,8 @@ type Spec struct {
 	DRAM DRAM
 
 	Systolic
+	Streaming Streaming
+	XNOR      XNOR
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.
@@ -137,7 +140,9 @@ func (d *Design) Sourced() int {
 }
 
 // label tells a value that says what the design is called, not what it is.
-func (v Value) label() bool { return v.Key == "name" || v.Key == "description" || v.Key == "family" }
+func (v Value) label() bool {
+	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer")
+}
 
 // Warnings lists what a reader noticed and did not use.
 func (d *Design) Warnings() []string { return append([]string(nil), d.warnings...) }
