@@ -43,8 +43,8 @@ func (m *streamingMachine) describe(e *Estimate) {
 func (m *streamingMachine) checks() []design.Check { return streamingChecks }
 
 // fold takes the design's own folding where it fits the network, else the one of the
-// shortest interval that has no more lanes.
-func (m *streamingMachine) fold() (own bool, err error) {
+// shortest interval that has no more lanes; misfit says why.
+func (m *streamingMachine) fold() (misfit, err error) {
 	s := &m.spec.Streaming
 	m.folds = m.folds[:0]
 	at := 0
@@ -52,24 +52,24 @@ func (m *streamingMachine) fold() (own bool, err error) {
 		l := &m.net.Layers[i]
 		var f streaming.Fold
 		if !l.Pool {
-			if at == s.Count {
-				at = -1
-				break
+			if at < s.Count {
+				f = streaming.Fold{PE: int64(s.Engines[at].PE), SIMD: int64(s.Engines[at].SIMD)}
+				if misfit == nil {
+					misfit = f.Check(l)
+				}
 			}
-			f = streaming.Fold{PE: int64(s.Engines[at].PE), SIMD: int64(s.Engines[at].SIMD)}
 			at++
-		}
-		if f.Check(l) != nil {
-			at = -1
-			break
 		}
 		m.folds = append(m.folds, f)
 	}
-	if at == s.Count && s.Count > 0 {
-		return true, nil
+	if at != s.Count {
+		misfit = fmt.Errorf("%d layers with weights", at)
+	}
+	if misfit == nil {
+		return nil, nil
 	}
 	m.folds, err = streaming.FoldWithin(m.net.Layers, s.AllLanes())
-	return false, err
+	return misfit, err
 }
 
 // layers puts all layers to work at once. What a layer takes is its own time for an
@@ -78,7 +78,7 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 	if err := m.net.Read(w); err != nil {
 		return err
 	}
-	own, err := m.fold()
+	misfit, err := m.fold()
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,8 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 		}
 	}
 	m.schedule.First(&m.pipe)
-	if !own && m.spec.Streaming.Count > 0 {
-		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the design's engines are for another network: here those of the shortest interval with %d lanes", m.spec.Streaming.AllLanes()))
+	if s := &m.spec.Streaming; misfit != nil && s.Count > 0 {
+		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the design's %d engines are for another network than this (%v): here those of the shortest interval with %d lanes", s.Count, misfit, s.AllLanes()))
 	}
 	e.UnmodelledLayers = e.UnmodelledLayers[:0]
 	for _, i := range m.net.Beside {

@@ -89,6 +89,15 @@ func TestStreamingOtherNetwork(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
+	if want := "the design's 9 engines are for another network than this (7 layers with weights)"; !strings.HasPrefix(e.Warnings[0], want) {
+		t.Errorf("warning %q, want %q", e.Warnings[0], want)
+	}
+	own := finnCNV()
+	own.Layers[1].OutC = 65
+	own.Layers[2].Elements, own.Layers[3].C = 14*14*65, 65
+	if e, err := Evaluate(&d, &own); err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], `(layer "conv2": PE 32: want a divisor of its 65 output channels)`) {
+		t.Errorf("error %v, warnings %v", err, e.Warnings)
+	}
 	if s := d.Spec(); lanes > s.Streaming.AllLanes() {
 		t.Errorf("%d lanes of %d", lanes, s.Streaming.AllLanes())
 	}
