@@ -135,6 +135,10 @@ func WriteMarkdown(w io.Writer, e *Estimate) error {
 // Notes says in sentences what must be known to read the numbers.
 func (e *Estimate) Notes() []string {
 	notes := []string{"Method: " + e.Method + "."}
+	if t := &e.Total; t.LatencyCycles != t.IntervalCycles && e.ClockMHz.Known {
+		notes = append(notes, fmt.Sprintf("Layers work at once: outputs are there after %d cycles, the next image's %d cycles later, %.5g images a second.",
+			t.LatencyCycles, t.IntervalCycles, e.ClockMHz.Value*1e6/float64(t.IntervalCycles)))
+	}
 	for _, v := range e.Validated {
 		notes = append(notes, fmt.Sprintf("Validated: %s against %s: %s.", v.What, v.Against, v.Result))
 	}

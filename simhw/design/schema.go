@@ -32,7 +32,9 @@ type list struct {
 
 // kinds are the families that there are.
 var kinds = [families]*kind{
-	FamilySystolic: &systolicKind,
+	FamilySystolic:  &systolicKind,
+	FamilyStreaming: &streamingKind,
+	FamilyXNOR:      &xnorKind,
 }
 
 // common are the keys of every design.

@@ -5,6 +5,7 @@ package design
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
 	"macroscope/simhw/energy"
@@ -59,6 +60,8 @@ type Spec struct {
 	EnergyTable *energy.Table
 
 	Systolic
+	Streaming Streaming
+	XNOR      XNOR
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.
@@ -145,7 +148,9 @@ func (d *Design) Sourced() int {
 }
 
 // label tells a value that says what the design is called, not what it is.
-func (v Value) label() bool { return v.Key == "name" || v.Key == "description" || v.Key == "family" }
+func (v Value) label() bool {
+	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer")
+}
 
 // WithEnergyTable is the design with other prices than those that come with
 // the program. The error names a price that does not scale to the design.
