@@ -137,9 +137,12 @@ func (d *Depthwise) rowFloat32(ctx *Context, out, in []byte) {
 		Taps: &d.taps[0], NTaps: len(d.taps), Count: s.Out.W, InStep: s.StrideW * s.In.PixelBytes(), OutStep: s.Out.PixelBytes(),
 		WStep: 4 * c, Lo: s.Lo, Hi: s.Hi,
 	}
-	done := 0
-	for _, f := range []*tile.DepthwiseFunc{d.im.k.Depthwise, &generic.Depthwise} {
-		if f == nil || (c-done)/f.VL == 0 {
+	done, f := 0, d.im.k.Depthwise
+	for ; done < c; f = f.Rest {
+		if f == nil {
+			f = &generic.Depthwise
+		}
+		if (c-done)/f.VL == 0 {
 			continue
 		}
 		w.In, w.Out, w.W, w.Init = unsafe.Pointer(&in[4*done]), unsafe.Pointer(&out[4*done]), unsafe.Pointer(&d.float[done]), unsafe.Pointer(&d.init[done])

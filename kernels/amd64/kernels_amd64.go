@@ -26,6 +26,8 @@ func with(base []cpuid.FeatureID, more ...cpuid.FeatureID) []cpuid.FeatureID {
 	return append(append([]cpuid.FeatureID{}, base...), more...)
 }
 
+var depthwise256 = tile.DepthwiseFunc{VL: 8, Run: depthwiseAVX2}
+
 var (
 	mergeAVX2 = &tile.MergeFuncs{
 		VL:       8,
@@ -57,7 +59,8 @@ var Kernels = []tile.Kernel{
 			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2,
 			MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
 		},
-		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
+		Depthwise: &depthwise256,
+		Peak:      peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
@@ -77,7 +80,8 @@ var Kernels = []tile.Kernel{
 			Needs: []cpuid.FeatureID{cpuid.AVX512BF16},
 			Tile:  tileBFloat16AVX512, VL: 16, Pair: pairBFloat16AVX512, PairPlanes: pairPlanesBFloat16AVX512,
 		},
-		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
+		Depthwise: &tile.DepthwiseFunc{VL: 16, Run: depthwiseAVX512, Rest: &depthwise256},
+		Peak:      peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,

@@ -219,3 +219,9 @@ func mergeJoinPoolAVX512(w *tile.Merge)
 
 //go:noescape
 func mergeJoinPoolPReLUAVX512(w *tile.Merge)
+
+//go:noescape
+func depthwiseAVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseAVX512(w *tile.Depthwise)

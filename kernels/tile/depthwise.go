@@ -31,6 +31,7 @@ type Depthwise struct {
 
 // DepthwiseFunc is an implementation's loop and the channels of its vector.
 type DepthwiseFunc struct {
-	VL  int
-	Run func(*Depthwise)
+	VL   int
+	Run  func(*Depthwise)
+	Rest *DepthwiseFunc // for channels that fill no vector; nil: none
 }
