@@ -178,7 +178,7 @@ func BenchmarkDepthwise(b *testing.B) {
 	for _, s := range []struct{ hw, c int }{{112, 32}, {56, 72}, {28, 96}, {14, 256}, {7, 512}} {
 		for _, d := range []dtype.DType{dtype.Float32, dtype.Int8} {
 			for _, im := range Table() {
-				if im.DType() != d || !im.Available() || d == dtype.Int8 && im.Name() != "generic" {
+				if im.DType() != d || !im.Available() {
 					continue
 				}
 				b.Run(fmt.Sprintf("dtype=%v/impl=%s/hw=%d/c=%d", d, im.Name(), s.hw, s.c), func(b *testing.B) {

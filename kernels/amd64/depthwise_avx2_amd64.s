@@ -38,10 +38,13 @@
 #define D_WStep 80(DI)
 #define D_Lo 88(DI)
 #define D_Hi 92(DI)
+#define D_Scale 96(DI)
+#define D_Offset 104(DI)
+#define D_OutXor 112(DI)
 
 // depthwiseAVX2 is the loop of tile.Depthwise: a vector of channels at a time, 4 pixels
-// of a row together. A tap is a load of weights and 4 multiply-adds that load their input, so that
-// loads are what bounds it. Measured by go test -bench Depthwise ./kernels.
+// of a row together. A tap is a load of weights and 4 multiply-adds that load their input.
+// Measured by go test -bench Depthwise ./kernels.
 //
 // func depthwiseAVX2(w *tile.Depthwise)
 TEXT ·depthwiseAVX2(SB), NOSPLIT, $0-8
@@ -58,8 +61,8 @@ vector:
 	MOVQ D_Init, AX
 	VMOVUPS (AX)(BX*1), Y5
 	MOVQ D_In, R8
-	ADDQ BX, R8
 	MOVQ D_Out, R11
+	ADDQ BX, R8
 	ADDQ BX, R11
 	MOVQ D_Count, CX
 	SUBQ $4, CX
@@ -123,6 +126,456 @@ pixelTap:
 	JNE pixelTap
 	VMAXPS Y0, Y6, Y0 // NaN stays
 	VMINPS Y0, Y7, Y0
+	VMOVUPS Y0, (R11)
+	ADDQ DX, R8
+	ADDQ R14, R11
+	SUBQ $1, CX
+	JGE pixel
+done:
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// depthwiseInt8AVX2 is the loop of tile.Depthwise: a vector of channels at a time, 4 pixels
+// of a row together. A tap is a load of weights and 4 products of widened bytes.
+// Measured by go test -bench Depthwise ./kernels.
+//
+// func depthwiseInt8AVX2(w *tile.Depthwise)
+TEXT ·depthwiseInt8AVX2(SB), NOSPLIT, $0-8
+	MOVQ w+0(FP), DI
+	MOVQ D_InStep, DX
+	LEAQ (DX)(DX*2), R13
+	MOVQ D_OutStep, R14
+	LEAQ (R14)(R14*2), R15
+	MOVQ D_Vectors, SI
+	XORL BX, BX
+	VBROADCASTSS D_Lo, Y6
+	VBROADCASTSS D_Hi, Y7
+vector:
+	MOVQ D_Init, AX
+	VMOVUPS (AX)(BX*1), Y5
+	MOVQ D_In, R8
+	MOVQ D_Out, R11
+	MOVQ BX, AX
+	SHRQ $2, AX
+	ADDQ AX, R8
+	MOVQ D_Scale, R9
+	TESTQ R9, R9
+	JEQ sums
+	ADDQ AX, R11
+	VMOVUPS (R9)(BX*1), Y9
+	MOVQ D_Offset, R9
+	VMOVUPS (R9)(BX*1), Y10
+	VPBROADCASTB D_OutXor, X11
+	MOVQ D_Count, CX
+	SUBQ $4, CX
+	JLT bytesrest
+bytespixels:
+	VMOVAPS Y5, Y0
+	VMOVAPS Y5, Y1
+	VMOVAPS Y5, Y2
+	VMOVAPS Y5, Y3
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+bytespixelsTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVSXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	VPMOVSXBD (AX)(DX*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y1, Y1
+	VPMOVSXBD (AX)(DX*2), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y2, Y2
+	VPMOVSXBD (AX)(R13*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y3, Y3
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE bytespixelsTap
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y9, Y0, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y0, Y6, Y0 // NaN stays
+	VMINPS Y0, Y7, Y0
+	VCVTPS2DQ Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPACKSSDW X8, X0, X0
+	VPACKSSWB X0, X0, X0
+	VPXOR X11, X0, X0
+	VMOVQ X0, (R11)
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y9, Y1, Y1
+	VADDPS Y10, Y1, Y1
+	VMAXPS Y1, Y6, Y1 // NaN stays
+	VMINPS Y1, Y7, Y1
+	VCVTPS2DQ Y1, Y1
+	VEXTRACTI128 $1, Y1, X8
+	VPACKSSDW X8, X1, X1
+	VPACKSSWB X1, X1, X1
+	VPXOR X11, X1, X1
+	VMOVQ X1, (R11)(R14*1)
+	VCVTDQ2PS Y2, Y2
+	VMULPS Y9, Y2, Y2
+	VADDPS Y10, Y2, Y2
+	VMAXPS Y2, Y6, Y2 // NaN stays
+	VMINPS Y2, Y7, Y2
+	VCVTPS2DQ Y2, Y2
+	VEXTRACTI128 $1, Y2, X8
+	VPACKSSDW X8, X2, X2
+	VPACKSSWB X2, X2, X2
+	VPXOR X11, X2, X2
+	VMOVQ X2, (R11)(R14*2)
+	VCVTDQ2PS Y3, Y3
+	VMULPS Y9, Y3, Y3
+	VADDPS Y10, Y3, Y3
+	VMAXPS Y3, Y6, Y3 // NaN stays
+	VMINPS Y3, Y7, Y3
+	VCVTPS2DQ Y3, Y3
+	VEXTRACTI128 $1, Y3, X8
+	VPACKSSDW X8, X3, X3
+	VPACKSSWB X3, X3, X3
+	VPXOR X11, X3, X3
+	VMOVQ X3, (R11)(R15*1)
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R11)(R14*4), R11
+	SUBQ $4, CX
+	JGE bytespixels
+bytesrest:
+	ADDQ $3, CX
+	JLT done
+bytespixel:
+	VMOVAPS Y5, Y0
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+bytespixelTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVSXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE bytespixelTap
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y9, Y0, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y0, Y6, Y0 // NaN stays
+	VMINPS Y0, Y7, Y0
+	VCVTPS2DQ Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPACKSSDW X8, X0, X0
+	VPACKSSWB X0, X0, X0
+	VPXOR X11, X0, X0
+	VMOVQ X0, (R11)
+	ADDQ DX, R8
+	ADDQ R14, R11
+	SUBQ $1, CX
+	JGE bytespixel
+	JMP done
+sums:
+	ADDQ BX, R11
+	MOVQ D_Count, CX
+	SUBQ $4, CX
+	JLT rest
+pixels:
+	VMOVAPS Y5, Y0
+	VMOVAPS Y5, Y1
+	VMOVAPS Y5, Y2
+	VMOVAPS Y5, Y3
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+pixelsTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVSXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	VPMOVSXBD (AX)(DX*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y1, Y1
+	VPMOVSXBD (AX)(DX*2), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y2, Y2
+	VPMOVSXBD (AX)(R13*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y3, Y3
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE pixelsTap
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, (R11)(R14*1)
+	VMOVUPS Y2, (R11)(R14*2)
+	VMOVUPS Y3, (R11)(R15*1)
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R11)(R14*4), R11
+	SUBQ $4, CX
+	JGE pixels
+rest:
+	ADDQ $3, CX
+	JLT done
+pixel:
+	VMOVAPS Y5, Y0
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+pixelTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVSXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE pixelTap
+	VMOVUPS Y0, (R11)
+	ADDQ DX, R8
+	ADDQ R14, R11
+	SUBQ $1, CX
+	JGE pixel
+done:
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// depthwiseUint8AVX2 is the loop of tile.Depthwise: a vector of channels at a time, 4 pixels
+// of a row together. A tap is a load of weights and 4 products of widened bytes.
+// Measured by go test -bench Depthwise ./kernels.
+//
+// func depthwiseUint8AVX2(w *tile.Depthwise)
+TEXT ·depthwiseUint8AVX2(SB), NOSPLIT, $0-8
+	MOVQ w+0(FP), DI
+	MOVQ D_InStep, DX
+	LEAQ (DX)(DX*2), R13
+	MOVQ D_OutStep, R14
+	LEAQ (R14)(R14*2), R15
+	MOVQ D_Vectors, SI
+	XORL BX, BX
+	VBROADCASTSS D_Lo, Y6
+	VBROADCASTSS D_Hi, Y7
+vector:
+	MOVQ D_Init, AX
+	VMOVUPS (AX)(BX*1), Y5
+	MOVQ D_In, R8
+	MOVQ D_Out, R11
+	MOVQ BX, AX
+	SHRQ $2, AX
+	ADDQ AX, R8
+	MOVQ D_Scale, R9
+	TESTQ R9, R9
+	JEQ sums
+	ADDQ AX, R11
+	VMOVUPS (R9)(BX*1), Y9
+	MOVQ D_Offset, R9
+	VMOVUPS (R9)(BX*1), Y10
+	VPBROADCASTB D_OutXor, X11
+	MOVQ D_Count, CX
+	SUBQ $4, CX
+	JLT bytesrest
+bytespixels:
+	VMOVAPS Y5, Y0
+	VMOVAPS Y5, Y1
+	VMOVAPS Y5, Y2
+	VMOVAPS Y5, Y3
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+bytespixelsTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVZXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	VPMOVZXBD (AX)(DX*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y1, Y1
+	VPMOVZXBD (AX)(DX*2), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y2, Y2
+	VPMOVZXBD (AX)(R13*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y3, Y3
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE bytespixelsTap
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y9, Y0, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y0, Y6, Y0 // NaN stays
+	VMINPS Y0, Y7, Y0
+	VCVTPS2DQ Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPACKSSDW X8, X0, X0
+	VPACKSSWB X0, X0, X0
+	VPXOR X11, X0, X0
+	VMOVQ X0, (R11)
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y9, Y1, Y1
+	VADDPS Y10, Y1, Y1
+	VMAXPS Y1, Y6, Y1 // NaN stays
+	VMINPS Y1, Y7, Y1
+	VCVTPS2DQ Y1, Y1
+	VEXTRACTI128 $1, Y1, X8
+	VPACKSSDW X8, X1, X1
+	VPACKSSWB X1, X1, X1
+	VPXOR X11, X1, X1
+	VMOVQ X1, (R11)(R14*1)
+	VCVTDQ2PS Y2, Y2
+	VMULPS Y9, Y2, Y2
+	VADDPS Y10, Y2, Y2
+	VMAXPS Y2, Y6, Y2 // NaN stays
+	VMINPS Y2, Y7, Y2
+	VCVTPS2DQ Y2, Y2
+	VEXTRACTI128 $1, Y2, X8
+	VPACKSSDW X8, X2, X2
+	VPACKSSWB X2, X2, X2
+	VPXOR X11, X2, X2
+	VMOVQ X2, (R11)(R14*2)
+	VCVTDQ2PS Y3, Y3
+	VMULPS Y9, Y3, Y3
+	VADDPS Y10, Y3, Y3
+	VMAXPS Y3, Y6, Y3 // NaN stays
+	VMINPS Y3, Y7, Y3
+	VCVTPS2DQ Y3, Y3
+	VEXTRACTI128 $1, Y3, X8
+	VPACKSSDW X8, X3, X3
+	VPACKSSWB X3, X3, X3
+	VPXOR X11, X3, X3
+	VMOVQ X3, (R11)(R15*1)
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R11)(R14*4), R11
+	SUBQ $4, CX
+	JGE bytespixels
+bytesrest:
+	ADDQ $3, CX
+	JLT done
+bytespixel:
+	VMOVAPS Y5, Y0
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+bytespixelTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVZXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE bytespixelTap
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y9, Y0, Y0
+	VADDPS Y10, Y0, Y0
+	VMAXPS Y0, Y6, Y0 // NaN stays
+	VMINPS Y0, Y7, Y0
+	VCVTPS2DQ Y0, Y0
+	VEXTRACTI128 $1, Y0, X8
+	VPACKSSDW X8, X0, X0
+	VPACKSSWB X0, X0, X0
+	VPXOR X11, X0, X0
+	VMOVQ X0, (R11)
+	ADDQ DX, R8
+	ADDQ R14, R11
+	SUBQ $1, CX
+	JGE bytespixel
+	JMP done
+sums:
+	ADDQ BX, R11
+	MOVQ D_Count, CX
+	SUBQ $4, CX
+	JLT rest
+pixels:
+	VMOVAPS Y5, Y0
+	VMOVAPS Y5, Y1
+	VMOVAPS Y5, Y2
+	VMOVAPS Y5, Y3
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+pixelsTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVZXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	VPMOVZXBD (AX)(DX*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y1, Y1
+	VPMOVZXBD (AX)(DX*2), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y2, Y2
+	VPMOVZXBD (AX)(R13*1), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y3, Y3
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE pixelsTap
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, (R11)(R14*1)
+	VMOVUPS Y2, (R11)(R14*2)
+	VMOVUPS Y3, (R11)(R15*1)
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R11)(R14*4), R11
+	SUBQ $4, CX
+	JGE pixels
+rest:
+	ADDQ $3, CX
+	JLT done
+pixel:
+	VMOVAPS Y5, Y0
+	MOVQ D_Taps, R9
+	MOVQ D_W, R10
+	ADDQ BX, R10
+	MOVQ D_NTaps, R12
+	PCALIGN $32
+pixelTap:
+	MOVQ (R9), AX
+	ADDQ R8, AX
+	VMOVUPS (R10), Y4
+	VPMOVZXBD (AX), Y8
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y8, Y0, Y0
+	ADDQ $8, R9
+	ADDQ D_WStep, R10
+	DECQ R12
+	JNE pixelTap
 	VMOVUPS Y0, (R11)
 	ADDQ DX, R8
 	ADDQ R14, R11

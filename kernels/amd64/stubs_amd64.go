@@ -225,3 +225,15 @@ func depthwiseAVX2(w *tile.Depthwise)
 
 //go:noescape
 func depthwiseAVX512(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseInt8AVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseUint8AVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseInt8AVX512(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseUint8AVX512(w *tile.Depthwise)
