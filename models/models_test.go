@@ -152,9 +152,9 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s: %v to %v: want [3 32 32] to [10]", d, g.Input.Shape, g.Output.Shape)
 		}
 	}
-	// 1.18 MiB: the parameters and, once each for three channels, two Affine's
-	// scale and shift of which one is 0 or 1: 12 float32 more.
-	if got, want := load(t, dtype.Float32).Bytes(), 4*(309290+12); got != want {
+	// 1.18 MiB: the parameters, and the scale and shift that normalize each of
+	// three channels.
+	if got, want := load(t, dtype.Float32).Bytes(), 4*(309290+6); got != want {
 		t.Errorf("%d bytes: want %d", got, want)
 	}
 	binary := 0

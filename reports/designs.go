@@ -22,7 +22,7 @@ func simulate(networks []*bench.Network) ([]Design, error) {
 		}
 		s := d.Spec()
 		entry := Design{
-			Name: s.Name, Description: s.Description, Array: fmt.Sprintf("%dx%d", s.Array.Rows, s.Array.Cols), Dataflow: s.Dataflow.String(),
+			Name: s.Name, Description: s.Description, Family: s.Family.String(), Structure: s.Structure(),
 			ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, Sourced: d.Sourced(), Assumed: d.Assumed(),
 		}
 		for _, v := range d.Values() {
@@ -69,7 +69,7 @@ func networkOf(networks []*bench.Network, d dtype.DType) *bench.Network {
 // "" if it has all.
 func cannot(s *design.Spec, d dtype.DType, networks []*bench.Network) string {
 	for _, l := range networkOf(networks, d).Plan.Layers() {
-		if s.Lanes(l.DType) == 0 {
+		if !s.Computes(l.DType) {
 			return "no " + l.DType.String() + " unit"
 		}
 	}

@@ -106,7 +106,7 @@ func fixture() *Report {
 		network(dtype.Binary, "", "generic", 59272, 800, nil),
 	}
 	r.Designs = []Design{
-		{Name: "grid4", Description: "4x4 toy array", Array: "4x4", Dataflow: "os", ClockMHz: 100, NodeNM: 45, Sourced: 2, Assumed: []string{"clock_mhz"},
+		{Name: "grid4", Description: "4x4 toy array", Family: "systolic", Structure: "4×4 os", ClockMHz: 100, NodeNM: 45, Sourced: 2, Assumed: []string{"clock_mhz"},
 			Values: []DesignValue{{"clock_mhz", "100", "assumed: round"}, {"array.rows", "4", "a toy"}},
 			Estimates: []Estimate{
 				{DType: dtype.Float32, Refused: "no float32 unit"},

@@ -176,8 +176,8 @@ type Images struct {
 type Design struct {
 	Name        string        `json:"name"`
 	Description string        `json:"description"`
-	Array       string        `json:"array"` // "32x32"
-	Dataflow    string        `json:"dataflow"`
+	Family      string        `json:"family"`
+	Structure   string        `json:"structure"` // "32×32 ws"
 	ClockMHz    float64       `json:"clock_mhz"`
 	NodeNM      float64       `json:"technology_nm"`
 	Sourced     int           `json:"sourced_values"`

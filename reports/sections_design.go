@@ -9,9 +9,9 @@ func (r *Report) designSection() section {
 	s := section{id: "designs", title: "The network on accelerators"}
 	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. It was not compared with published hardware; what the cycles were compared with stands below. Energy and area leave out %s.", r.limits())
 	s.charts(r.designLatencyChart(), r.designEnergyChart())
-	g := newGrid("The designs", 4, "design", "what", "array", "dataflow", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
+	g := newGrid("The designs", 4, "design", "what", "family", "structure", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
 	for _, d := range r.Designs {
-		g.Add(d.Name, d.Description, strings.Replace(d.Array, "x", "×", 1), d.Dataflow, plainNumber(d.ClockMHz), plainNumber(d.NodeNM), d.area(), count(d.Sourced), count(len(d.Assumed)))
+		g.Add(d.Name, d.Description, d.Family, d.Structure, plainNumber(d.ClockMHz), plainNumber(d.NodeNM), d.area(), count(d.Sourced), count(len(d.Assumed)))
 	}
 	s.grid(g)
 	s.grid(r.designsTable())

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"macroscope/dtype"
+	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
 	"macroscope/simhw/memory"
 	"macroscope/simhw/systolic"
@@ -186,9 +187,9 @@ type Layer struct {
 	Groups   int64                    `json:"-"`
 }
 
-// Total is the sum over the layers. They run one after another, so that the
-// time from input to output and the time from output to output are the same;
-// both are given since other kinds of machine differ in them.
+// Total is the sum over the layers. Where they run one after another, the time
+// from input to output and the time from output to output are the same;
+// machines whose layers work at once differ in them.
 type Total struct {
 	MACs            int64 `json:"macs"`
 	Cycles          int64 `json:"cycles"`
@@ -240,30 +241,41 @@ type Estimate struct {
 
 	Area energy.Area `json:"area"`
 
-	Validated []systolic.Check `json:"validated"` // what such a design's cycles were compared with
-	Assumed   []string         `json:"assumed"`   // entries of the design that no source backs
-	Warnings  []string         `json:"warnings"`
-	Limits    []string         `json:"limits"` // what the model leaves out of every estimate
+	Validated []design.Check `json:"validated"` // what such a design's cycles were compared with
+	Assumed   []string       `json:"assumed"`   // entries of the design that no source backs
+	Warnings  []string       `json:"warnings"`
+	Limits    []string       `json:"limits"` // what the model leaves out of every estimate
 
 	scaleSim bool
 }
-
-// The two methods that an estimate can come from.
-const (
-	methodOwn      = "analytical model; not compared with published hardware"
-	methodScaleSim = "analytical model; SCALE-Sim v3's exact formulas, ideal bandwidth"
-)
 
 // reset prepares e for a workload, keeping its memory.
 func (e *Estimate) reset(m *Model, w *workload.Workload) {
 	layers := slices.Grow(e.Layers[:0], len(w.Layers))
 	unmodelled := e.UnmodelledLayers[:0]
-	*e = Estimate{Design: m.spec.Name, Workload: w.Name, Method: methodOwn, Layers: layers, UnmodelledLayers: unmodelled, Area: m.area,
-		ClockMHz: Quantity{m.spec.ClockMHz, m.spec.ClockMHz > 0}, Validated: m.validated, Assumed: m.assumed, Warnings: m.warnings,
-		Limits: limits, scaleSim: m.spec.ScaleSim}
-	if m.spec.ScaleSim {
-		e.Method = methodScaleSim
+	*e = Estimate{Design: m.spec.Name, Workload: w.Name, Layers: layers, UnmodelledLayers: unmodelled,
+		ClockMHz: Quantity{m.spec.ClockMHz, m.spec.ClockMHz > 0}, Validated: m.validated, Assumed: m.assumed, Warnings: m.warnings}
+	e.Total.TimeUS.Known, e.Total.EnergyPJ.Known = true, true
+	m.machine.describe(e)
+}
+
+// open appends a layer to fill in.
+func (e *Estimate) open(l *workload.Layer) *Layer {
+	e.Layers = append(e.Layers, Layer{Name: l.Name, Kind: l.Kind.String(), DType: l.DType, MACs: l.MACs()})
+	return &e.Layers[len(e.Layers)-1]
+}
+
+// close adds a layer to the total.
+func (e *Estimate) close(l *Layer) error {
+	if e.Total.add(l); e.Total.Cycles >= memory.MaxCycles {
+		return fmt.Errorf("workload %q takes 2^60 cycles or more", e.Workload)
 	}
+	return nil
+}
+
+// tooLong says that a layer's cycles cannot be counted.
+func tooLong(layer string) error {
+	return fmt.Errorf("layer %q takes 2^60 cycles or more", layer)
 }
 
 func (t *Total) add(l *Layer) {
@@ -284,21 +296,22 @@ func (t *Total) add(l *Layer) {
 	t.UniqueBytes += l.UniqueBytes
 	t.busy += l.Utilization * float64(l.Cycles)
 	t.TimeUS.Value += l.TimeUS.Value
+	t.TimeUS.Known = t.TimeUS.Known && l.TimeUS.Known
+	t.EnergyPJ.Known = t.EnergyPJ.Known && l.EnergyPJ.Known
 	t.Energy.Add(&l.Energy)
 }
 
-// finish works out what follows from the sums.
-func (e *Estimate) finish(m *Model) {
+// finish works out what follows from the sums. A machine that has not said
+// otherwise works on one layer after another, so that the time from input to
+// output is that from output to output.
+func (e *Estimate) finish() {
 	t := &e.Total
-	t.LatencyCycles, t.IntervalCycles = t.Cycles, t.Cycles
+	if t.LatencyCycles == 0 {
+		t.LatencyCycles, t.IntervalCycles = t.Cycles, t.Cycles
+	}
 	if t.Cycles > 0 {
 		t.Utilization = t.busy / float64(t.Cycles)
 	}
-	t.TimeUS.Known = !m.spec.ScaleSim
-	t.EnergyPJ = Quantity{t.Energy.TotalPJ(), !m.spec.ScaleSim}
-	t.NotModelled = m.unmodelled
-	if t.DRAM.Bytes < 0 {
-		t.NotModelled = scaleSimNoTraffic
-	}
+	t.EnergyPJ.Value = t.Energy.TotalPJ()
 	t.Partial = len(t.NotModelled) > 0 || len(e.UnmodelledLayers) > 0
 }

@@ -15,13 +15,13 @@ import (
 func drawSpec(t *rapid.T) design.Spec {
 	side := rapid.IntRange(1, 40)
 	kib := rapid.IntRange(4, 256)
-	s := design.Spec{Name: "r", Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "flow")),
+	s := design.Spec{Name: "r",
 		TechnologyNM: rapid.Float64Range(7, 65).Draw(t, "nm"), VoltageV: rapid.Float64Range(0.7, 1.1).Draw(t, "v"),
-		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"),
-		Array: design.Array{Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"),
-			MACsPerPEPerCycle: [3]int{1, rapid.IntRange(1, 4).Draw(t, "int8"), rapid.IntRange(1, 16).Draw(t, "binary")}, AccumulatorBits: [3]int{32, 32, 16}},
-		Buffers: design.Buffers{IfmapKiB: kib.Draw(t, "ifmap"), FilterKiB: kib.Draw(t, "filter"), OfmapKiB: kib.Draw(t, "ofmap"),
-			KeepActivations: rapid.Bool().Draw(t, "keep")},
+		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"), Systolic: design.Systolic{Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "flow")),
+			Array: design.Array{Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"),
+				MACsPerPEPerCycle: [3]int{1, rapid.IntRange(1, 4).Draw(t, "int8"), rapid.IntRange(1, 16).Draw(t, "binary")}, AccumulatorBits: [3]int{32, 32, 16}},
+			Buffers: design.Buffers{IfmapKiB: kib.Draw(t, "ifmap"), FilterKiB: kib.Draw(t, "filter"), OfmapKiB: kib.Draw(t, "ofmap"),
+				KeepActivations: rapid.Bool().Draw(t, "keep")}},
 		DRAM: design.DRAM{BandwidthGBs: rapid.Float64Range(0.01, 100).Draw(t, "gbs"), EnergyPJPerBit: rapid.Float64Range(1, 80).Draw(t, "pj")}}
 	if s.Dataflow == design.OS {
 		s.Array.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))

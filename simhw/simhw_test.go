@@ -49,9 +49,9 @@ func load(t testing.TB, name string) design.Design {
 //	            20 pJ, weights likewise, sums (4 in + 4 out)·32 = 256 bits, 40 pJ
 //	  DRAM      20 words of 8 bits at 8 pJ a bit: 1280 pJ
 func TestByHand(t *testing.T) {
-	s := design.Spec{Name: "hand", Dataflow: design.OS, TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000,
+	s := design.Spec{Name: "hand", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000, Systolic: design.Systolic{Dataflow: design.OS,
 		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 1, 0}, AccumulatorBits: [3]int{0, 32, 0}},
-		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}, DRAM: design.DRAM{BandwidthGBs: 1, EnergyPJPerBit: 8}}
+		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}}, DRAM: design.DRAM{BandwidthGBs: 1, EnergyPJPerBit: 8}}
 	d, err := design.New(s)
 	if err != nil {
 		t.Fatal(err)
@@ -87,9 +87,9 @@ func TestByHand(t *testing.T) {
 // takes 2+2+2−2 = 4 cycles; of the 16 products, 8 are added inside the elements
 // and 8 element cycles accumulate in 16 bits: 16·1.25 + 8·3.75 + 8·50 fJ.
 func TestLanesByHand(t *testing.T) {
-	s := design.Spec{Name: "hand", Dataflow: design.OS, TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000,
+	s := design.Spec{Name: "hand", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000, Systolic: design.Systolic{Dataflow: design.OS,
 		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 0, 2}, AccumulatorBits: [3]int{0, 0, 16}},
-		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}, DRAM: design.DRAM{BandwidthGBs: 1}}
+		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}}, DRAM: design.DRAM{BandwidthGBs: 1}}
 	d, err := design.New(s)
 	if err != nil {
 		t.Fatal(err)

@@ -139,7 +139,7 @@ func (e *Estimate) Notes() []string {
 		notes = append(notes, fmt.Sprintf("Validated: %s against %s: %s.", v.What, v.Against, v.Result))
 	}
 	if len(e.Validated) == 0 {
-		notes = append(notes, "Validated: this kind of array was not compared with anything.")
+		notes = append(notes, "Validated: this kind of design was not compared with anything.")
 	}
 	if e.Total.Partial {
 		notes = append(notes, "Partial: the total leaves out "+strings.Join(e.missing(), ", ")+".")

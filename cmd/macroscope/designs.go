@@ -3,25 +3,29 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"macroscope/dtype"
 	"macroscope/internal/table"
+	"macroscope/simhw"
 	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
-	"macroscope/simhw/systolic"
+	"macroscope/simhw/validate"
 )
 
 type designsCmd struct {
 	Name      string `arg:"" optional:"" help:"One design in detail: a name, a YAML file or a SCALE-Sim .cfg." placeholder:"NAME"`
 	Reference bool   `help:"List the keys of a design file, what they mean and what they may be."`
+	Validate  bool   `help:"Compare the models with what others published of such hardware, a row a figure."`
 	Output    string `short:"o" enum:"text,json,md,yaml" default:"text" help:"Format: ${enum}. yaml is a shipped design's own file, to copy and change." placeholder:"FORMAT"`
 }
 
 // Help is the longer text of macroscope designs --help.
 func (*designsCmd) Help() string {
-	return `Lists the accelerator designs that come with the program and what each was validated against; with a name, every number of that design with its source, and the energy and area constants that its results rest on.`
+	return `Lists the accelerator designs that come with the program; with a name, every number of that design with its source, what its estimates were compared with, and the energy and area constants that its results rest on. --validate prints published figures of hardware and of other simulators beside ours.`
 }
 
 // designRow is a design in JSON.
@@ -29,15 +33,13 @@ type designRow struct {
 	Name        string            `json:"name"`
 	Description string            `json:"description"`
 	Family      string            `json:"family"`
-	Dataflow    string            `json:"dataflow"`
-	Rows        int               `json:"rows"`
-	Cols        int               `json:"cols"`
+	Structure   string            `json:"structure"`
 	ClockMHz    float64           `json:"clock_mhz,omitempty"`
 	NodeNM      float64           `json:"technology_nm,omitempty"`
 	DTypes      []string          `json:"dtypes"`
 	Sourced     int               `json:"sourced_values"`
 	Assumed     int               `json:"assumed_values"`
-	Validated   []systolic.Check  `json:"validated"`
+	Validated   []design.Check    `json:"validated"`
 	Values      []designValue     `json:"values,omitempty"`
 	Constants   []energy.Constant `json:"constants,omitempty"`
 	Warnings    []string          `json:"warnings,omitempty"`
@@ -52,6 +54,10 @@ type designValue struct {
 
 func (c *designsCmd) Run(e *env) error {
 	switch {
+	case c.Validate && (c.Name != "" || c.Reference || c.Output == "yaml"):
+		return usageError{errors.New("--validate stands alone: want no name, and text, json or md")}
+	case c.Validate:
+		return c.validate(e)
 	case c.Reference && (c.Name != "" || c.Output == "yaml"):
 		return usageError{errors.New("--reference stands alone: want no name, and text, json or md")}
 	case c.Reference:
@@ -73,27 +79,21 @@ func (c *designsCmd) Run(e *env) error {
 	return c.detail(e, &d)
 }
 
-func describeDesign(d *design.Design) designRow {
+func describeDesign(d *design.Design) (designRow, error) {
 	s := d.Spec()
-	r := designRow{Name: s.Name, Description: s.Description, Family: s.Family.String(), Dataflow: s.Dataflow.String(), Rows: s.Array.Rows, Cols: s.Array.Cols,
-		ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, Sourced: d.Sourced(), Assumed: len(d.Assumed()), Validated: systolic.Validation(&s)}
+	r := designRow{Name: s.Name, Description: s.Description, Family: s.Family.String(), Structure: s.Structure(),
+		ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, Sourced: d.Sourced(), Assumed: len(d.Assumed())}
 	for _, dt := range dtype.All {
-		if s.Lanes(dt) > 0 {
+		if s.Computes(dt) {
 			r.DTypes = append(r.DTypes, dt.String())
 		}
 	}
-	return r
-}
-
-func validated(checks []systolic.Check) string {
-	var s []string
-	for _, c := range checks {
-		s = append(s, c.Against)
+	m, err := simhw.New(d)
+	if err != nil {
+		return designRow{}, err
 	}
-	if len(s) == 0 {
-		return "nothing"
-	}
-	return strings.Join(s, "; ")
+	r.Validated = m.Validated()
+	return r, nil
 }
 
 func (c *designsCmd) list(e *env) error {
@@ -103,22 +103,29 @@ func (c *designsCmd) list(e *env) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, describeDesign(&d))
+		r, err := describeDesign(&d)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, r)
 	}
 	if c.Output == "json" {
 		return e.writeJSON(rows)
 	}
-	t := table.Table{Head: []string{"design", "array", "dataflow", "MHz", "nm", "dtypes", "values sourced", "assumed", "array cycles validated against"},
+	t := table.Table{Head: []string{"design", "family", "structure", "MHz", "nm", "dtypes", "values sourced", "assumed", "comparisons"},
 		Right: []bool{3: true, 4: true, 6: true, 7: true, 8: false}}
 	for _, r := range rows {
-		t.Add(r.Name, strconv.Itoa(r.Rows)+"x"+strconv.Itoa(r.Cols), r.Dataflow, fmt.Sprintf("%g", r.ClockMHz), fmt.Sprintf("%g", r.NodeNM),
-			strings.Join(r.DTypes, " "), strconv.Itoa(r.Sourced), strconv.Itoa(r.Assumed), validated(r.Validated))
+		t.Add(r.Name, r.Family, r.Structure, fmt.Sprintf("%g", r.ClockMHz), fmt.Sprintf("%g", r.NodeNM),
+			strings.Join(r.DTypes, " "), strconv.Itoa(r.Sourced), strconv.Itoa(r.Assumed), strconv.Itoa(len(r.Validated)))
 	}
 	return e.writeTable(c.Output, &t)
 }
 
 func (c *designsCmd) detail(e *env, d *design.Design) error {
-	r := describeDesign(d)
+	r, err := describeDesign(d)
+	if err != nil {
+		return err
+	}
 	s := d.Spec()
 	for _, v := range d.Values() {
 		source := v.Source
@@ -152,7 +159,7 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		fmt.Fprintf(e.stdout, "- %s against %s: %s\n", v.What, v.Against, v.Result)
 	}
 	if len(r.Validated) == 0 {
-		fmt.Fprintln(e.stdout, "- nothing: this kind of array was not compared with anything")
+		fmt.Fprintln(e.stdout, "- nothing: this kind of design was not compared with anything")
 	}
 	e.warn(r.Warnings...)
 	if len(r.Constants) == 0 {
@@ -171,11 +178,84 @@ func (c *designsCmd) reference(e *env) error {
 	if c.Output == "json" {
 		return e.writeJSON(ref)
 	}
-	t := table.Table{Head: []string{"key", "default", "meaning"}}
+	t := table.Table{Head: []string{"family", "key", "default", "meaning"}}
 	for _, r := range ref {
-		t.Add(r.Key, r.Default, r.Doc)
+		t.Add(r.Family, r.Key, r.Default, r.Doc)
 	}
 	return e.writeTable(c.Output, &t)
+}
+
+// validate prints every published figure beside ours. It fails where one is
+// outside the error that we stand for.
+func (c *designsCmd) validate(e *env) error {
+	list, err := validate.All()
+	if err != nil {
+		return err
+	}
+	outside, rows := 0, 0
+	for _, t := range list {
+		for _, r := range t.Rows {
+			if rows++; !r.Holds() {
+				outside++
+			}
+		}
+	}
+	if c.Output == "json" {
+		err = e.writeJSON(list)
+	} else {
+		err = c.validateTables(e, list)
+	}
+	if err == nil && outside > 0 {
+		err = fmt.Errorf("%d of %d figures outside their bound", outside, rows)
+	}
+	return err
+}
+
+func (c *designsCmd) validateTables(e *env, list []validate.Table) error {
+	for i, v := range list {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		fmt.Fprintf(e.stdout, "%s\n\n", v.Title)
+		t := table.Table{Head: []string{"design", "what", "published", "ours", "unit", "error", "bound"}, Right: []bool{2: true, 3: true, 5: true, 6: true}}
+		var notes []string
+		for _, r := range v.Rows {
+			bound := "open"
+			switch {
+			case r.Bound == 0:
+				bound = "equal"
+			case r.Bound > 0:
+				bound = fmt.Sprintf("±%g %%", 100*r.Bound)
+			}
+			if !r.Holds() {
+				bound += ", exceeded"
+			}
+			t.Add(r.Design, r.What, figure(r.Theirs), figure(r.Ours), r.Unit, fmt.Sprintf("%+.1f %%", 100*r.Error()), bound)
+			note := "published: " + r.Source
+			if r.Note != "" {
+				note += "; " + r.Note
+			}
+			if !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
+		if err := e.writeTable(c.Output, &t); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout)
+		for _, n := range notes {
+			fmt.Fprintf(e.stdout, "- %s\n", n)
+		}
+	}
+	return nil
+}
+
+// figure shows whole numbers whole, others with four digits.
+func figure(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 // node is a technology in text; a constant that does not scale has none.

@@ -1,11 +1,6 @@
 package design
 
-import (
-	"fmt"
-
-	"macroscope/dtype"
-	"macroscope/simhw/energy"
-)
+import "fmt"
 
 // checkError is a broken rule between values; key is the entry to point at.
 type checkError struct {
@@ -27,75 +22,39 @@ func (s *Spec) Check() error {
 
 // check applies every rule: each value's range, then the rules between them.
 func (s *Spec) check() *checkError {
-	for i := range schema {
-		f := &schema[i]
+	if !familyField.ok(s) {
+		return &checkError{"family", fmt.Sprintf("%q: %v", s.Family, familyField.set(&Spec{}, s.Family.String()))}
+	}
+	k := kinds[s.Family]
+	for _, l := range k.lists {
+		if n := *l.count(s); n < l.min || n > l.max {
+			return &checkError{l.key, fmt.Sprintf("has %d entries: want %d to %d", n, l.min, l.max)}
+		}
+	}
+	for f := range s.fields {
 		if s.ScaleSim && (f.key == "technology_nm" || f.key == "voltage_v" || f.key == "clock_mhz" || f.key == "dram.bandwidth_gb_s") {
 			continue
 		}
-		switch {
-		case f.absent(s):
-			if f.required {
-				return &checkError{f.key, "is missing: want " + f.doc}
-			}
-		case !f.ok(s):
-			t := f.get(s)
-			return &checkError{f.key, fmt.Sprintf("%q: %v", t, f.set(&Spec{}, t))}
-		case !f.applies(s) && f.fallback != f.get(s):
-			return &checkError{f.key, fmt.Sprintf("%q: applies to %s only", f.get(s), f.why)}
+		if err := f.check(s); err != nil {
+			return err
 		}
 	}
-	if s.ScaleSim {
-		return nil
-	}
-	return s.crossCheck()
+	return k.check(s)
 }
 
-// halfKiBits is the number of bits in half a KiB: one side of a
-// double-buffered memory of 1 KiB.
-const halfKiBits = 1024 * 8 / 2
-
-// crossCheck applies the rules between values.
-func (s *Spec) crossCheck() *checkError {
-	if _, err := energy.NewPrices(s.EnergyConfig()); err != nil {
-		return &checkError{"voltage_v", err.Error()}
-	}
-	if s.Array.Gated && (s.Dataflow == OS && s.Array.Drain == DrainOverlapped || s.Dataflow != OS && s.Array.WeightLoad != LoadSerial) {
-		return &checkError{"array.partial_folds", `"gated": want full where a fold overlaps the next one`}
-	}
-	computes := false
-	for _, d := range dtype.All {
-		lanes := s.Lanes(d)
-		if lanes == 0 {
-			continue
+// check applies one field's range.
+func (f *field) check(s *Spec) *checkError {
+	applies := f.applies(s)
+	switch {
+	case f.absent(s):
+		if f.required && applies {
+			return &checkError{f.key, "is missing: want " + f.doc}
 		}
-		computes = true
-		if s.Array.AccumulatorBits[d] == 0 {
-			return &checkError{"array.accumulator_bits." + d.String(), "is missing: want 1 to 64"}
-		}
-		// What enters or leaves the array at once must fit half a buffer.
-		row := s.Array.Rows * lanes * d.Bits()
-		col := s.Array.Cols * lanes * d.Bits()
-		ifmap, filter := row, col
-		if s.Dataflow == IS {
-			ifmap, filter = col, row
-		}
-		for _, b := range []struct {
-			key  string
-			kib  int
-			bits int
-		}{
-			{"buffers.ifmap_kib", s.Buffers.IfmapKiB, ifmap},
-			{"buffers.filter_kib", s.Buffers.FilterKiB, filter},
-			{"buffers.ofmap_kib", s.Buffers.OfmapKiB, s.Array.Cols * s.Array.AccumulatorBits[d]},
-		} {
-			if need := (b.bits + halfKiBits - 1) / halfKiBits; need > b.kib {
-				return &checkError{b.key, fmt.Sprintf("%d: half of it does not hold the %d bits that a %d×%d array moves at once in %s: want at least %d",
-					b.kib, b.bits, s.Array.Rows, s.Array.Cols, d, need)}
-			}
-		}
-	}
-	if !computes {
-		return &checkError{"array.macs_per_pe_per_cycle", "has no format: want float32, int8 or binary"}
+	case !f.ok(s):
+		t := f.get(s)
+		return &checkError{f.key, fmt.Sprintf("%q: %v", t, f.set(&Spec{}, t))}
+	case !applies && f.fallback != f.get(s):
+		return &checkError{f.key, fmt.Sprintf("%q: applies to %s only", f.get(s), f.why)}
 	}
 	return nil
 }

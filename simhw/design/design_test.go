@@ -1,8 +1,10 @@
 package design
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,9 +36,9 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := d.Spec()
-	want := Spec{Name: "t", Dataflow: WS, TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 500,
+	want := Spec{Name: "t", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 500, DRAM: DRAM{BandwidthGBs: 10}, Systolic: Systolic{Dataflow: WS,
 		Array:   Array{Rows: 16, Cols: 8, MACsPerPEPerCycle: [3]int{1, 1, 1}, AccumulatorBits: [3]int{32, 32, 16}},
-		Buffers: Buffers{IfmapKiB: 32, FilterKiB: 32, OfmapKiB: 64}, DRAM: DRAM{BandwidthGBs: 10}}
+		Buffers: Buffers{IfmapKiB: 32, FilterKiB: 32, OfmapKiB: 64}}}
 	if s != want {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
@@ -183,7 +185,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 
 func TestShipped(t *testing.T) {
 	names := Shipped()
-	if strings.Join(names, " ") != "array32 edge8x8 tpuv1" {
+	if len(names) < 3 || !slices.IsSorted(names) {
 		t.Errorf("shipped %v", names)
 	}
 	for _, n := range names {
@@ -196,7 +198,8 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s calls itself %q", n, d.Name())
 		}
 		for _, v := range d.Values() {
-			f, _ := findField(v.Key)
+			s := d.Spec()
+			f, _, _ := kinds[s.Family].find(v.Key)
 			if f.numeric && v.Line > 0 && v.Source == "" {
 				t.Errorf("%s: %s has no source", n, v.Key)
 			}
@@ -205,11 +208,70 @@ func TestShipped(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Load("tpu"); err == nil || !strings.Contains(err.Error(), "want array32, edge8x8 or tpuv1") {
+	if _, err := Load("tpu"); err == nil || !strings.Contains(err.Error(), "want "+orList(names)) {
 		t.Errorf("unknown name: %v", err)
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !os.IsNotExist(err) {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+// A family with a list of records, whose numbers are kept where a Spec has
+// room for them.
+func TestList(t *testing.T) {
+	kinds[FamilyXNOR] = &kind{
+		check:     func(*Spec) *checkError { return nil },
+		computes:  func(*Spec, dtype.DType) bool { return false },
+		structure: func(s *Spec) string { return fmt.Sprint(s.Array.Rows) },
+		lists: []*list{{key: "levels", doc: "buffers", min: 1, max: 3, count: func(s *Spec) *int { return &s.Array.Rows },
+			entry: func(i int) []field {
+				return []field{
+					integer("size_kib", "size", 1, 64, func(s *Spec) *int { return &s.Array.AccumulatorBits[i] }),
+					optional(integer("ports", "ports", 1, 4, func(s *Spec) *int { return &s.Array.MACsPerPEPerCycle[i] })),
+				}
+			}}},
+	}
+	makeLists(kinds[FamilyXNOR])
+	familyField = newFamilyField()
+	common[2] = familyField
+	defer func() {
+		kinds[FamilyXNOR] = nil
+		familyField = newFamilyField()
+		common[2] = familyField
+	}()
+	const head = "name: t\nclock_mhz: 1\nlevels:\n"
+	d, err := parse(head + "  - {size_kib: {value: 8, source: here}, ports: 2}\n  - size_kib: 16\nfamily: xnor\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := d.Spec(); s.Array.Rows != 2 || s.Array.AccumulatorBits != [3]int{8, 16, 0} || s.Array.MACsPerPEPerCycle != [3]int{2, 0, 0} || s.Structure() != "2" {
+		t.Errorf("%+v", s)
+	}
+	var keys []string
+	for _, v := range d.Values() {
+		keys = append(keys, fmt.Sprintf("%s=%s:%d", v.Key, v.Text, v.Line))
+	}
+	if got := strings.Join(keys[3:], " "); got != "levels[0].size_kib=8:4 levels[0].ports=2:4 levels[1].size_kib=16:5" {
+		t.Errorf("values %s", got)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"  - size_kib: 8\n  - ports: 1\n", "t.yaml:6: levels[1].size_kib is missing: want size; 1 to 64"},
+		{"  - size_kib: 8\n    port: 1\n", `t.yaml:6: unknown key "levels[0].port": did you mean "levels[0].ports"?`},
+		{"  - size_kib: 80\n", `t.yaml:5: levels[0].size_kib "80": want a whole number from 1 to 64`},
+		{"  size_kib: 8\n", "t.yaml:4: levels is a mapping: want a list of 1 to 3 entries, each with size_kib, ports"},
+		{"  []\n", "t.yaml:4: levels has 0 entries: want 1 to 3"},
+		{"  - 8\n", "t.yaml:5: levels[0] is a plain value: want keys size_kib, ports"},
+		{"  - size_kib: 1\narray: {rows: 1}\n", `t.yaml:6: key "array": applies to family systolic only, and this design is xnor`},
+	} {
+		if _, err := parse("family: xnor\n" + head + c.text); err == nil || err.Error() != c.want {
+			t.Errorf("%q: %v, want %s", c.text, err, c.want)
+		}
+	}
+	if _, err := parse("family: toaster\n" + head); err == nil || err.Error() != `t.yaml:1: family "toaster": want systolic or xnor` {
+		t.Error(err)
+	}
+	if _, err := parse("name: t\nlevels: []\n"); err == nil || !strings.Contains(err.Error(), `key "levels": applies to family xnor only`) {
+		t.Error(err)
 	}
 }
 

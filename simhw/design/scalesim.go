@@ -109,12 +109,12 @@ func (p *cfgParser) scan(r io.Reader) error {
 }
 
 func (p *cfgParser) design() (Design, error) {
-	s := Spec{Family: Systolic, ScaleSim: true}
+	s := Spec{Family: FamilySystolic, ScaleSim: true}
 	s.Array.MACsPerPEPerCycle = [3]int{1, 1, 1}
 	s.Array.AccumulatorBits = [3]int{32, 32, 16}
 	s.Name = strings.TrimSuffix(filepath.Base(p.file), filepath.Ext(p.file))
 	if v, ok := p.values["general.run_name"]; ok {
-		if err := schema[0].set(&s, strings.Trim(v.text, `"'`)); err != nil {
+		if err := common[0].set(&s, strings.Trim(v.text, `"'`)); err != nil {
 			return Design{}, p.errorf(v.line, "run_name %q: %v", shorten(v.text), err)
 		}
 	}
@@ -134,7 +134,7 @@ func (p *cfgParser) design() (Design, error) {
 		if !ok {
 			return Design{}, p.errorf(max(p.lines, 1), "%s is missing: want it in [architecture_presets]", f.cfg)
 		}
-		field, _ := findField(f.key)
+		field, _, _ := systolicKind.find(f.key)
 		if err := field.set(&s, v.text); err != nil {
 			return Design{}, p.errorf(v.line, "%s %q: %v", f.cfg, shorten(v.text), err)
 		}

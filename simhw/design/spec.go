@@ -7,57 +7,25 @@ import (
 	"fmt"
 
 	"macroscope/dtype"
-	"macroscope/simhw/energy"
 )
 
 // Family is the kind of machine; each is simulated by its own room.
 type Family uint8
 
-// Systolic is a two-dimensional array of processing elements between which
-// operands move one step a cycle.
-const Systolic Family = 0
-
-// Dataflow says which operand stays in a processing element.
-type Dataflow uint8
-
-// The dataflows of a systolic array.
+// The families. One that kinds does not describe cannot be chosen.
 const (
-	OS Dataflow = iota // outputs stay, inputs and weights move
-	WS                 // weights stay, inputs and partial sums move
-	IS                 // inputs stay, weights and partial sums move
+	FamilySystolic  Family = iota // a grid of elements between which operands move
+	FamilySpatial                 // elements below a tree of buffers, with a mapping
+	FamilyMACTree                 // products of many channels summed by a tree
+	FamilyStreaming               // an engine a layer, between which values stream
+	FamilyVector                  // a core with an instruction for dot products
+	FamilyXNOR                    // XNOR and popcount
+	families
 )
 
-// Drain says how finished outputs leave an output-stationary array.
-type Drain uint8
+var familyNames = []string{"systolic", "spatial", "mac_tree", "streaming", "vector", "xnor"}
 
-const (
-	DrainInPlace    Drain = iota // read where they stand, for free
-	DrainShift                   // shifted down the columns after each fold
-	DrainOverlapped              // copied to drain registers, shifted out during the next fold
-)
-
-// WeightLoad says how stationary operands enter a WS or IS array.
-type WeightLoad uint8
-
-const (
-	LoadSerial WeightLoad = iota // down the columns, before each fold
-	LoadChain                    // into shadow registers down the columns, during the fold before
-	LoadBus                      // into shadow registers by a bus per row, during the fold before
-)
-
-// The names in files, by value.
-var (
-	familyNames     = []string{"systolic"}
-	dataflowNames   = []string{"os", "ws", "is"}
-	drainNames      = []string{"in_place", "shift", "overlapped"}
-	weightLoadNames = []string{"serial", "chain", "bus"}
-	foldNames       = []string{"full", "gated"}
-)
-
-func (f Family) String() string     { return enumName(familyNames, int(f)) }
-func (d Dataflow) String() string   { return enumName(dataflowNames, int(d)) }
-func (d Drain) String() string      { return enumName(drainNames, int(d)) }
-func (l WeightLoad) String() string { return enumName(weightLoadNames, int(l)) }
+func (f Family) String() string { return enumName(familyNames, int(f)) }
 
 func enumName(names []string, i int) string {
 	if i < len(names) {
@@ -66,13 +34,13 @@ func enumName(names []string, i int) string {
 	return fmt.Sprintf("value(%d)", i)
 }
 
-// Spec holds a design's numbers. It is a plain value without references: copy
-// it, change it, and New checks it again.
+// Spec holds a design's numbers: what all families have, and the part of its
+// own, the others being zero. It is a plain value without references: copy it,
+// change it, and New checks it again.
 type Spec struct {
 	Name        string
 	Description string
 	Family      Family
-	Dataflow    Dataflow
 
 	// ScaleSim selects SCALE-Sim v3's exact formulas, its quirks included, in
 	// place of this project's own. The design then has no technology, clock or
@@ -83,38 +51,9 @@ type Spec struct {
 	VoltageV     float64
 	ClockMHz     float64
 
-	Array   Array
-	Buffers Buffers
-	DRAM    DRAM
-}
+	DRAM DRAM
 
-// Array is the grid of processing elements.
-type Array struct {
-	Rows, Cols int
-	Drain      Drain      // OS only
-	WeightLoad WeightLoad // WS and IS only
-
-	// Gated arrays do not wait for the rows and columns that a fold at the
-	// edge leaves idle.
-	Gated bool
-
-	// MACsPerPEPerCycle is, by dtype.DType, how many products along K a
-	// processing element forms and sums in a cycle; 0: it has no such unit.
-	MACsPerPEPerCycle [3]int
-
-	// AccumulatorBits is, by dtype.DType, the width of a partial sum.
-	AccumulatorBits [3]int
-}
-
-// Buffers are the on-chip memories. Each is double-buffered: half of it feeds
-// the array while the other half is filled from or emptied to DRAM. The ports
-// are as wide as the array's edges: they never stall it.
-type Buffers struct {
-	IfmapKiB, FilterKiB, OfmapKiB int
-
-	// KeepActivations leaves a layer's outputs in the ifmap buffer for the
-	// next layer where inputs and outputs fit there together.
-	KeepActivations bool
+	Systolic
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.
@@ -123,45 +62,26 @@ type DRAM struct {
 	EnergyPJPerBit float64 // 0: not given, DRAM energy is not modelled
 }
 
-// Lanes is MACsPerPEPerCycle for one number format.
-func (s *Spec) Lanes(d dtype.DType) int { return s.Array.MACsPerPEPerCycle[d] }
-
-// PEs is the number of processing elements.
-func (s *Spec) PEs() int64 { return int64(s.Array.Rows) * int64(s.Array.Cols) }
-
 // BytesPerCycle is what DRAM moves in one cycle of the array's clock.
 func (s *Spec) BytesPerCycle() float64 { return s.DRAM.BandwidthGBs * 1e3 / s.ClockMHz }
 
-// EnergyConfig is what energy prices and areas depend on.
-func (s *Spec) EnergyConfig() energy.Config {
-	return energy.Config{
-		NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
-		Lanes: s.Array.MACsPerPEPerCycle, AccumulatorBits: s.Array.AccumulatorBits,
-		IfmapKiB: float64(s.Buffers.IfmapKiB), FilterKiB: float64(s.Buffers.FilterKiB), OfmapKiB: float64(s.Buffers.OfmapKiB),
-		DRAMPJPerBit: s.DRAM.EnergyPJPerBit,
-	}
+// Computes tells whether the design has units for a number format.
+func (s *Spec) Computes(d dtype.DType) bool { return kinds[s.Family].computes(s, d) }
+
+// SameKind tells whether two designs differ in sizes and speeds alone, so that
+// what one was compared with speaks for the other.
+func (s *Spec) SameKind(o *Spec) bool {
+	return s.Family == o.Family && s.ScaleSim == o.ScaleSim && kinds[s.Family].same(s, o)
 }
 
-// PERegisterBits is the number of register bits in one processing element:
-// the operands that pass or stay, the partial sum, and the shadow copies that
-// an overlapped drain or weight load needs; for the widest number format.
-func (s *Spec) PERegisterBits() int {
-	widest := 0
-	for _, d := range dtype.All {
-		operand := s.Lanes(d) * d.Bits()
-		if operand == 0 {
-			continue
-		}
-		bits := 2*operand + s.Array.AccumulatorBits[d]
-		switch {
-		case s.Dataflow == OS && s.Array.Drain == DrainOverlapped:
-			bits += s.Array.AccumulatorBits[d]
-		case s.Dataflow != OS && s.Array.WeightLoad != LoadSerial:
-			bits += operand
-		}
-		widest = max(widest, bits)
-	}
-	return widest
+// Structure says in a few words what the design is made of: "32×32 ws".
+func (s *Spec) Structure() string { return kinds[s.Family].structure(s) }
+
+// Check says what a design's estimates were compared with.
+type Check struct {
+	What    string `json:"what"`    // the compared quantity
+	Against string `json:"against"` // with what
+	Result  string `json:"result"`
 }
 
 // Value is one entry of a design and where it came from.
@@ -228,8 +148,7 @@ func New(s Spec) (Design, error) {
 		return Design{}, err
 	}
 	d := Design{spec: s}
-	for i := range schema {
-		f := &schema[i]
+	for f := range s.fields {
 		if f.applies(&s) {
 			if text := f.text(&s); text != "" {
 				d.values = append(d.values, Value{Key: f.key, Text: text})

@@ -41,6 +41,9 @@ func Parse(file string, r io.Reader) (Design, error) {
 	if err != nil {
 		return Design{}, err
 	}
+	if err := p.family(body); err != nil {
+		return Design{}, err
+	}
 	if err := p.mapping(body, "", 0); err != nil {
 		return Design{}, err
 	}
@@ -87,7 +90,7 @@ func (p *fileParser) body(data []byte) (node ast.Node, err error) {
 	}
 	switch len(docs) {
 	case 0:
-		return nil, p.errorf(1, "empty: want a design, with keys %s", strings.Join(childKeys(""), ", "))
+		return nil, p.errorf(1, "empty: want a design, with keys %s", strings.Join(p.kind().children(""), ", "))
 	case 1:
 		return docs[0], nil
 	}
@@ -139,7 +142,7 @@ func (p *fileParser) mapping(n ast.Node, parent string, line int) error {
 		if where == "" {
 			where, line = "the file", lineOf(n)
 		}
-		return p.errorf(line, "%s is %s: want keys %s", where, describe(n), strings.Join(childKeys(parent), ", "))
+		return p.errorf(line, "%s is %s: want keys %s", where, describe(n), strings.Join(p.kind().children(parent), ", "))
 	}
 	for _, e := range entries {
 		if err := p.entry(e, parent); err != nil {
@@ -153,20 +156,26 @@ func (p *fileParser) entry(e *ast.MappingValueNode, parent string) error {
 	line := lineOf(e.Key)
 	name, ok := e.Key.(*ast.StringNode)
 	if !ok {
-		return p.errorf(line, "key is %s: want %s", describe(e.Key), strings.Join(childKeys(parent), ", "))
+		return p.errorf(line, "key is %s: want %s", describe(e.Key), strings.Join(p.kind().children(parent), ", "))
 	}
 	key := name.Value
 	if parent != "" {
 		key = parent + "." + name.Value
 	}
-	f, isParent := findField(key)
-	if f == nil && !isParent {
-		return p.errorf(line, "unknown key %q: did you mean %q?", key, joinKey(parent, nearest(name.Value, childKeys(parent))))
+	f, isParent, l := p.kind().find(key)
+	if f == nil && !isParent && l == nil {
+		if others := elsewhere(key); others != "" {
+			return p.errorf(line, "key %q: applies to family %s only, and this design is %s", key, others, p.spec.Family)
+		}
+		return p.errorf(line, "unknown key %q: did you mean %q?", key, joinKey(parent, nearest(name.Value, p.kind().children(parent))))
 	}
 	if first, again := p.lines[key]; again {
 		return p.errorf(line, "key %q again: first on line %d", key, first)
 	}
 	p.lines[key] = line
+	if l != nil {
+		return p.list(e.Value, l, line)
+	}
 	if isParent {
 		return p.mapping(e.Value, key, line)
 	}
@@ -180,6 +189,57 @@ func (p *fileParser) entry(e *ast.MappingValueNode, parent string) error {
 	}
 	if err := f.set(&p.spec, text); err != nil {
 		return p.errorf(line, "%s %q: %v", key, text, err)
+	}
+	return nil
+}
+
+// list reads a sequence of mappings.
+func (p *fileParser) list(n ast.Node, l *list, line int) error {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		return p.errorf(line, "%s is %s: want a list of %d to %d entries, each with %s", l.key, describe(n), l.min, l.max, strings.Join(p.kind().children(l.key+"[0]"), ", "))
+	}
+	if len(seq.Values) < l.min || len(seq.Values) > l.max {
+		return p.errorf(line, "%s has %d entries: want %d to %d", l.key, len(seq.Values), l.min, l.max)
+	}
+	*l.count(&p.spec) = len(seq.Values)
+	for i, v := range seq.Values {
+		key := fmt.Sprintf("%s[%d]", l.key, i)
+		p.lines[key] = lineOf(v)
+		if err := p.mapping(v, key, lineOf(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kind describes the family of the design that is being read.
+func (p *fileParser) kind() *kind { return kinds[p.spec.Family] }
+
+// family looks for the family, on which it depends what the other keys are.
+// Where it is not readable, the entry itself will say so.
+func (p *fileParser) family(n ast.Node) error {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return nil
+	}
+	for _, e := range m.Values {
+		if name, ok := e.Key.(*ast.StringNode); !ok || name.Value != "family" {
+			continue
+		}
+		line := lineOf(e.Key)
+		value, err := p.withSource(e.Value, &familyField, line)
+		if err != nil {
+			return err
+		}
+		text, err := p.scalar(value, "family", line)
+		if err != nil {
+			return err
+		}
+		if err := familyField.set(&p.spec, text); err != nil {
+			return p.errorf(line, "family %q: %v", text, err)
+		}
+		return nil
 	}
 	return nil
 }
@@ -281,23 +341,21 @@ func shorten(s string) string {
 // finish fills in defaults, checks the whole and builds the Design.
 func (p *fileParser) finish() (Design, error) {
 	s := &p.spec
-	_, formatsGiven := p.lines["array.macs_per_pe_per_cycle"]
-	for i := range schema {
-		f := &schema[i]
+	for f := range s.fields {
 		line, given := p.lines[f.key]
 		if given && !f.applies(s) {
 			return Design{}, p.errorf(line, "%s: applies to %s only", f.key, f.why)
 		}
-		if given {
+		if given || !f.applies(s) {
 			continue
 		}
 		if f.required {
-			return Design{}, p.errorf(1, "%s is missing: want %s", f.key, f.doc)
+			return Design{}, p.errorf(p.lineFor(f.key), "%s is missing: want %s", f.key, f.doc)
 		}
-		if formatsGiven && strings.HasPrefix(f.key, "array.macs_per_pe_per_cycle.") {
-			continue // a format that is not listed cannot be computed
+		if _, siblings := p.lines[f.parent]; siblings && f.parent != "" {
+			continue
 		}
-		if f.fallback != "" && f.applies(s) {
+		if f.fallback != "" {
 			if err := f.set(s, f.fallback); err != nil {
 				return Design{}, p.errorf(1, "%s %q: %v", f.key, f.fallback, err)
 			}
@@ -307,8 +365,7 @@ func (p *fileParser) finish() (Design, error) {
 		return Design{}, p.errorf(p.lineFor(err.key), "%s %s", err.key, err.msg)
 	}
 	d := Design{spec: *s}
-	for i := range schema {
-		f := &schema[i]
+	for f := range s.fields {
 		if t := f.text(s); t != "" && f.applies(s) {
 			d.values = append(d.values, Value{Key: f.key, Text: t, Source: p.sources[f.key], Line: p.lines[f.key]})
 		}

@@ -14,6 +14,7 @@ import (
 	"macroscope/quant"
 	"macroscope/simhw/design"
 	"macroscope/simhw/systolic"
+	"macroscope/simhw/xnor"
 )
 
 // lower makes a convolution of the embedded network a product: the first test
@@ -186,5 +187,5 @@ func TestBinaryLayer(t *testing.T) {
 			}
 		}
 	}
-	checkSigns(t, Xnor{PEs: 32, SIMD: 64, Pipe: 1}, []Product{p})
+	checkSigns(t, xnor.Engine{PEs: 32, SIMD: 64, Pipe: 1}, []Product{p})
 }

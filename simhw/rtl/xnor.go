@@ -6,24 +6,17 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+
+	"macroscope/simhw/xnor"
 )
 
-// Xnor is an XNOR-popcount engine: PEs outputs at a time, each of which takes
-// SIMD bits of a vector in a cycle.
-type Xnor struct {
-	PEs, SIMD int64
-	Pipe      int64 // registers between counting and summing
-}
-
-// Cycles is the closed form: V·⌈N/PEs⌉·⌈K/SIMD⌉ and the pipe's length, for V
-// vectors of K bits and N outputs each.
-func (x Xnor) Cycles(v, n, k int64) int64 {
-	return v*((n+x.PEs-1)/x.PEs)*((k+x.SIMD-1)/x.SIMD) + x.Pipe
-}
-
-// MultiplySigns runs products of ±1 on the engine, one after the other: M vectors
-// of K values, N outputs. Every value must be −1 or 1.
-func (ic *Icarus) MultiplySigns(ctx context.Context, x Xnor, products []Product) ([]Result, error) {
+// MultiplySigns runs products of ±1 on an XNOR-popcount engine that reads its
+// weights as it needs them, one after the other: M vectors of K values, N outputs.
+// Every value must be −1 or 1.
+func (ic *Icarus) MultiplySigns(ctx context.Context, x xnor.Engine, products []Product) ([]Result, error) {
+	if x.LoadBits != 0 {
+		return nil, fmt.Errorf("an engine that holds its weights is not built in Verilog")
+	}
 	if x.PEs < 1 || x.SIMD < 1 || x.Pipe < 0 || x.PEs > maxSide || x.SIMD > maxSIMD || x.Pipe > maxPipe {
 		return nil, fmt.Errorf("%d rows of %d bits, %d registers: want 1 to %d, 1 to %d, 0 to %d", x.PEs, x.SIMD, x.Pipe, maxSide, maxSIMD, maxPipe)
 	}
@@ -39,7 +32,7 @@ func (ic *Icarus) MultiplySigns(ctx context.Context, x Xnor, products []Product)
 				}
 			}
 		}
-		v, n, words = max(v, p.M), max(n, p.N), max(words, (p.K+x.SIMD-1)/x.SIMD)
+		v, n, words = max(v, p.M), max(n, p.N), max(words, x.Words(p.K))
 	}
 	params := []parameter{{"PES", x.PEs}, {"SIMD", x.SIMD}, {"PIPE", x.Pipe}, {"V", v}, {"N", n}, {"K", words}}
 	results := make([]Result, len(products))

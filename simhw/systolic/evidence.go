@@ -6,14 +6,6 @@ import (
 	"macroscope/simhw/design"
 )
 
-// Check says what a result was compared with. Tests of this package hold
-// every claim, those of simhw/rtl that about the Verilog.
-type Check struct {
-	What    string `json:"what"`    // the compared quantity
-	Against string `json:"against"` // with what
-	Result  string `json:"result"`
-}
-
 // evidence lists the comparisons by variant of the array.
 var evidence = []struct {
 	flow    design.Dataflow
@@ -43,28 +35,28 @@ const (
 )
 
 // Validation lists what a design's cycles were compared with.
-func Validation(s *design.Spec) []Check {
+func Validation(s *design.Spec) []design.Check {
 	if s.ScaleSim {
-		return []Check{{
+		return []design.Check{{
 			What:    "cycles, utilizations, buffer and DRAM traffic",
 			Against: fmt.Sprintf("SCALE-Sim v3 (commit 1d62b68), ideal bandwidth: %d layer runs, %d of them with DRAM traffic", goldenRuns, goldenDRAMRuns),
 			Result:  "equal",
 		}}
 	}
-	var checks []Check
+	var checks []design.Check
 	for _, e := range evidence {
 		if e.flow != s.Dataflow || e.drain != s.Array.Drain || e.load != s.Array.WeightLoad {
 			continue
 		}
 		if e.rtlKind != "" {
-			checks = append(checks, Check{"array cycles, without memory", fmt.Sprintf("%d recorded runs of a Verilog array, int8", e.rtlRuns), "equal"})
+			checks = append(checks, design.Check{What: "array cycles, without memory", Against: fmt.Sprintf("%d recorded runs of a Verilog array, int8", e.rtlRuns), Result: "equal"})
 		}
-		checks = append(checks, Check{"array cycles and every sum", "Verilog of such arrays of up to 8×8 elements (make test-rtl): random int8 products and a layer of the CIFAR-10 network", "equal"})
+		checks = append(checks, design.Check{What: "array cycles and every sum", Against: "Verilog of such arrays of up to 8×8 elements (make test-rtl): random int8 products and a layer of the CIFAR-10 network", Result: "equal"})
 		if e.stepped {
-			checks = append(checks, Check{"array cycles and every sum", "the stepped machine on random int8 products", "equal"})
+			checks = append(checks, design.Check{What: "array cycles and every sum", Against: "the stepped machine on random int8 products", Result: "equal"})
 		}
 		if e.scale && !s.Array.Gated {
-			checks = append(checks, Check{"array cycles, without memory", fmt.Sprintf("SCALE-Sim v3, ideal bandwidth: the %d layer runs of all dataflows whose output size is that of a convolution", goldenOwnRuns), "equal, its count starting at 0"})
+			checks = append(checks, design.Check{What: "array cycles, without memory", Against: fmt.Sprintf("SCALE-Sim v3, ideal bandwidth: the %d layer runs of all dataflows whose output size is that of a convolution", goldenOwnRuns), Result: "equal, its count starting at 0"})
 		}
 	}
 	return checks

@@ -1,0 +1,212 @@
+package simhw
+
+import (
+	"fmt"
+	"math"
+
+	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
+	"macroscope/simhw/memory"
+	"macroscope/simhw/systolic"
+	"macroscope/workload"
+)
+
+// systolicMachine estimates systolic arrays: the array's cycles by package
+// systolic, its memory by package memory, layers one after another.
+type systolicMachine struct {
+	spec   design.Spec
+	array  systolic.Array
+	prices energy.Prices
+	area   energy.Area
+
+	unmodelled []string // of every layer of this design
+}
+
+// The reasons why a number is missing, shared by all estimates.
+var (
+	scaleSimUnmodelled = []string{"time", "energy"}
+	dramUnmodelled     = []string{"dram energy"}
+	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
+
+	// What no estimate of an array includes.
+	systolicLimits = []string{"leakage", "clock distribution and control", "latency of a DRAM access", "conflicts in the buffers"}
+)
+
+// The two methods that an array's estimate can come from.
+const (
+	methodOwn      = "analytical model; not compared with published hardware"
+	methodScaleSim = "analytical model; SCALE-Sim v3's exact formulas, ideal bandwidth"
+)
+
+func (m *systolicMachine) set(s *design.Spec) error {
+	m.spec, m.array = *s, systolic.ArrayOf(s)
+	if s.ScaleSim {
+		m.prices, m.area, m.unmodelled = energy.Prices{}, energy.Area{}, scaleSimUnmodelled
+		return nil
+	}
+	config := s.EnergyConfig()
+	prices, err := energy.NewPrices(config)
+	if err != nil {
+		return fmt.Errorf("design %s: %w", s.Name, err)
+	}
+	m.prices = prices
+	m.area = energy.AreaOf(config, s.PEs(), s.PERegisterBits())
+	m.unmodelled = nil
+	if !prices.HasDRAM() {
+		m.unmodelled = dramUnmodelled
+	}
+	return nil
+}
+
+func (m *systolicMachine) checks() []design.Check { return systolic.Validation(&m.spec) }
+
+func (m *systolicMachine) describe(e *Estimate) {
+	e.Area, e.Limits, e.Method, e.scaleSim = m.area, systolicLimits, methodOwn, m.spec.ScaleSim
+	if m.spec.ScaleSim {
+		e.Method = methodScaleSim
+	}
+}
+
+// layers works out the layers one after another. Where buffers keep
+// activations, a layer's outputs wait for the next one on chip.
+func (m *systolicMachine) layers(e *Estimate, w *workload.Workload) error {
+	last := -1
+	for i := range w.Layers {
+		if w.Layers[i].Kind != workload.Other {
+			last = i
+		}
+	}
+	kept := int64(0) // words that the layer before left on chip
+	for i := range w.Layers {
+		l := &w.Layers[i]
+		if l.Kind == workload.Other {
+			continue
+		}
+		out := e.open(l)
+		if m.spec.ScaleSim {
+			if err := m.scaleSim(out, l); err != nil {
+				return err
+			}
+		} else {
+			onChip := kept > 0 && l.InputWords() <= kept
+			stays := m.spec.Buffers.KeepActivations && i != last && m.holds(l)
+			if err := m.layer(out, l, onChip, stays); err != nil {
+				return err
+			}
+			if kept = 0; stays {
+				kept = l.OutputWords()
+			}
+		}
+		if err := e.close(out); err != nil {
+			return err
+		}
+	}
+	t := &e.Total
+	t.NotModelled = m.unmodelled
+	if t.DRAM.Bytes < 0 {
+		t.NotModelled = scaleSimNoTraffic
+	}
+	return nil
+}
+
+// holds tells whether a layer's inputs and outputs fit the ifmap buffer
+// together.
+func (m *systolicMachine) holds(l *workload.Layer) bool {
+	bits := float64(l.InputWords())*float64(l.DType.Bits()) + float64(l.OutputWords())*float64(l.OutputBits())
+	return bits <= float64(m.spec.Buffers.IfmapKiB)*1024*8
+}
+
+// layer works out one layer by this project's own formulas.
+func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays bool) error {
+	rows, cols, depth := l.GEMM()
+	groups := l.GroupCount()
+	d := l.DType
+	p := m.array.Map(rows, cols, depth, int64(m.spec.Lanes(d)), groups)
+	if !p.Feasible(memory.MaxCycles) {
+		return tooLong(l.Name)
+	}
+	operand, acc, final := int64(d.Bits()), int64(m.spec.Array.AccumulatorBits[d]), int64(l.OutputBits())
+	const bitsPerKiB = 1024 * 8
+	problem := memory.Problem{Map: p, InputWords: l.InputWords() / groups, LineWords: l.LineWords(),
+		OperandBits: operand, AccumulatorBits: acc, OutputBits: final,
+		IfmapBits: int64(m.spec.Buffers.IfmapKiB) * bitsPerKiB, FilterBits: int64(m.spec.Buffers.FilterKiB) * bitsPerKiB,
+		OfmapBits:     int64(m.spec.Buffers.OfmapKiB) * bitsPerKiB,
+		BytesPerCycle: m.spec.BytesPerCycle(), InputOnChip: onChip, OutputOnChip: stays}
+	mem, ok := memory.Run(&problem)
+	if !ok {
+		return tooLong(l.Name)
+	}
+	cycles := p.Cycles()
+	out.Cycles = cycles + mem.PrefetchCycles + mem.StallCycles
+	out.ComputeCycles = p.ComputeCycles()
+	out.FillDrainCycles = cycles - out.ComputeCycles
+	out.StallCycles, out.PrefetchCycles = mem.StallCycles, mem.PrefetchCycles
+	out.Stalls = mem.Stalls
+	out.MappingEfficiency = p.MappingEfficiency()
+	peak := float64(m.spec.PEs()) * float64(p.Lanes)
+	out.Utilization = float64(out.MACs) / (float64(out.Cycles) * peak)
+	out.ComputeUtilization = float64(out.MACs) / (float64(cycles) * peak)
+
+	sram := p.BufferAccesses()
+	out.SRAM = SRAM{sram.IfmapReads, sram.FilterReads, sram.PsumReads, sram.OfmapWrites}
+	unique := (float64(l.InputWords())+float64(l.WeightWords()))*float64(operand) + float64(l.OutputWords())*float64(final)
+	out.UniqueBytes = int64(math.Ceil(unique / 8))
+	dramBits := (float64(mem.IfmapReads)+float64(mem.FilterReads))*float64(operand) +
+		(float64(mem.PsumReads)+float64(mem.PsumWrites))*float64(acc) + float64(mem.OfmapWrites)*float64(final)
+	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
+		Count(math.Ceil(dramBits / 8))}
+
+	// A word from DRAM is written to its buffer once before it is read; a sum
+	// is read from the ofmap buffer once more to leave it. Sums are held there
+	// at the accumulator's width.
+	work := p.PECycles()
+	actions := energy.Actions{DType: d, Products: out.MACs, TreeAdds: out.MACs - work, Accumulates: work,
+		RegisterBits: p.RegisterBits(operand, acc),
+		IfmapBits:    float64(sram.IfmapReads+mem.IfmapReads) * float64(operand),
+		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * float64(operand),
+		OfmapBits:    (float64(sram.OfmapWrites+sram.PsumReads) + float64(mem.PsumReads+mem.PsumWrites) + float64(l.OutputWords())) * float64(acc),
+		DRAMBits:     dramBits}
+	if stays {
+		actions.IfmapBits += float64(l.OutputWords()) * float64(final)
+	}
+	out.Energy = m.prices.Energy(&actions)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.NotModelled = m.unmodelled
+	return nil
+}
+
+// scaleSim works out one layer by SCALE-Sim's formulas. Its groups are layers
+// of their own there: cycles and counts here are their sum.
+func (m *systolicMachine) scaleSim(out *Layer, l *workload.Layer) error {
+	s := systolic.ScaleSimOf(&m.spec)
+	r, err := s.Layer(l)
+	if err != nil {
+		return err
+	}
+	g := l.GroupCount()
+	if float64(r.TotalCycles)*float64(g) >= memory.MaxCycles {
+		return tooLong(l.Name)
+	}
+	out.MACs = g * r.MACs // SCALE-Sim's rounding of the output size included
+	out.Cycles = g * r.TotalCycles
+	out.StallCycles = g * r.StallCycles
+	// The cycle count is an index from 0: one element working all the time
+	// has one cycle less than it computes.
+	out.ComputeCycles = min(g*r.Folds*r.T, out.Cycles-out.StallCycles)
+	out.FillDrainCycles = out.Cycles - out.StallCycles - out.ComputeCycles
+	out.Utilization, out.MappingEfficiency, out.ComputeUtilization = r.OverallUtil/100, r.MappingEff/100, r.ComputeUtil/100
+	out.SRAM = SRAM{IfmapReads: g * r.IfmapSRAMReads, FilterReads: g * r.FilterSRAMReads, OfmapWrites: g * r.OfmapSRAMWrites}
+	out.NotModelled = m.unmodelled
+	if r.DRAMKnown {
+		// A word is a byte there.
+		in, weights, outputs := Count(g*r.IfmapDRAMReads), Count(g*r.FilterDRAMReads), Count(g*r.OfmapDRAMWrites)
+		out.DRAM = DRAM{IfmapReads: in, FilterReads: weights, OfmapWrites: outputs, Bytes: in + weights + outputs}
+	} else {
+		out.DRAM = DRAM{Unknown, Unknown, Unknown, Unknown, Unknown, Unknown}
+		out.NotModelled = scaleSimNoTraffic
+	}
+	out.UniqueBytes = l.InputWords() + l.WeightWords() + l.OutputWords()
+	out.ScaleSim, out.Groups = &r, g
+	return nil
+}
