@@ -37,7 +37,7 @@ func RoundHalfEven(x float32) float32 { return float32(math.RoundToEven(float64(
 
 // Quantize returns clamp(roundHalfEven(x/s)) in −127…127. NaN gives 0.
 func Quantize(x, s float32) int8 {
-	q := RoundHalfEven(x / s)
+	q := x / s
 	switch {
 	case q >= Max:
 		return Max
@@ -46,7 +46,7 @@ func Quantize(x, s float32) int8 {
 	case q != q:
 		return 0
 	}
-	return int8(q)
+	return int8(nearest(q))
 }
 
 // QuantizeZero returns clamp(roundHalfEven(x/s) + zero) in −128…127, what stands for x
@@ -55,16 +55,23 @@ func QuantizeZero(x, s float32, zero int8) int8 {
 	if zero == 0 {
 		return Quantize(x, s)
 	}
-	q := RoundHalfEven(x/s) + float32(zero)
-	switch {
-	case q >= 127:
+	q := x / s
+	switch z := float32(zero); {
+	case q >= 127-z:
 		return 127
-	case q <= -128:
+	case q <= -128-z:
 		return -128
 	case q != q:
 		return zero
 	}
-	return int8(q)
+	return int8(nearest(q)) + zero
+}
+
+// nearest is RoundHalfEven for |x| < 2²², by float32's own rounding: adding 1.5·2²³ leaves
+// no bits for a fraction.
+func nearest(x float32) int32 {
+	const big = 3 << 22
+	return int32(math.Float32bits(x+big)) - int32(math.Float32bits(big))
 }
 
 // QuantizeTo sets dst[i] = Quantize(src[i], s). The slices have one length.
