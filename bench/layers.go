@@ -77,12 +77,17 @@ func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (C
 	}
 	c := Case{Name: name(AllLayers), MACs: float64(plan.MACs()), Images: 1}
 	steps, layers := profiler.Steps(), plan.Layers()
+	taken := map[string]bool{}
 	for _, st := range steps {
 		bytes := st.BytesRead + st.BytesWritten
 		layer := st.Name
 		if st.Kind == "convert" || st.Kind == "dequantize" { // named by a value, perhaps as a node is
 			layer += "." + st.Kind
 		}
+		for base, i := layer, 2; taken[layer]; i++ { // a value that is converted to several forms
+			layer = fmt.Sprintf("%s.%d", base, i)
+		}
+		taken[layer] = true
 		part := Case{Name: name(layer)}
 		if st.Layer >= 0 {
 			l := layers[st.Layer]

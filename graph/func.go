@@ -83,8 +83,12 @@ func (f *Func) Parameters() int { return functions[f.Name].params }
 func (*Func) OutShape(in []Shape) (Shape, error) { return same(in) }
 
 // At is the function of x in float64.
-func (f *Func) At(x float64) float64 {
-	return functions[f.Name].at(x, float64(f.Alpha), float64(f.Beta))
+func (f *Func) At(x float64) float64 { return f.Prepared()(x) }
+
+// Prepared is At with the function looked up beforehand, for many x.
+func (f *Func) Prepared() func(x float64) float64 {
+	at, a, b := functions[f.Name].at, float64(f.Alpha), float64(f.Beta)
+	return func(x float64) float64 { return at(x, a, b) }
 }
 
 func (f *Func) checkConstants() error {

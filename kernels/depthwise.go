@@ -7,7 +7,6 @@ import (
 	"macroscope/dtype"
 	"macroscope/kernels/generic"
 	"macroscope/kernels/tile"
-	"macroscope/quant"
 )
 
 // Depthwise is a convolution whose every output channel reads the one input channel
@@ -22,7 +21,8 @@ type Depthwise struct {
 	taps  []int // byte offsets from a pixel's first tap
 	float []float32
 	init  []float32
-	int8  []int8 // [tap][C]
+	ints  []int32 // [tap][C] of int8
+	sums  []int32 // what an int8 sum starts at
 }
 
 // NewDepthwiseFloat32 prepares weights [C][KH][KW]. Mode is Store; the spec has no Pool.
@@ -47,9 +47,23 @@ func NewDepthwiseInt8(im *Impl, spec ConvSpec, weights []int8) (*Depthwise, erro
 	if err != nil {
 		return nil, err
 	}
-	d.int8 = make([]int8, len(weights))
-	byTap(d.int8, weights, spec.In.C)
+	c := spec.In.C
+	d.ints, d.sums = alignedSlice[int32](len(weights)), alignedSlice[int32](c)
+	byTap(d.ints, widened(weights), c)
+	copy(d.sums, spec.BiasI)
+	for i, w := range d.ints { // unsigned bytes are 128 too much
+		d.sums[i%c] -= int32(im.k.AXor) * w
+	}
+	d.spec.Scale, d.spec.Offset = alignedCopy(spec.Scale), alignedCopy(spec.Offset)
 	return d, nil
+}
+
+func widened(v []int8) []int32 {
+	w := make([]int32, len(v))
+	for i, x := range v {
+		w[i] = int32(x)
+	}
+	return w
 }
 
 func newDepthwise(im *Impl, spec ConvSpec, weights int) (*Depthwise, error) {
@@ -95,7 +109,7 @@ func byTap[T any](to, from []T, c int) {
 // Impl is the implementation whose loop runs: generic where that of the one asked for
 // has none.
 func (d *Depthwise) Impl() *Impl {
-	if d.float != nil && d.im.k.Depthwise != nil {
+	if d.im.k.Depthwise != nil {
 		return d.im
 	}
 	im, _ := Lookup(d.im.k.DType, "generic")
@@ -103,7 +117,7 @@ func (d *Depthwise) Impl() *Impl {
 }
 
 // WeightBytes is what Run must read of weights.
-func (d *Depthwise) WeightBytes() int { return 4*len(d.float) + len(d.int8) }
+func (d *Depthwise) WeightBytes() int { return 4*len(d.float) + len(d.ints) }
 
 // InputBytes is what Run reads of its input, each byte once, with the halo.
 func (d *Depthwise) InputBytes() int { return d.spec.inputBytes() }
@@ -121,49 +135,46 @@ func (d *Depthwise) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", d.im.FullName("depthwise"), len(in), len(out), s.In.Bytes(), s.Out.Bytes()))
 	}
 	for y := from; y < to; y++ {
-		first, to := s.In.Offset(y*s.StrideH-s.PadTop, -s.PadLeft), s.Out.Offset(y, 0)
-		if d.float != nil {
-			d.rowFloat32(ctx, out[to:], in[first:])
-		} else {
-			d.rowInt8(ctx, out[to:], in[first:])
-		}
+		d.row(ctx, out[s.Out.Offset(y, 0):], in[s.In.Offset(y*s.StrideH-s.PadTop, -s.PadLeft):])
 	}
 }
 
-func (d *Depthwise) rowFloat32(ctx *Context, out, in []byte) {
+// row computes a row of outputs: by the implementation's vectors, narrower ones, and for
+// what is left channel by channel.
+func (d *Depthwise) row(ctx *Context, out, in []byte) {
 	s, c := &d.spec, d.spec.In.C
 	w := &ctx.depthwise
 	*w = tile.Depthwise{
 		Taps: &d.taps[0], NTaps: len(d.taps), Count: s.Out.W, InStep: s.StrideW * s.In.PixelBytes(), OutStep: s.Out.PixelBytes(),
-		WStep: 4 * c, Lo: s.Lo, Hi: s.Hi,
+		WStep: 4 * c, Lo: s.Lo, Hi: s.Hi, OutXor: uint64(s.OutXor),
 	}
-	done := 0
-	for _, f := range []*tile.DepthwiseFunc{d.im.k.Depthwise, &generic.Depthwise} {
-		if f == nil || (c-done)/f.VL == 0 {
+	last, size := &generic.Depthwise, s.In.DType.Bits()/8
+	switch {
+	case d.float == nil && d.im.k.AXor != 0:
+		last = &generic.DepthwiseUint8
+	case d.float == nil:
+		last = &generic.DepthwiseInt8
+	}
+	done, f := 0, d.im.k.Depthwise
+	for ; done < c; f = f.Rest {
+		if f == nil {
+			f = last
+		}
+		if (c-done)/f.VL == 0 {
 			continue
 		}
-		w.In, w.Out, w.W, w.Init = unsafe.Pointer(&in[4*done]), unsafe.Pointer(&out[4*done]), unsafe.Pointer(&d.float[done]), unsafe.Pointer(&d.init[done])
+		w.In, w.Out = unsafe.Pointer(&in[size*done]), unsafe.Pointer(&out[s.Out.DType.Bits()/8*done])
+		if d.float != nil {
+			w.W, w.Init = unsafe.Pointer(&d.float[done]), unsafe.Pointer(&d.init[done])
+		} else {
+			w.W, w.Init = unsafe.Pointer(&d.ints[done]), unsafe.Pointer(&d.sums[done])
+			if s.Mode == tile.Requant {
+				w.Scale, w.Offset = unsafe.Pointer(&s.Scale[done]), unsafe.Pointer(&s.Offset[done])
+			}
+		}
 		w.Vectors = (c - done) / f.VL
 		f.Run(w)
 		done += w.Vectors * f.VL
 	}
 	*w = tile.Depthwise{} // keep no memory alive
-}
-
-func (d *Depthwise) rowInt8(ctx *Context, out, in []byte) {
-	s, c := &d.spec, d.spec.In.C
-	sum := view[int32](ctx.bytes(4 * c))[:c]
-	for x := range s.Out.W {
-		clear(sum)
-		copy(sum, s.BiasI)
-		generic.DepthwiseInt8(sum, in[x*s.StrideW*s.In.PixelBytes():], d.taps, d.int8, d.im.k.AXor)
-		to := out[x*s.Out.PixelBytes():]
-		if s.Mode == tile.Store {
-			copy(view[int32](to[:4*c]), sum)
-			continue
-		}
-		for ch, v := range sum {
-			to[ch] = uint8(quant.Requantize(v, s.Scale[ch], s.Offset[ch], s.Lo, s.Hi)) ^ s.OutXor
-		}
-	}
 }

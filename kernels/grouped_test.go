@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -169,5 +170,40 @@ func TestGroupedErrors(t *testing.T) {
 	s.Out.C = 12
 	if _, err := NewDepthwiseFloat32(im, s, make([]float32, 12)); err == nil {
 		t.Error("6 channels to 12 accepted")
+	}
+}
+
+// Depthwise layers as MobileNets have them.
+func BenchmarkDepthwise(b *testing.B) {
+	for _, s := range []struct{ hw, c int }{{112, 32}, {56, 72}, {28, 96}, {14, 256}, {7, 512}} {
+		for _, d := range []dtype.DType{dtype.Float32, dtype.Int8} {
+			for _, im := range Table() {
+				if im.DType() != d || !im.Available() {
+					continue
+				}
+				b.Run(fmt.Sprintf("dtype=%v/impl=%s/hw=%d/c=%d", d, im.Name(), s.hw, s.c), func(b *testing.B) {
+					spec := ConvSpec{
+						In:  Image{DType: d, H: s.hw, W: s.hw, C: s.c, Top: 1, Left: 1, Bottom: 1, Right: 1},
+						Out: Image{DType: dtype.Float32, H: s.hw, W: s.hw, C: s.c}, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1,
+					}
+					var w *Depthwise
+					var err error
+					if d == dtype.Float32 {
+						w, err = NewDepthwiseFloat32(im, spec, make([]float32, 9*s.c))
+					} else {
+						w, err = NewDepthwiseInt8(im, spec, make([]int8, 9*s.c))
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					var ctx Context
+					in, out := Aligned(spec.In.Bytes()), Aligned(spec.Out.Bytes())
+					for b.Loop() {
+						w.Run(&ctx, out, in)
+					}
+					b.ReportMetric(float64(9*s.hw*s.hw*s.c)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+				})
+			}
+		}
 	}
 }

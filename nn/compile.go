@@ -17,6 +17,7 @@ type group struct {
 	pool   bool       // 2×2, stride 2
 	norms  []graph.Op // batch norms and affines between integer sums and a sign
 	sign   bool
+	bytes  bool  // an Add of int8 to int8
 	join   *join // what joins the sums with a stream, or nil
 	out    *graph.Value
 	inputs []*buffer

@@ -34,8 +34,30 @@ type elementStep struct{ from, to *buffer }
 
 func (st *elementStep) run(s *state) {
 	from, to := st.from.bytes(s), st.to.bytes(s)
-	if st.from.form.dtype == dtype.Float32 && st.to.form.dtype == dtype.Binary {
+	switch a, b := st.from.form, st.to.form; {
+	case a.dtype == dtype.Float32 && b.dtype == dtype.Binary:
 		st.signs(from, to)
+		return
+	case a.dtype == dtype.Float32 && b.dtype == dtype.Int8 && !b.wide:
+		st.round(from, to)
+		return
+	case a.dtype == dtype.Int8 && !a.wide && b.dtype == dtype.Float32:
+		table, c := st.from.table(), st.to.img.C
+		eachPixel(st.from, st.to, func(p, q int) {
+			x, px := from[p:][:c], floats(to[q:][:4*c])
+			for i, v := range x {
+				px[i] = table[v]
+			}
+		})
+		return
+	case a.dtype == dtype.Int8 && !a.wide && b.dtype == dtype.Int8 && !b.wide && st.from.scale == st.to.scale && st.from.zero == st.to.zero:
+		c, xor := st.to.img.C, a.xor^b.xor
+		eachPixel(st.from, st.to, func(p, q int) {
+			x, px := from[p:][:c], to[q:][:c]
+			for i, v := range x {
+				px[i] = v ^ xor
+			}
+		})
 		return
 	}
 	m, channels := st.to.img, st.to.value.Shape.Channels()
@@ -62,6 +84,26 @@ func (st *elementStep) signs(from, to []byte) {
 				}
 			}
 			bits[i] = b
+		}
+	})
+}
+
+// table has for each byte of an int8 buffer the number that it stands for.
+func (b *buffer) table() *[256]float32 {
+	t := new([256]float32)
+	for v := range t {
+		t[v] = float32(int(int8(uint8(v)^b.form.xor))-int(b.zero)) * b.scale
+	}
+	return t
+}
+
+// round makes bytes of float32.
+func (st *elementStep) round(from, to []byte) {
+	c, xor, scale, zero := st.to.img.C, st.to.form.xor, st.to.scale, st.to.zero
+	eachPixel(st.from, st.to, func(p, q int) {
+		x, px := floats(from[p:][:4*c]), to[q:][:c]
+		for i, v := range x {
+			px[i] = uint8(quant.QuantizeZero(v, scale, zero)) ^ xor
 		}
 	})
 }

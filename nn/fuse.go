@@ -14,6 +14,8 @@ func (c *compiler) fuse(n *graph.Node) (*group, error) {
 	switch op := n.Op.(type) {
 	case *graph.Conv2D:
 		c.fuseConv(g, c.layerType(n), op.Groups == 1)
+	case *graph.Add:
+		return c.fuseAdd(n), nil
 	case *graph.Dense:
 		for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
 			g.take(next)
@@ -163,8 +165,11 @@ func (c *compiler) ask(g *group) error {
 		g.inputs = []*buffer{c.want(c.root(g.node.In[0]), form{dtype: c.layerType(g.node), flat: true})}
 	default:
 		f := form{dtype: dtype.Float32}
-		if c.poolsBits(g.node) {
+		switch {
+		case c.poolsBits(g.node):
 			f.dtype = dtype.Binary
+		case g.bytes: // as convolutions read it, so that it need not lie there twice
+			f = form{dtype: dtype.Int8, xor: c.choice.For(dtype.Int8).AXor()}
 		}
 		for _, v := range g.node.In {
 			g.inputs = append(g.inputs, c.want(v, f))

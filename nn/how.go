@@ -39,6 +39,9 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 		}
 		if h.Impl == "" {
 			h.Impl, h.Note = "step", "plain Go on float32"
+			if grp.bytes {
+				h.Note = "plain Go on int8"
+			}
 			if c.poolsBits(grp.node) || c.signed(grp.out) {
 				h.Note = "plain Go on bits"
 			}

@@ -21,7 +21,11 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 	case *graph.Dense:
 		out, err = c.emitDense(g, op)
 	default:
-		out, err = c.emitOp(g)
+		if g.bytes {
+			out = c.emitAddBytes(g)
+		} else {
+			out, err = c.emitOp(g)
+		}
 	}
 	if err == nil {
 		c.converts(out, observe)

@@ -74,7 +74,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 			return -1
 		}), nil
 	case *graph.Func:
-		return perElement(func(_ int, x float32) float32 { return float32(op.At(float64(x))) }), nil
+		return function(op), nil
 	case *graph.MaxPool:
 		return maxPool(op), nil
 	case *graph.AveragePool:
@@ -105,6 +105,43 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 				y[ch] = f(ch, x)
 			}
 		})
+	}
+}
+
+// function is a graph.Func, in float64; those that MobileNets have between all layers are
+// written out.
+func function(op *graph.Func) func(*state, []*buffer, *buffer) {
+	switch a, b := float64(op.Alpha), float64(op.Beta); op.Name {
+	case "hardswish":
+		return perRow(func(to, from []float32) {
+			for i, v := range from {
+				x := float64(v)
+				to[i] = float32(x * min(1, max(0, float64(x/6)+0.5)))
+			}
+		})
+	case "hardsigmoid":
+		return perRow(func(to, from []float32) {
+			for i, v := range from {
+				to[i] = float32(min(1, max(0, float64(a*float64(v))+b)))
+			}
+		})
+	}
+	at := op.Prepared()
+	return perRow(func(to, from []float32) {
+		for i, v := range from {
+			to[i] = float32(at(float64(v)))
+		}
+	})
+}
+
+// perRow calls f with the values of a row of pixels.
+func perRow(f func(to, from []float32)) func(*state, []*buffer, *buffer) {
+	return func(s *state, ins []*buffer, out *buffer) {
+		in, from, to := ins[0].img, ins[0].bytes(s), out.bytes(s)
+		n := 4 * out.img.W * out.img.C
+		for y := range out.img.H {
+			f(floats(to[out.img.Offset(y, 0):][:n]), floats(from[in.Offset(y, 0):][:n]))
+		}
 	}
 }
 

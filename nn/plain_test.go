@@ -26,7 +26,7 @@ type plain struct {
 type plainValue struct {
 	ints  []int
 	scale float32
-	zero  int // what stands for 0
+	zero  int  // what stands for 0
 	signs bool // ±1
 	real  []float32
 }

@@ -113,16 +113,34 @@ func averagePool(op *graph.AveragePool) func(*state, []*buffer, *buffer) {
 	}
 }
 
+// averageAll sums in float64, eight channels at a time over all pixels.
 func averageAll(s *state, ins []*buffer, out *buffer) {
-	in := ins[0]
-	from, to := in.bytes(s), floats(out.bytes(s)[out.img.Offset(0, 0):])
-	for ch := range in.img.C {
-		var sum float64
-		for y := range in.img.H {
-			for x := range in.img.W {
-				sum += float64(in.get(from, y, x, ch))
+	in := ins[0].img
+	from, to := ins[0].bytes(s), floats(out.bytes(s)[out.img.Offset(0, 0):])
+	n := float64(in.H * in.W)
+	ch := 0
+	for ; ch+8 <= in.C; ch += 8 {
+		var sum [8]float64
+		for y := range in.H {
+			row := floats(from[in.Offset(y, 0):][:in.W*in.PixelBytes()])
+			for at := ch; at < len(row); at += in.C {
+				for i, v := range (*[8]float32)(row[at:]) {
+					sum[i] += float64(v)
+				}
 			}
 		}
-		to[ch] = float32(sum / float64(in.img.H*in.img.W))
+		for i, v := range sum {
+			to[ch+i] = float32(v / n)
+		}
+	}
+	for ; ch < in.C; ch++ {
+		sum := 0.0
+		for y := range in.H {
+			row := floats(from[in.Offset(y, 0):][:in.W*in.PixelBytes()])
+			for at := ch; at < len(row); at += in.C {
+				sum += float64(row[at])
+			}
+		}
+		to[ch] = float32(sum / n)
 	}
 }

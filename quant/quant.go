@@ -37,16 +37,11 @@ func RoundHalfEven(x float32) float32 { return float32(math.RoundToEven(float64(
 
 // Quantize returns clamp(roundHalfEven(x/s)) in −127…127. NaN gives 0.
 func Quantize(x, s float32) int8 {
-	q := RoundHalfEven(x / s)
-	switch {
-	case q >= Max:
-		return Max
-	case q <= -Max:
-		return -Max
-	case q != q:
-		return 0
+	q := x / s
+	if q != q {
+		q = 0
 	}
-	return int8(q)
+	return int8(nearest(min(Max, max(-Max, q)))) // without a branch to mispredict
 }
 
 // QuantizeZero returns clamp(roundHalfEven(x/s) + zero) in −128…127, what stands for x
@@ -55,16 +50,18 @@ func QuantizeZero(x, s float32, zero int8) int8 {
 	if zero == 0 {
 		return Quantize(x, s)
 	}
-	q := RoundHalfEven(x/s) + float32(zero)
-	switch {
-	case q >= 127:
-		return 127
-	case q <= -128:
-		return -128
-	case q != q:
-		return zero
+	q, z := x/s, float32(zero)
+	if q != q {
+		q = 0
 	}
-	return int8(q)
+	return int8(nearest(min(127-z, max(-128-z, q)))) + zero // without a branch to mispredict
+}
+
+// nearest is RoundHalfEven for |x| < 2²², by float32's own rounding: adding 1.5·2²³ leaves
+// no bits for a fraction.
+func nearest(x float32) int32 {
+	const big = 3 << 22
+	return int32(math.Float32bits(x+big)) - int32(math.Float32bits(big))
 }
 
 // QuantizeTo sets dst[i] = Quantize(src[i], s). The slices have one length.

@@ -219,3 +219,21 @@ func mergeJoinPoolAVX512(w *tile.Merge)
 
 //go:noescape
 func mergeJoinPoolPReLUAVX512(w *tile.Merge)
+
+//go:noescape
+func depthwiseAVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseAVX512(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseInt8AVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseUint8AVX2(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseInt8AVX512(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseUint8AVX512(w *tile.Depthwise)

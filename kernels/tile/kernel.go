@@ -64,7 +64,8 @@ type Kernel struct {
 	// has (float32).
 	Winograd []Winograd
 
-	// Depthwise, if not nil, is the loop of depthwise convolutions (float32).
+	// Depthwise, if not nil, is the loop of depthwise convolutions (float32
+	// and int8; signed bytes, or unsigned with an AXor).
 	Depthwise *DepthwiseFunc
 
 	// Pixels, if not nil, has the loops between the convolutions of training

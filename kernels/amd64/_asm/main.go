@@ -43,6 +43,8 @@ func main() {
 		"pixels_avx512":          pixels("AVX512", "Z"),
 		"merge_avx2":             merges("AVX2", "Y"),
 		"merge_avx512":           merges("AVX512", "Z"),
+		"depthwise_avx2":         depthwise("AVX2", "Y"),
+		"depthwise_avx512":       depthwise("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
 	}
 	for name, write := range files {
