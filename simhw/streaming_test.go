@@ -126,6 +126,10 @@ func TestStreamingRefuses(t *testing.T) {
 	if _, err := Evaluate(&d, &w); err == nil || !strings.Contains(err.Error(), `design finn_cnv_pynq: layer "dw": a streaming pipeline has no groups`) {
 		t.Error(err)
 	}
+	big := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "big", DType: dtype.Int8, H: 5000, W: 5000, C: 1, OutC: 1, KH: 3, KW: 3}}}
+	if _, err := Evaluate(&d, &big); err == nil || !strings.Contains(err.Error(), `layer "big" passes on 25000000 words for an image`) {
+		t.Error(err)
+	}
 	if _, err := design.New(design.Spec{Name: "s", Family: design.FamilyStreaming, ClockMHz: 1}); err == nil || !strings.Contains(err.Error(), "lanes is missing: want it, or engines") {
 		t.Error(err)
 	}
