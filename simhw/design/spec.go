@@ -53,6 +53,10 @@ type Spec struct {
 	VoltageV     float64
 	ClockMHz     float64
 
+	// LeakageMWPerMM2 is what the silicon leaks at its voltage; 0: what the
+	// energy table says, scaled.
+	LeakageMWPerMM2 float64
+
 	DRAM DRAM
 
 	// EnergyTable has the prices; nil: the table that comes with the program.

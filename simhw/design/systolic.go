@@ -96,7 +96,7 @@ func (s *Spec) EnergyConfig() energy.Config {
 		Lanes: s.Array.MACsPerPEPerCycle, AccumulatorBits: s.Array.AccumulatorBits,
 		IfmapKiB: float64(s.Buffers.IfmapKiB), FilterKiB: float64(s.Buffers.FilterKiB), OfmapKiB: float64(s.Buffers.OfmapKiB),
 		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
-		Table: s.EnergyTable,
+		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable,
 	}
 }
 
@@ -124,7 +124,7 @@ func (s *Spec) PERegisterBits() int {
 
 var systolicKind = kind{
 	fields: []field{
-		technology, voltage,
+		technology, voltage, leakage,
 		required(enum("dataflow", "operand that stays in a processing element: outputs, weights or inputs", "", dataflowNames, func(s *Spec) *Dataflow { return &s.Dataflow })),
 		integer("array.rows", "rows of processing elements", 1, maxSide, func(s *Spec) *int { return &s.Array.Rows }),
 		integer("array.cols", "columns of processing elements", 1, maxSide, func(s *Spec) *int { return &s.Array.Cols }),

@@ -28,6 +28,10 @@ type Config struct {
 	// The range of that price; 0: as DRAMPJPerBit.
 	DRAMLowPJPerBit, DRAMHighPJPerBit float64
 
+	// LeakageMWPerMM2 at VoltageV; 0: the table's. Its range is as wide as the
+	// table's.
+	LeakageMWPerMM2 float64
+
 	Table *Table // nil: Default()
 }
 
@@ -194,7 +198,9 @@ func (p *PriceSet) fill(c *Config, t *Table, b Bound) error {
 	case b == High && c.DRAMHighPJPerBit > 0:
 		p.DRAMBit = c.DRAMHighPJPerBit
 	}
-	p.LeakageMWPerMM2 = t.Leakage.At(b) * c.VoltageV / t.Leakage.VoltageV
+	if p.LeakageMWPerMM2 = t.Leakage.At(b) * c.VoltageV / t.Leakage.VoltageV; c.LeakageMWPerMM2 > 0 {
+		p.LeakageMWPerMM2 = c.LeakageMWPerMM2 * t.Leakage.At(b) / t.Leakage.Value
+	}
 	return nil
 }
 
