@@ -56,6 +56,8 @@ func newMachine(f design.Family) (machine, error) {
 	switch f {
 	case design.FamilySystolic:
 		return &systolicMachine{}, nil
+	case design.FamilyMACTree:
+		return &macTreeMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

@@ -54,6 +54,7 @@ type Spec struct {
 	DRAM DRAM
 
 	Systolic
+	MACTree
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.

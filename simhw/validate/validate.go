@@ -53,6 +53,7 @@ var tables = []struct {
 	rows  func() ([]Row, error)
 }{
 	{"SCALE-Sim v3", scaleSim},
+	{"NVDLA", nvdla},
 }
 
 // All works out every comparison.
