@@ -60,6 +60,8 @@ func newMachine(f design.Family) (machine, error) {
 		return &streamingMachine{}, nil
 	case design.FamilyXNOR:
 		return &xnorMachine{}, nil
+	case design.FamilyMACTree:
+		return &macTreeMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

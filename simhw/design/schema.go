@@ -35,6 +35,7 @@ var kinds = [families]*kind{
 	FamilySystolic:  &systolicKind,
 	FamilyStreaming: &streamingKind,
 	FamilyXNOR:      &xnorKind,
+	FamilyMACTree:   &macTreeKind,
 }
 
 // common are the keys of every design.

@@ -66,6 +66,7 @@ type Spec struct {
 	Systolic
 	Streaming Streaming
 	XNOR      XNOR
+	MACTree
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.

@@ -28,7 +28,7 @@ func TestStreamingFile(t *testing.T) {
 		{"engines:\n  - {layer: a, pe: 0, simd: 3}\n", `t.yaml:5: engines[0].pe "0": want a whole number from 1 to 16384`},
 		{"engines:\n  - {layer: a, pe: 4}\n", "t.yaml:5: engines[0].simd is missing: want inputs of each in a cycle"},
 		{"engines:\n  - {layer: a, pe: 4, simd: 3, rows: 1}\n", `t.yaml:5: unknown key "engines[0].rows"`},
-		{"lanes: 5\narray: {rows: 1}\n", `applies to family systolic only, and this design is streaming`},
+		{"lanes: 5\narray: {rows: 1}\n", `applies to family, and this design is streaming`},
 		{"lanes: -1\n", `t.yaml:4: lanes "-1": want a whole number from 1 to`},
 	} {
 		if _, err := parse(head + c.text); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -51,7 +51,7 @@ func TestXNORFile(t *testing.T) {
 		{"pes: 4, ", "", "engine.pes is missing"},
 		{"simd_bits", "simd_bit", `t.yaml:6: unknown key "engine.simd_bit": did you mean "engine.simd_bits"?`},
 		{"accumulator_bits: 16", "accumulator_bits: 16, weight_load_bits_per_cycle: 8, int8_by_bit_planes: true", "t.yaml:6: engine.int8_by_bit_planes"},
-		{"voltage_v: 0.9", "voltage_v: 0.4\ndram: {bandwidth_gb_s: 1}", "applies to family systolic only"},
+		{"voltage_v: 0.9", "voltage_v: 0.4\ndram: {bandwidth_gb_s: 1}", "applies to family"},
 	} {
 		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.to, err, c.want)
