@@ -101,6 +101,7 @@ func init() { // not where it is declared: an operator on bytes leads back to it
 
 		"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
 		"qonnx.custom_op.general.Quant":        readQuant,
+		"qonnx.custom_op.general.Trunc":        readTrunc,
 	}
 }
 
