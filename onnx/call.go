@@ -143,6 +143,7 @@ func (c *call) run() error {
 			}
 		}
 	}
+	c.in = make([]operand, 0, min(len(c.node.Input), maxInputs))
 	for i, name := range c.node.Input {
 		if i == maxInputs {
 			return fmt.Errorf("%d inputs: want at most %d", len(c.node.Input), maxInputs)
