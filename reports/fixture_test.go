@@ -113,7 +113,7 @@ func fixture() *Report {
 				{DType: dtype.Int8, Detail: &simhw.Estimate{Design: "grid4", DType: dtype.Int8, ClockMHz: simhw.Quantity{Value: 100, Known: true},
 					Total: simhw.Total{Cycles: 10000, ComputeCycles: 8000, FillDrainCycles: 1000, StallCycles: 750, PrefetchCycles: 250, LatencyCycles: 10000, IntervalCycles: 10000,
 						Utilization: 0.8, TimeUS: simhw.Quantity{Value: 100, Known: true}, EnergyPJ: simhw.Quantity{Value: 42e6, Known: true},
-						Energy:  energy.Breakdown{MACPJ: 20e6, RegisterPJ: 2e6, IfmapSRAMPJ: 5e6, FilterSRAMPJ: 4e6, OfmapSRAMPJ: 1e6, DRAMPJ: 10e6, Priced: true, DRAMPriced: true},
+						Energy:  energy.Breakdown{MACPJ: 20e6, RegisterPJ: 2e6, IfmapSRAMPJ: 5e6, FilterSRAMPJ: 4e6, OfmapSRAMPJ: 1e6, DRAMPJ: 10e6, LowPJ: 20e6, HighPJ: 90e6, Priced: true, DRAMPriced: true},
 						Partial: true},
 					UnmodelledLayers: []simhw.Unmodelled{{Name: "pool1", Op: "maxpool", Elements: 10}},
 					Area:             energy.Area{PEsUM2: 1e6, SRAMUM2: 5e5, TotalUM2: 1.5e6, PEsKnown: true, SRAMKnown: true},

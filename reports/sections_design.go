@@ -3,6 +3,8 @@ package reports
 import (
 	"fmt"
 	"strings"
+
+	"macroscope/simhw/energy"
 )
 
 func (r *Report) designSection() section {
@@ -32,6 +34,15 @@ func (d *Design) area() string {
 	return "not modelled"
 }
 
+// energyRange is the sum of an energy with the ends of its range, "" where
+// nothing is priced.
+func energyRange(b *energy.Breakdown) string {
+	if !b.Priced {
+		return "not modelled"
+	}
+	return fmt.Sprintf("%s (%s to %s)", digits(b.TotalPJ()/1e6), digits(b.LowPJ/1e6), digits(b.HighPJ/1e6))
+}
+
 // limits are what no estimate includes.
 func (r *Report) limits() string {
 	for _, d := range r.Designs {
@@ -46,7 +57,7 @@ func (r *Report) limits() string {
 
 // cyclesTable says where cycles and energy go.
 func (r *Report) cyclesTable() *grid {
-	g := newGrid("Where cycles and energy go", 2, "design", "format", "compute", "fill and drain", "stall", "prefetch", "waits most for", "MACs, µJ", "registers, µJ", "SRAM, µJ", "DRAM, µJ", "DRAM traffic")
+	g := newGrid("Where cycles and energy go", 2, "design", "format", "compute", "fill and drain", "stall", "prefetch", "waits most for", "MACs, µJ", "registers, µJ", "SRAM, µJ", "DRAM, µJ", "leakage, µJ", "all, µJ (low to high)", "DRAM traffic")
 	g.Right[6] = false
 	for _, d := range r.Designs {
 		for _, e := range d.Estimates {
@@ -63,7 +74,7 @@ func (r *Report) cyclesTable() *grid {
 				return digits(pj / 1e6)
 			}
 			b := &t.Energy
-			cells = append(cells, microjoule(b.Priced, b.MACPJ), microjoule(b.Priced, b.RegisterPJ), microjoule(b.Priced, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ))
+			cells = append(cells, microjoule(b.Priced, b.MACPJ), microjoule(b.Priced, b.RegisterPJ), microjoule(b.Priced, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
 			traffic := "not modelled"
 			if t.DRAM.Bytes >= 0 {
 				traffic = size(int(t.DRAM.Bytes))

@@ -156,7 +156,7 @@ func (s *Stalls) Main() string {
 // for its first operands).
 type Layer struct {
 	Name  string      `json:"name"`
-	Kind  string      `json:"kind"`  // "conv" or "gemm"
+	Kind  string      `json:"kind"`  // "conv" or "gemm"; "maxpool" where pools are modelled
 	DType dtype.DType `json:"dtype"` // of the operands
 	MACs  int64       `json:"macs"`
 
@@ -170,6 +170,10 @@ type Layer struct {
 	Utilization        float64 `json:"utilization"`         // MACs over what the PEs could do in Cycles
 	ComputeUtilization float64 `json:"compute_utilization"` // the same without stalls and prefetch
 	MappingEfficiency  float64 `json:"mapping_efficiency"`  // PEs that have work, averaged over the folds
+
+	// The folding of an engine that is the layer's own.
+	PE   int64 `json:"pe,omitempty"`
+	SIMD int64 `json:"simd,omitempty"`
 
 	SRAM
 	DRAM
@@ -189,7 +193,8 @@ type Layer struct {
 
 // Total is the sum over the layers. Where they run one after another, the time
 // from input to output and the time from output to output are the same;
-// machines whose layers work at once differ in them.
+// machines whose layers work at once differ in them. There Cycles is the latency,
+// ComputeCycles of it the interval, FillDrainCycles the rest.
 type Total struct {
 	MACs            int64 `json:"macs"`
 	Cycles          int64 `json:"cycles"`

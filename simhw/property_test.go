@@ -84,6 +84,9 @@ func TestProperties(t *testing.T) {
 			if !(l.EnergyPJ.Value > 0) || math.IsInf(l.EnergyPJ.Value, 0) || math.Abs(l.EnergyPJ.Value-l.Energy.TotalPJ()) > 1e-9*l.EnergyPJ.Value {
 				t.Fatalf("energy %+v of %+v", l.EnergyPJ, l.Energy)
 			}
+			if b := &l.Energy; !(b.LowPJ <= b.TotalPJ() && b.TotalPJ() <= b.HighPJ && b.LeakagePJ > 0) {
+				t.Fatalf("energy outside its range: %+v", b)
+			}
 			sum += l.Cycles
 		}
 		if sum != e.Total.Cycles || e.Total.Utilization > 1 {

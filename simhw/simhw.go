@@ -4,12 +4,12 @@
 //	d, err := design.Load("array32")
 //	e, err := simhw.Evaluate(&d, &w)
 //
-// The model is analytical: closed forms per layer, microseconds a network. The
-// array's cycles are those of the stepped machine in package systolic and of
-// recorded Verilog runs (Estimate.Validated lists which comparisons apply to a
-// design); memory time follows the formula of package memory; energy is action
-// counts times the prices of package energy. Nothing here is fitted to
-// published hardware, and no error against such hardware is known yet.
+// The model is analytical: closed forms per layer, microseconds a network. A
+// machine's cycles are those of the stepped machine in its family's package, for
+// some of recorded Verilog runs as well (Estimate.Validated lists which comparisons
+// apply to a design); memory time follows the formula of package memory; energy is
+// action counts times the prices of package energy. Nothing here is fitted to
+// published hardware; package validate has the errors against what is published.
 //
 // What is not modelled is named in the estimate, and the total is marked
 // partial; it is never counted as zero cost.
@@ -56,6 +56,10 @@ func newMachine(f design.Family) (machine, error) {
 	switch f {
 	case design.FamilySystolic:
 		return &systolicMachine{}, nil
+	case design.FamilyStreaming:
+		return &streamingMachine{}, nil
+	case design.FamilyXNOR:
+		return &xnorMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

@@ -26,10 +26,12 @@ type systolicMachine struct {
 var (
 	scaleSimUnmodelled = []string{"time", "energy"}
 	dramUnmodelled     = []string{"dram energy"}
+	leakUnmodelled     = []string{"leakage"}
+	bothUnmodelled     = []string{"dram energy", "leakage"}
 	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
 
 	// What no estimate of an array includes.
-	systolicLimits = []string{"leakage", "clock distribution and control", "latency of a DRAM access", "conflicts in the buffers"}
+	systolicLimits = []string{"clock distribution and control", "latency of a DRAM access", "conflicts in the buffers"}
 )
 
 // The two methods that an array's estimate can come from.
@@ -51,9 +53,15 @@ func (m *systolicMachine) set(s *design.Spec) error {
 	}
 	m.prices = prices
 	m.area = energy.AreaOf(config, s.PEs(), s.PERegisterBits())
-	m.unmodelled = nil
-	if !prices.HasDRAM() {
+	switch leaks := m.area.PEsKnown && m.area.SRAMKnown; {
+	case !leaks && !prices.HasDRAM():
+		m.unmodelled = bothUnmodelled
+	case !leaks:
+		m.unmodelled = leakUnmodelled
+	case !prices.HasDRAM():
 		m.unmodelled = dramUnmodelled
+	default:
+		m.unmodelled = nil
 	}
 	return nil
 }
@@ -169,9 +177,10 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	if stays {
 		actions.IfmapBits += float64(l.OutputWords()) * float64(final)
 	}
-	out.Energy = m.prices.Energy(&actions)
-	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.Energy = m.prices.Energy(&actions)
+	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.NotModelled = m.unmodelled
 	return nil
 }

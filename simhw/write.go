@@ -135,6 +135,10 @@ func WriteMarkdown(w io.Writer, e *Estimate) error {
 // Notes says in sentences what must be known to read the numbers.
 func (e *Estimate) Notes() []string {
 	notes := []string{"Method: " + e.Method + "."}
+	if t := &e.Total; t.LatencyCycles != t.IntervalCycles && e.ClockMHz.Known {
+		notes = append(notes, fmt.Sprintf("Layers work at once: outputs are there after %d cycles, the next image's %d cycles later, %.5g images a second.",
+			t.LatencyCycles, t.IntervalCycles, e.ClockMHz.Value*1e6/float64(t.IntervalCycles)))
+	}
 	for _, v := range e.Validated {
 		notes = append(notes, fmt.Sprintf("Validated: %s against %s: %s.", v.What, v.Against, v.Result))
 	}
@@ -145,8 +149,16 @@ func (e *Estimate) Notes() []string {
 		notes = append(notes, "Partial: the total leaves out "+strings.Join(e.missing(), ", ")+".")
 	}
 	notes = append(notes, "In no estimate: "+strings.Join(e.Limits, ", ")+".")
+	if b := &e.Total.Energy; b.Priced {
+		leak := "leakage is not in it"
+		if b.LeakagePriced {
+			leak = fmt.Sprintf("%.3g µJ of it leakage", b.LeakagePJ/1e6)
+		}
+		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ, %.3g to %.3g µJ by the ranges of its prices, all low or all high at once; %s.", b.TotalPJ()/1e6, b.LowPJ/1e6, b.HighPJ/1e6, leak))
+	}
 	if a := e.Area; a.PEsKnown && a.SRAMKnown {
-		notes = append(notes, fmt.Sprintf("Area: %.3g mm² of processing elements, %.3g mm² of SRAM; control and wiring not modelled.", a.PEsUM2/1e6, a.SRAMUM2/1e6))
+		notes = append(notes, fmt.Sprintf("Area: %.3g mm² of processing elements, %.3g mm² of SRAM, %.3g to %.3g mm² together by the ranges of the table; control and wiring not modelled.",
+			a.PEsUM2/1e6, a.SRAMUM2/1e6, a.LowUM2/1e6, a.HighUM2/1e6))
 	} else {
 		notes = append(notes, "Area: not modelled.")
 	}

@@ -19,6 +19,7 @@ import (
 type designsCmd struct {
 	Name      string `arg:"" optional:"" help:"One design in detail: a name, a YAML file or a SCALE-Sim .cfg." placeholder:"NAME"`
 	Reference bool   `help:"List the keys of a design file, what they mean and what they may be."`
+	Energy    bool   `help:"Print the table of energy and area, with sources and ranges, as a file for macroscope sim --energy."`
 	Validate  bool   `help:"Compare the models with what others published of such hardware, a row a figure."`
 	Output    string `short:"o" enum:"text,json,md,yaml" default:"text" help:"Format: ${enum}. yaml is a shipped design's own file, to copy and change." placeholder:"FORMAT"`
 }
@@ -54,6 +55,11 @@ type designValue struct {
 
 func (c *designsCmd) Run(e *env) error {
 	switch {
+	case c.Energy && (c.Name != "" || c.Reference || c.Validate):
+		return usageError{errors.New("--energy stands alone: want no name")}
+	case c.Energy:
+		_, err := e.stdout.Write(energy.DefaultYAML())
+		return err
 	case c.Validate && (c.Name != "" || c.Reference || c.Output == "yaml"):
 		return usageError{errors.New("--validate stands alone: want no name, and text, json or md")}
 	case c.Validate:
@@ -138,7 +144,7 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		r.Values = append(r.Values, designValue{v.Key, v.Text, source, v.Assumed()})
 	}
 	if !s.ScaleSim {
-		r.Constants = energy.Table()
+		r.Constants = energy.Default().Constants()
 	}
 	r.Warnings = d.Warnings()
 	if c.Output == "json" {
@@ -166,9 +172,10 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		return nil
 	}
 	fmt.Fprint(e.stdout, "\nEnergy and area constants, scaled to the design's technology and voltage:\n\n")
-	k := table.Table{Head: []string{"constant", "value", "unit", "nm", "source"}, Right: []bool{1: true, 3: true, 4: false}}
+	k := table.Table{Head: []string{"constant", "value", "low", "high", "nm", "source"}, Right: []bool{1: true, 2: true, 3: true, 4: true}}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 	for _, v := range r.Constants {
-		k.Add(v.Name, strconv.FormatFloat(v.Value, 'g', 4, 64), v.Unit, node(v.NodeNM), v.Source)
+		k.Add(v.Name, number(v.Value), number(v.Low), number(v.High), node(v.NodeNM), v.Source)
 	}
 	return e.writeTable(c.Output, &k)
 }

@@ -12,10 +12,12 @@ import (
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/internal/atomicfile"
+	"macroscope/internal/regular"
 	"macroscope/internal/table"
 	"macroscope/models"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
 	"macroscope/workload"
 )
 
@@ -25,6 +27,7 @@ type simCmd struct {
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K." placeholder:"FILE.csv"`
 	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
 	shapeFlags
+	Energy   string `help:"Prices of the energy and area of operations and memories, in place of those that macroscope designs --energy prints." placeholder:"FILE.yaml"`
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
 	Topology string `help:"Write the layers as a SCALE-Sim topology, padded." placeholder:"FILE.csv"`
@@ -46,6 +49,11 @@ func (c *simCmd) Run(e *env) error {
 	des, err := loadDesign(c.Design)
 	if err != nil {
 		return err
+	}
+	if c.Energy != "" {
+		if des, err = c.priced(&des); err != nil {
+			return err
+		}
 	}
 	if spec := des.Spec(); c.Reports != "" && !spec.ScaleSim {
 		return usageError{fmt.Errorf("--reports with design %s: want a SCALE-Sim .cfg", spec.Name)}
@@ -80,6 +88,20 @@ func (c *simCmd) Run(e *env) error {
 	}
 	e.warn(des.Warnings()...)
 	return simhw.Write(e.stdout, c.Output, &est)
+}
+
+// priced is the design with the prices of a file.
+func (c *simCmd) priced(d *design.Design) (design.Design, error) {
+	f, err := regular.Open(c.Energy)
+	if err != nil {
+		return design.Design{}, err
+	}
+	defer f.Close()
+	t, err := energy.ParseTable(c.Energy, f)
+	if err != nil {
+		return design.Design{}, err
+	}
+	return d.WithEnergyTable(t)
 }
 
 // loadDesign tells a wrong name, which is wrong use, from a bad file.

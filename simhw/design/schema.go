@@ -32,7 +32,9 @@ type list struct {
 
 // kinds are the families that there are.
 var kinds = [families]*kind{
-	FamilySystolic: &systolicKind,
+	FamilySystolic:  &systolicKind,
+	FamilyStreaming: &streamingKind,
+	FamilyXNOR:      &xnorKind,
 }
 
 // common are the keys of every design.
@@ -48,8 +50,25 @@ var (
 	technology    = number("technology_nm", "technology node; energy and area are scaled to it", 7, 180, func(s *Spec) *float64 { return &s.TechnologyNM })
 	voltage       = number("voltage_v", "supply voltage; energy is scaled to it", 0.4, 1.8, func(s *Spec) *float64 { return &s.VoltageV })
 	dramBandwidth = number("dram.bandwidth_gb_s", "DRAM bandwidth, reads and writes together, 10⁹ bytes a second", 1e-3, 1e6, func(s *Spec) *float64 { return &s.DRAM.BandwidthGBs })
+	dramLow       = optional(number("dram.energy_low_pj_per_bit", "low end of that energy's range; absent: no lower than it", 1e-3, 1e4, func(s *Spec) *float64 { return &s.DRAM.EnergyLowPJPerBit }))
+	dramHigh      = optional(number("dram.energy_high_pj_per_bit", "high end of that energy's range; absent: no higher than it", 1e-3, 1e4, func(s *Spec) *float64 { return &s.DRAM.EnergyHighPJPerBit }))
 	dramEnergy    = optional(number("dram.energy_pj_per_bit", "energy of moving a bit to or from DRAM; absent: not modelled", 1e-3, 1e4, func(s *Spec) *float64 { return &s.DRAM.EnergyPJPerBit }))
 )
+
+// checkDRAMRange holds the ends of DRAM's price against the price.
+func checkDRAMRange(s *Spec) *checkError {
+	d := &s.DRAM
+	if d.EnergyPJPerBit == 0 && (d.EnergyLowPJPerBit > 0 || d.EnergyHighPJPerBit > 0) {
+		return &checkError{"dram.energy_pj_per_bit", "is missing, and its range is given"}
+	}
+	if d.EnergyLowPJPerBit > d.EnergyPJPerBit {
+		return &checkError{"dram.energy_low_pj_per_bit", fmt.Sprintf("%g: want at most %g, the energy itself", d.EnergyLowPJPerBit, d.EnergyPJPerBit)}
+	}
+	if d.EnergyHighPJPerBit > 0 && d.EnergyHighPJPerBit < d.EnergyPJPerBit {
+		return &checkError{"dram.energy_high_pj_per_bit", fmt.Sprintf("%g: want at least %g, the energy itself", d.EnergyHighPJPerBit, d.EnergyPJPerBit)}
+	}
+	return nil
+}
 
 // familyField chooses among the kinds that there are.
 var familyField = newFamilyField()

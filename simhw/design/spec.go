@@ -5,8 +5,10 @@ package design
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
+	"macroscope/simhw/energy"
 )
 
 // Family is the kind of machine; each is simulated by its own room.
@@ -53,13 +55,22 @@ type Spec struct {
 
 	DRAM DRAM
 
+	// EnergyTable has the prices; nil: the table that comes with the program.
+	// It is no part of a design's file.
+	EnergyTable *energy.Table
+
 	Systolic
+	Streaming Streaming
+	XNOR      XNOR
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.
 type DRAM struct {
 	BandwidthGBs   float64
 	EnergyPJPerBit float64 // 0: not given, DRAM energy is not modelled
+
+	// The range in which that price is believed to lie; 0: as EnergyPJPerBit.
+	EnergyLowPJPerBit, EnergyHighPJPerBit float64
 }
 
 // BytesPerCycle is what DRAM moves in one cycle of the array's clock.
@@ -137,7 +148,17 @@ func (d *Design) Sourced() int {
 }
 
 // label tells a value that says what the design is called, not what it is.
-func (v Value) label() bool { return v.Key == "name" || v.Key == "description" || v.Key == "family" }
+func (v Value) label() bool {
+	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer")
+}
+
+// WithEnergyTable is the design with other prices than those that come with
+// the program. The error names a price that does not scale to the design.
+func (d *Design) WithEnergyTable(t *energy.Table) (Design, error) {
+	priced := *d
+	priced.spec.EnergyTable = t
+	return priced, priced.spec.Check()
+}
 
 // Warnings lists what a reader noticed and did not use.
 func (d *Design) Warnings() []string { return append([]string(nil), d.warnings...) }

@@ -95,7 +95,8 @@ func (s *Spec) EnergyConfig() energy.Config {
 		NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
 		Lanes: s.Array.MACsPerPEPerCycle, AccumulatorBits: s.Array.AccumulatorBits,
 		IfmapKiB: float64(s.Buffers.IfmapKiB), FilterKiB: float64(s.Buffers.FilterKiB), OfmapKiB: float64(s.Buffers.OfmapKiB),
-		DRAMPJPerBit: s.DRAM.EnergyPJPerBit,
+		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
+		Table: s.EnergyTable,
 	}
 }
 
@@ -140,7 +141,7 @@ var systolicKind = kind{
 		integer("buffers.filter_kib", "weight buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.FilterKiB }),
 		integer("buffers.ofmap_kib", "output and partial-sum buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.OfmapKiB }),
 		flag("buffers.keep_activations", "keep outputs on chip as the next layer's inputs where both fit the ifmap buffer", func(s *Spec) *bool { return &s.Buffers.KeepActivations }),
-		dramBandwidth, dramEnergy,
+		dramBandwidth, dramEnergy, dramLow, dramHigh,
 	},
 	check:    checkSystolic,
 	computes: func(s *Spec, d dtype.DType) bool { return s.Lanes(d) > 0 },
@@ -186,6 +187,9 @@ const halfKiBits = 1024 * 8 / 2
 func checkSystolic(s *Spec) *checkError {
 	if s.ScaleSim {
 		return nil
+	}
+	if err := checkDRAMRange(s); err != nil {
+		return err
 	}
 	if _, err := energy.NewPrices(s.EnergyConfig()); err != nil {
 		return &checkError{"voltage_v", err.Error()}

@@ -10,6 +10,7 @@ import (
 // source at that technology and is not in the total.
 type Area struct {
 	PEsUM2, SRAMUM2, TotalUM2 float64
+	LowUM2, HighUM2           float64 // the total at the ends of the table's ranges
 	PEsKnown, SRAMKnown       bool
 }
 
@@ -17,6 +18,8 @@ type areaJSON struct {
 	PEs   *float64 `json:"pes_um2"`
 	SRAM  *float64 `json:"sram_um2"`
 	Total *float64 `json:"total_um2"`
+	Low   *float64 `json:"low_um2"`
+	High  *float64 `json:"high_um2"`
 }
 
 // MarshalJSON writes null for what is not known; the total only where all of
@@ -30,7 +33,7 @@ func (a Area) MarshalJSON() ([]byte, error) {
 		j.SRAM = &a.SRAMUM2
 	}
 	if a.PEsKnown && a.SRAMKnown {
-		j.Total = &a.TotalUM2
+		j.Total, j.Low, j.High = &a.TotalUM2, &a.LowUM2, &a.HighUM2
 	}
 	return json.Marshal(j)
 }
@@ -49,6 +52,9 @@ func (a *Area) UnmarshalJSON(data []byte) error {
 		a.SRAMUM2, a.SRAMKnown = *j.SRAM, true
 	}
 	a.TotalUM2 = a.PEsUM2 + a.SRAMUM2
+	if j.Low != nil && j.High != nil {
+		a.LowUM2, a.HighUM2 = *j.Low, *j.High
+	}
 	return nil
 }
 
@@ -57,33 +63,46 @@ func (a *Area) UnmarshalJSON(data []byte) error {
 // registerBits is its registers' width. Control, wiring, interfaces and the
 // post-processing unit are not modelled.
 func AreaOf(c Config, pes int64, registerBits int) Area {
+	a := areaAt(&c, pes, registerBits, Nominal)
+	low, high := areaAt(&c, pes, registerBits, Low), areaAt(&c, pes, registerBits, High)
+	a.LowUM2, a.HighUM2 = low.TotalUM2, high.TotalUM2
+	return a
+}
+
+// areaAt is the area at one end of the ranges.
+func areaAt(c *Config, pes int64, registerBits int, b Bound) Area {
+	t := c.table()
 	var a Area
-	if s, ok := AreaScale(baseNM, c.NodeNM); ok {
-		r, _ := AreaScale(registerNM, c.NodeNM)
-		units := 0.0
-		for _, d := range dtype.All {
-			lanes := float64(c.Lanes[d])
-			if lanes == 0 {
-				continue
-			}
-			acc := c.AccumulatorBits[d]
-			switch d {
-			case dtype.Float32:
-				units += lanes*mulFP32UM2 + lanes*addFP32UM2
-			case dtype.Int8:
-				units += lanes*mulInt8UM2 + (lanes-1)*addInt16UM2 + addInt(acc, addInt8UM2, addInt16UM2, addInt32UM2)
-			case dtype.Binary:
-				units += lanes*xnorUM2 + (lanes-1)*fullAdderUM2 + addInt(acc, addInt8UM2, addInt16UM2, addInt32UM2)
-			}
+	known := true
+	at := func(k *Constant) float64 {
+		s, ok := AreaScale(k.NodeNM, c.NodeNM)
+		known = known && ok
+		return s * k.At(b)
+	}
+	add8, add16, add32 := at(&t.Int8AddArea), at(&t.Int16AddArea), at(&t.Int32AddArea)
+	units := 0.0
+	for _, d := range dtype.All {
+		lanes := float64(c.Lanes[d])
+		if lanes == 0 {
+			continue
 		}
-		a.PEsUM2 = float64(pes) * (s*units + r*registerUM2PerBit*float64(registerBits))
-		a.PEsKnown = true
+		acc := addInt(c.AccumulatorBits[d], add8, add16, add32)
+		switch d {
+		case dtype.Float32:
+			units += lanes*at(&t.FP32MulArea) + lanes*at(&t.FP32AddArea)
+		case dtype.Int8:
+			units += lanes*at(&t.Int8MulArea) + (lanes-1)*add16 + acc
+		case dtype.Binary:
+			units += lanes*at(&t.XNORArea) + (lanes-1)*at(&t.FullAdderArea) + acc
+		}
+	}
+	if register := at(&t.RegisterArea); known {
+		a.PEsUM2, a.PEsKnown = float64(pes)*(units+register*float64(registerBits)), true
 	}
 	if c.NodeNM > 0 {
 		bits := (c.IfmapKiB + c.FilterKiB + c.OfmapKiB) * 1024 * 8
 		lambda := c.NodeNM / 1000 // µm
-		a.SRAMUM2 = bits * sramLambda2PerBit * lambda * lambda
-		a.SRAMKnown = true
+		a.SRAMUM2, a.SRAMKnown = bits*t.SRAMArea.At(b)*lambda*lambda, true
 	}
 	a.TotalUM2 = a.PEsUM2 + a.SRAMUM2
 	return a

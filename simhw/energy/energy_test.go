@@ -172,10 +172,119 @@ func TestArea(t *testing.T) {
 	}
 }
 
+// Prices at the ends of the ranges enclose the others, in every part.
+func TestRangesEnclose(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := config45
+		c.NodeNM = rapid.Float64Range(7, 65).Draw(t, "nm")
+		c.VoltageV = rapid.Float64Range(0.7, 1.1).Draw(t, "v")
+		c.DRAMLowPJPerBit, c.DRAMHighPJPerBit = 4, 14
+		p, err := NewPrices(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := rapid.Int64Range(0, 1e6)
+		x := rapid.Float64Range(0, 1e6)
+		b := p.Energy(&Actions{DType: dtype.All[rapid.IntRange(0, 2).Draw(t, "dtype")], Products: n.Draw(t, "products"), TreeAdds: n.Draw(t, "adds"), Accumulates: n.Draw(t, "acc"),
+			RegisterBits: x.Draw(t, "reg"), IfmapBits: x.Draw(t, "if"), FilterBits: x.Draw(t, "fil"), OfmapBits: x.Draw(t, "of"), DRAMBits: x.Draw(t, "dram")})
+		a := AreaOf(c, n.Draw(t, "pes"), 64)
+		if !(a.LowUM2 <= a.TotalUM2 && a.TotalUM2 <= a.HighUM2) {
+			t.Fatalf("area %+v", a)
+		}
+		dynamic := b.TotalPJ()
+		p.Leak(&b, &a, x.Draw(t, "us"))
+		if total := b.TotalPJ(); !(b.LowPJ <= total && total <= b.HighPJ && total >= dynamic) || !b.LeakagePriced {
+			t.Fatalf("%g pJ, range %g to %g", total, b.LowPJ, b.HighPJ)
+		}
+	})
+}
+
+// 2 mm² of 12.3 mW/mm² for 10 µs: 246 nJ. Half the voltage leaks half.
+func TestLeakByHand(t *testing.T) {
+	for v, want := range map[float64]float64{0.9: 246e3, 0.45: 123e3} {
+		c := config45
+		c.VoltageV = v
+		p, err := NewPrices(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b Breakdown
+		p.Leak(&b, &Area{TotalUM2: 2e6, LowUM2: 1e6, HighUM2: 3e6, PEsKnown: true, SRAMKnown: true}, 10)
+		if !near(b.LeakagePJ, want, 1e-9) {
+			t.Errorf("%g V: %g pJ, want %g", v, b.LeakagePJ, want)
+		}
+		b = Breakdown{}
+		if p.Leak(&b, &Area{TotalUM2: 2e6, SRAMKnown: true}, 10); b.LeakagePriced || b.LeakagePJ != 0 {
+			t.Error("an area that is not known leaks")
+		}
+	}
+}
+
+func TestParseTable(t *testing.T) {
+	text := string(DefaultYAML())
+	change := func(old, new string) string {
+		if !strings.Contains(text, old) {
+			t.Fatalf("no %q in the table", old)
+		}
+		return strings.Replace(text, old, new, 1)
+	}
+	// A table of one's own changes prices.
+	mine, err := ParseTable("mine.yaml", strings.NewReader(change("int8_multiply_pj: {value: 0.2,", "int8_multiply_pj: {value: 0.3,")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config45
+	c.Table = mine
+	if p, err := NewPrices(c); err != nil || !near(p.Product[dtype.Int8], 0.3, 1e-9) {
+		t.Errorf("%v, %v", p.Product, err)
+	}
+	for _, c := range []struct{ text, want string }{
+		{change("int8_add_pj: {value: 0.03", "int8_add_pj: {value: -1"), "int8_add_pj: value -1: want more than 0"},
+		{change("value: 0.03, low: 0.015", "value: 0.03, low: 0.15"), "int8_add_pj: low 0.15, value 0.03, high 0.063: want 0 < low ≤ value ≤ high"},
+		{change("value: 0.03,", "value: .nan,"), "int8_add_pj: value NaN: want more than 0"},
+		{change("int8_add_pj:", "int9_add_pj:"), `unknown field "int9_add_pj"`},
+		{change("int8_add_pj: {value: 0.03,", "int8_add_pj: {value: 0.03, colour: 1,"), `unknown field "colour"`},
+		{change("node_nm: 45, voltage_v: 0.9,", "voltage_v: 0.9,"), "int8_add_pj: want node_nm and voltage_v"},
+		{change("node_nm: 45,", "node_nm: 4,"), "int8_add_pj: node_nm 4: want 7 to 180"},
+		{change("xnor_um2: {", "xnor_um2: {{"), "lists, anchors, tags, text blocks and mappings in mappings"},
+		{change("xnor_um2: {", "xnor_um2: &a {"), "lists, anchors, tags"},
+		{strings.Repeat("#", maxTable+1), "more than 32768 bytes"},
+		{"", "is missing: want {value, low, high, source, range}"},
+		{"int8_add_pj: 3\n", "t.yaml:1: "},
+	} {
+		_, err := ParseTable("t.yaml", strings.NewReader(c.text))
+		if err == nil || !strings.HasPrefix(err.Error(), "t.yaml:") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
 func TestTableNamesSources(t *testing.T) {
-	for _, c := range Table() {
-		if c.Source == "" || c.Unit == "" || !(c.Value > 0) {
+	if len(Default().Constants()) < 20 {
+		t.Error("the table is short")
+	}
+	for _, c := range Default().Constants() {
+		if c.Name == "" || strings.Contains(c.Source+c.Range, "verify") {
 			t.Errorf("%+v", c)
 		}
 	}
+}
+
+func FuzzParseTable(f *testing.F) {
+	f.Add(DefaultYAML())
+	f.Add([]byte("a: {"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		table, err := ParseTable("f.yaml", strings.NewReader(string(data)))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "f.yaml") {
+				t.Fatalf("error without a place: %v", err)
+			}
+			return
+		}
+		c := config45
+		c.Table = table
+		if _, err := NewPrices(c); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

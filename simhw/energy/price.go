@@ -24,6 +24,18 @@ type Config struct {
 	// DRAMPJPerBit is the price of moving a bit to or from DRAM, interface
 	// included; 0: none given, DRAM energy is not modelled.
 	DRAMPJPerBit float64
+
+	// The range of that price; 0: as DRAMPJPerBit.
+	DRAMLowPJPerBit, DRAMHighPJPerBit float64
+
+	Table *Table // nil: Default()
+}
+
+func (c *Config) table() *Table {
+	if c.Table == nil {
+		return Default()
+	}
+	return c.Table
 }
 
 // Actions counts what happened in one layer.
@@ -41,12 +53,20 @@ type Actions struct {
 	DRAMBits     float64
 }
 
-// Prices holds pJ per action at the design's node and voltage.
-type Prices struct {
+// PriceSet holds pJ per action at the design's node and voltage.
+type PriceSet struct {
 	Product, TreeAdd, Accumulate  [3]float64 // by dtype.DType
 	RegisterBit                   float64
 	IfmapBit, FilterBit, OfmapBit float64
 	DRAMBit                       float64 // 0: not modelled
+	LeakageMWPerMM2               float64
+}
+
+// Prices holds the prices at the table's values, and at the low and the high
+// ends of all ranges.
+type Prices struct {
+	PriceSet
+	Low, High PriceSet
 }
 
 // Breakdown is energy in pJ by where it went. The zero value says that nothing
@@ -55,9 +75,14 @@ type Breakdown struct {
 	MACPJ, RegisterPJ                      float64
 	IfmapSRAMPJ, FilterSRAMPJ, OfmapSRAMPJ float64
 	DRAMPJ                                 float64
+	LeakagePJ                              float64
 
-	Priced     bool // the fields but DRAMPJ mean something
-	DRAMPriced bool // DRAMPJ means something
+	// The sum with every price at the low, and at the high end of its range.
+	LowPJ, HighPJ float64
+
+	Priced        bool // the fields but DRAMPJ and LeakagePJ mean something
+	DRAMPriced    bool // DRAMPJ means something
+	LeakagePriced bool // LeakagePJ means something
 }
 
 // MarshalJSON writes null for what was not priced.
@@ -65,11 +90,14 @@ func (b Breakdown) MarshalJSON() ([]byte, error) {
 	if !b.Priced {
 		return []byte("null"), nil
 	}
-	dram := &b.DRAMPJ
-	if !b.DRAMPriced {
-		dram = nil
+	j := breakdownJSON{MAC: b.MACPJ, Register: b.RegisterPJ, Ifmap: b.IfmapSRAMPJ, Filter: b.FilterSRAMPJ, Ofmap: b.OfmapSRAMPJ, Low: b.LowPJ, High: b.HighPJ}
+	if b.DRAMPriced {
+		j.DRAM = &b.DRAMPJ
 	}
-	return json.Marshal(breakdownJSON{b.MACPJ, b.RegisterPJ, b.IfmapSRAMPJ, b.FilterSRAMPJ, b.OfmapSRAMPJ, dram})
+	if b.LeakagePriced {
+		j.Leakage = &b.LeakagePJ
+	}
+	return json.Marshal(j)
 }
 
 // UnmarshalJSON is the inverse of MarshalJSON.
@@ -82,9 +110,12 @@ func (b *Breakdown) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*b = Breakdown{MACPJ: j.MAC, RegisterPJ: j.Register, IfmapSRAMPJ: j.Ifmap, FilterSRAMPJ: j.Filter, OfmapSRAMPJ: j.Ofmap, Priced: true}
+	*b = Breakdown{MACPJ: j.MAC, RegisterPJ: j.Register, IfmapSRAMPJ: j.Ifmap, FilterSRAMPJ: j.Filter, OfmapSRAMPJ: j.Ofmap, LowPJ: j.Low, HighPJ: j.High, Priced: true}
 	if j.DRAM != nil {
 		b.DRAMPJ, b.DRAMPriced = *j.DRAM, true
+	}
+	if j.Leakage != nil {
+		b.LeakagePJ, b.LeakagePriced = *j.Leakage, true
 	}
 	return nil
 }
@@ -96,35 +127,58 @@ type breakdownJSON struct {
 	Filter   float64  `json:"filter_sram_pj"`
 	Ofmap    float64  `json:"ofmap_sram_pj"`
 	DRAM     *float64 `json:"dram_pj"`
+	Leakage  *float64 `json:"leakage_pj"`
+	Low      float64  `json:"low_pj"`
+	High     float64  `json:"high_pj"`
 }
 
 // NewPrices works out the prices for a design. The error names a technology
 // or voltage outside the scaling equations.
 func NewPrices(c Config) (Prices, error) {
-	s, err := EnergyScale(baseNM, baseV, c.NodeNM, c.VoltageV)
-	if err != nil {
-		return Prices{}, err
+	t := c.table()
+	var p Prices
+	for _, set := range [...]struct {
+		to *PriceSet
+		b  Bound
+	}{{&p.PriceSet, Nominal}, {&p.Low, Low}, {&p.High, High}} {
+		if err := set.to.fill(&c, t, set.b); err != nil {
+			return Prices{}, err
+		}
 	}
-	r, err := EnergyScale(registerNM, baseV, c.NodeNM, c.VoltageV)
-	if err != nil {
-		return Prices{}, err
+	return p, nil
+}
+
+// fill works out the prices at one end of the ranges.
+func (p *PriceSet) fill(c *Config, t *Table, b Bound) error {
+	var err error
+	at := func(k *Constant) float64 {
+		scale := 1.0
+		if err == nil {
+			scale, err = EnergyScale(k.NodeNM, k.VoltageV, c.NodeNM, c.VoltageV)
+		}
+		return scale * k.At(b)
 	}
-	p := Prices{RegisterBit: r * registerPJPerBit, DRAMBit: c.DRAMPJPerBit}
-	p.Product = [3]float64{dtype.Float32: s * mulFP32PJ, dtype.Int8: s * mulInt8PJ, dtype.Binary: s * xnorPJ}
-	p.TreeAdd = [3]float64{dtype.Float32: s * addFP32PJ, dtype.Int8: s * addInt16PJ, dtype.Binary: s * fullAdderPJ}
+	add8, add16, add32 := at(&t.Int8Add), at(&t.Int16Add), at(&t.Int32Add)
+	p.Product = [3]float64{dtype.Float32: at(&t.FP32Mul), dtype.Int8: at(&t.Int8Mul), dtype.Binary: at(&t.XNOR)}
+	p.TreeAdd = [3]float64{dtype.Float32: at(&t.FP32Add), dtype.Int8: add16, dtype.Binary: at(&t.FullAdder)}
 	p.Accumulate = [3]float64{
-		dtype.Float32: s * addFP32PJ,
-		dtype.Int8:    s * addInt(c.AccumulatorBits[dtype.Int8], addInt8PJ, addInt16PJ, addInt32PJ),
-		dtype.Binary:  s * addInt(c.AccumulatorBits[dtype.Binary], addInt8PJ, addInt16PJ, addInt32PJ),
+		dtype.Float32: p.TreeAdd[dtype.Float32],
+		dtype.Int8:    addInt(c.AccumulatorBits[dtype.Int8], add8, add16, add32),
+		dtype.Binary:  addInt(c.AccumulatorBits[dtype.Binary], add8, add16, add32),
 	}
-	for i, b := range [3]struct {
+	p.RegisterBit = at(&t.Register)
+	sram := sramCurve{at(&t.SRAM8K), at(&t.SRAM32K), at(&t.SRAM1M)}
+	if err != nil {
+		return err
+	}
+	for i, buffer := range [3]struct {
 		name string
 		kib  float64
 	}{{"ifmap", c.IfmapKiB}, {"filter", c.FilterKiB}, {"ofmap", c.OfmapKiB}} {
-		if !(b.kib > 0) || math.IsInf(b.kib, 0) {
-			return Prices{}, fmt.Errorf("%s buffer of %g KiB: want more than 0", b.name, b.kib)
+		if !(buffer.kib > 0) || math.IsInf(buffer.kib, 0) {
+			return fmt.Errorf("%s buffer of %g KiB: want more than 0", buffer.name, buffer.kib)
 		}
-		bit := s * SRAMAccessPJ(b.kib) / 64
+		bit := sram.access(buffer.kib) / 64
 		switch i {
 		case 0:
 			p.IfmapBit = bit
@@ -134,28 +188,55 @@ func NewPrices(c Config) (Prices, error) {
 			p.OfmapBit = bit
 		}
 	}
-	return p, nil
+	switch p.DRAMBit = c.DRAMPJPerBit; {
+	case b == Low && c.DRAMLowPJPerBit > 0:
+		p.DRAMBit = c.DRAMLowPJPerBit
+	case b == High && c.DRAMHighPJPerBit > 0:
+		p.DRAMBit = c.DRAMHighPJPerBit
+	}
+	p.LeakageMWPerMM2 = t.Leakage.At(b) * c.VoltageV / t.Leakage.VoltageV
+	return nil
+}
+
+// sramCurve is the energy of one 64-bit access to 8 KiB, 32 KiB and 1 MiB.
+type sramCurve [3]float64
+
+var sramKiB = [3]float64{8, 32, 1024}
+
+// access is the energy of one 64-bit access to an SRAM of the given capacity:
+// straight lines between the points on logarithmic scales, continued beyond
+// the first and the last (assumed). Reads and writes cost the same (assumed:
+// the source says "access").
+func (s *sramCurve) access(kib float64) float64 {
+	i := 1
+	if kib > sramKiB[1] {
+		i = 2
+	}
+	slope := math.Log(s[i]/s[i-1]) / math.Log(sramKiB[i]/sramKiB[i-1])
+	return s[i-1] * math.Pow(kib/sramKiB[i-1], slope)
 }
 
 // SRAMAccessPJ is the energy of one 64-bit access to an SRAM of the given
-// capacity at 45 nm and 0.9 V: straight lines between the published points on
-// logarithmic scales, continued beyond the first and the last (assumed).
-// Reads and writes cost the same (assumed: the source says "access").
+// capacity at 45 nm and 0.9 V, by the table that comes with the program.
 func SRAMAccessPJ(kib float64) float64 {
-	i := 1
-	for i < len(sramPoints)-1 && kib > sramPoints[i].kib {
-		i++
-	}
-	a, b := sramPoints[i-1], sramPoints[i]
-	slope := math.Log(b.pj/a.pj) / math.Log(b.kib/a.kib)
-	return a.pj * math.Pow(kib/a.kib, slope)
+	t := Default()
+	s := sramCurve{t.SRAM8K.Value, t.SRAM32K.Value, t.SRAM1M.Value}
+	return s.access(kib)
 }
 
 // HasDRAM tells whether DRAM traffic has a price.
 func (p *Prices) HasDRAM() bool { return p.DRAMBit > 0 }
 
-// Energy multiplies counts by prices.
+// Energy multiplies counts by prices. Leakage is added by Leak.
 func (p *Prices) Energy(a *Actions) Breakdown {
+	b := p.PriceSet.energy(a)
+	low, high := p.Low.energy(a), p.High.energy(a)
+	b.LowPJ, b.HighPJ = low.TotalPJ(), high.TotalPJ()
+	b.Priced, b.DRAMPriced = true, p.HasDRAM()
+	return b
+}
+
+func (p *PriceSet) energy(a *Actions) Breakdown {
 	d := a.DType
 	return Breakdown{
 		MACPJ: float64(a.Products)*p.Product[d] + float64(a.TreeAdds)*p.TreeAdd[d] +
@@ -165,14 +246,27 @@ func (p *Prices) Energy(a *Actions) Breakdown {
 		FilterSRAMPJ: a.FilterBits * p.FilterBit,
 		OfmapSRAMPJ:  a.OfmapBits * p.OfmapBit,
 		DRAMPJ:       a.DRAMBits * p.DRAMBit,
-		Priced:       true,
-		DRAMPriced:   p.HasDRAM(),
 	}
+}
+
+// Leak adds what the silicon loses in a time, in µs, whatever it does. Where
+// the area is not known nothing is added, and LeakagePriced stays false.
+func (p *Prices) Leak(b *Breakdown, a *Area, us float64) {
+	if !a.PEsKnown || !a.SRAMKnown {
+		return
+	}
+	const pjPerMWUS, um2PerMM2 = 1e3, 1e6 // 1 mW for 1 µs is 1 nJ
+	leak := func(set *PriceSet, um2 float64) float64 {
+		return set.LeakageMWPerMM2 * um2 / um2PerMM2 * us * pjPerMWUS
+	}
+	b.LeakagePJ, b.LeakagePriced = leak(&p.PriceSet, a.TotalUM2), true
+	b.LowPJ += leak(&p.Low, a.LowUM2)
+	b.HighPJ += leak(&p.High, a.HighUM2)
 }
 
 // TotalPJ is the sum of the parts.
 func (b *Breakdown) TotalPJ() float64 {
-	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ
+	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ + b.LeakagePJ
 }
 
 // Add adds another layer's energy.
@@ -183,6 +277,10 @@ func (b *Breakdown) Add(o *Breakdown) {
 	b.FilterSRAMPJ += o.FilterSRAMPJ
 	b.OfmapSRAMPJ += o.OfmapSRAMPJ
 	b.DRAMPJ += o.DRAMPJ
+	b.LeakagePJ += o.LeakagePJ
+	b.LowPJ += o.LowPJ
+	b.HighPJ += o.HighPJ
 	b.Priced = b.Priced || o.Priced
 	b.DRAMPriced = b.DRAMPriced || o.DRAMPriced
+	b.LeakagePriced = b.LeakagePriced || o.LeakagePriced
 }

@@ -22,10 +22,10 @@ type Schedule struct {
 	// image.
 	Starts, Ends []int64
 
-	last        []int64 // each unit's last step so far
-	in, out     []int64 // arrivals of an image's words
-	read, wrote []int64 // when words were read and written, an image's
-	queues      []queue
+	last    []int64 // each unit's last step so far
+	in, out []int64 // arrivals of an image's words
+	read    []int64 // when an image's words were read
+	queues  []queue
 }
 
 // queue follows how full a FIFO gets over the images.

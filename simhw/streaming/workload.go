@@ -9,7 +9,7 @@ import (
 // Network is a workload as a pipeline has it.
 type Network struct {
 	Layers []Layer
-	Index  []int // by layer: which of the workload's it is
+	Index  []int // by layer: which of the workload's it is; −1 for a pool that the list leaves out
 	Beside []int // the workload's layers that change no shape and have no unit here: additions and the like
 }
 
@@ -18,6 +18,11 @@ type Network struct {
 // A maximum pool's window is what makes its outputs of the pixels before it. Layers
 // without products that keep the number of values have no unit (Beside); others are an
 // error, as are groups, dilation and batches.
+//
+// Lists of shapes such as SCALE-Sim's topologies have no pools, and images with their
+// padding: where a layer's image is smaller than the one before writes, by a whole
+// number in height and width, a pool stands between; where it is larger by what a
+// kernel needs to keep the size, that is padding.
 func (n *Network) Read(w *workload.Workload) error {
 	n.Layers, n.Index, n.Beside = n.Layers[:0], n.Index[:0], n.Beside[:0]
 	for i := range w.Layers {
@@ -34,7 +39,7 @@ func (n *Network) Read(w *workload.Workload) error {
 		case workload.Gemm:
 			l.H, l.W, l.C, l.OutC = src.M, 1, src.K, src.N
 			l.KH, l.KW, l.StrideH, l.StrideW = 1, 1, 1, 1
-		default:
+		default: // no products
 			if len(n.Layers) == 0 {
 				return fmt.Errorf("layer %q (%s): a streaming pipeline begins with a layer that has weights", src.Name, src.Op)
 			}
@@ -55,10 +60,57 @@ func (n *Network) Read(w *workload.Workload) error {
 			}
 			l.Pool, l.H, l.W, l.C, l.KH, l.KW, l.WeightBits = true, h, wd, c, side, side, 0
 		}
+		n.join(&l)
 		n.Layers, n.Index = append(n.Layers, l), append(n.Index, i)
 	}
 	if len(n.Layers) == 0 {
 		return fmt.Errorf("workload %q has no layers", w.Name)
 	}
 	return nil
+}
+
+// join makes l read what the last layer writes, by a pool between or by padding, if
+// that is what its size says.
+func (n *Network) join(l *Layer) {
+	if len(n.Layers) == 0 || l.Pool {
+		return
+	}
+	last := &n.Layers[len(n.Layers)-1]
+	h, w, c := last.Out()
+	if h*w*c == l.H*l.W*l.C {
+		return
+	}
+	add := func(side int64) {
+		n.Layers = append(n.Layers, Layer{Name: "pool before " + l.Name, Pool: true, H: h, W: w, C: c, KH: side, KW: side, InBits: last.OutBits, OutBits: last.OutBits})
+		n.Index = append(n.Index, -1)
+	}
+	if l.C != c {
+		for side := int64(2); side <= min(h, w) && l.H*l.W == 1; side++ {
+			if h%side == 0 && w%side == 0 && h/side*(w/side)*c == l.C { // flattened
+				add(side)
+				return
+			}
+		}
+		return
+	}
+	for _, padded := range [...]bool{false, true} {
+		ph, pw := l.KH-1, l.KW-1
+		if !padded {
+			ph, pw = 0, 0
+		} else if l.pads() {
+			return
+		}
+		ih, iw := l.H-ph, l.W-pw
+		if ih < 1 || iw < 1 || h%ih != 0 || w%iw != 0 || h/ih != w/iw {
+			continue
+		}
+		l.H, l.W = ih, iw
+		if padded {
+			l.PadTop, l.PadBottom, l.PadLeft, l.PadRight = ph/2, ph-ph/2, pw/2, pw-pw/2
+		}
+		if side := h / ih; side > 1 {
+			add(side)
+		}
+		return
+	}
 }

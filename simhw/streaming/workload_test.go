@@ -36,6 +36,30 @@ func TestReadNetwork(t *testing.T) {
 	}
 }
 
+// A SCALE-Sim topology, padded images and no pools, is the same network but for the
+// first layer's padding, which nothing tells.
+func TestReadTopology(t *testing.T) {
+	w, err := workload.LoadSCALESim("../../workload/testdata/cifar10_cnn.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n Network
+	if err := n.Read(&w); err != nil {
+		t.Fatal(err)
+	}
+	want := build(t, dtype.Int8).net.layers
+	for i := range n.Layers {
+		l := &n.Layers[i]
+		l.InBits, l.WeightBits, l.OutBits, l.Name, want[i].Name = 0, 0, 0, "", ""
+		if i == 0 {
+			want[0].H, want[0].W, want[0].PadTop, want[0].PadLeft, want[0].PadBottom, want[0].PadRight = 34, 34, 0, 0, 0, 0
+		}
+	}
+	if !slices.Equal(n.Layers, want) {
+		t.Errorf("%+v, want %+v", n.Layers, want)
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	conv := workload.Layer{Name: "c", H: 8, W: 8, C: 4, OutC: 4, KH: 3, KW: 3}
 	grouped := conv

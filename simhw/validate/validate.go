@@ -53,6 +53,8 @@ var tables = []struct {
 	rows  func() ([]Row, error)
 }{
 	{"SCALE-Sim v3", scaleSim},
+	{"FINN: streaming dataflow on FPGAs", finn},
+	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
 }
 
 // All works out every comparison.

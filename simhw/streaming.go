@@ -1,0 +1,168 @@
+package simhw
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"macroscope/simhw/design"
+	"macroscope/simhw/streaming"
+	"macroscope/workload"
+)
+
+// streamingMachine estimates pipelines with an engine a layer, by package streaming.
+type streamingMachine struct {
+	spec     design.Spec
+	net      streaming.Network
+	folds    []streaming.Fold
+	pipe     streaming.Pipeline
+	schedule streaming.Schedule
+}
+
+var (
+	streamingUnmodelled = []string{"energy"}
+	streamingLimits     = []string{"energy", "waiting for DRAM, which brings an image's pixels a word a cycle", "whether a chip has room for the engines", "area (macroscope designs --validate has LUTs and block RAMs)"}
+	streamingChecks     = []design.Check{
+		{What: "every value; latency and interval, to the cycle", Against: "a stepped machine that moves the operands of random networks and of the CIFAR-10 network in int8 and binary", Result: "equal, with FIFOs as deep as the model asks for"},
+		{What: "layers' cycles", Against: "the folding of FINN's cnvW1A1 and lfcW1A1", Result: "equal"},
+		{What: "latency of one image", Against: "FINN's CNV on a PYNQ-Z2 and an Arty A7-100T, MLPerf Tiny v0.7", Result: "1.5 and 1.8 % less"},
+	}
+)
+
+// Words that the schedule walks over at most: of a stream, three of whose lengths it
+// keeps in memory, and in all, which takes a second.
+const (
+	mostWords  = 1 << 23
+	mostWalked = 1 << 27
+)
+
+const methodStreaming = "analytical model: steps of each layer's units, and a walk of one image's words through them; FIFOs deep enough that none waits for room"
+
+func (m *streamingMachine) set(s *design.Spec) error {
+	m.spec = *s
+	return nil
+}
+
+func (m *streamingMachine) describe(e *Estimate) {
+	e.Method, e.Limits = methodStreaming, streamingLimits
+}
+
+func (m *streamingMachine) checks() []design.Check { return streamingChecks }
+
+// fold takes the design's own folding where it fits the network, else the one of the
+// shortest interval that has no more lanes; misfit says why.
+func (m *streamingMachine) fold() (misfit, err error) {
+	s := &m.spec.Streaming
+	m.folds = m.folds[:0]
+	at := 0
+	for i := range m.net.Layers {
+		l := &m.net.Layers[i]
+		var f streaming.Fold
+		if !l.Pool {
+			if at < s.Count {
+				f = streaming.Fold{PE: int64(s.Engines[at].PE), SIMD: int64(s.Engines[at].SIMD)}
+				if misfit == nil {
+					misfit = f.Check(l)
+				}
+			}
+			at++
+		}
+		m.folds = append(m.folds, f)
+	}
+	if at != s.Count {
+		misfit = fmt.Errorf("%d layers with weights", at)
+	}
+	if misfit == nil {
+		return nil, nil
+	}
+	m.folds, err = streaming.FoldWithin(m.net.Layers, s.AllLanes())
+	return misfit, err
+}
+
+// layers puts all layers to work at once. What a layer takes is its own time for an
+// image; the total is what passes from an image's first pixel to its last output.
+func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
+	if err := m.net.Read(w); err != nil {
+		return err
+	}
+	misfit, err := m.fold()
+	if err != nil {
+		return err
+	}
+	if err := m.pipe.Build(m.net.Layers, m.folds, int64(m.spec.Streaming.EnginePipelineCycles)); err != nil {
+		return err
+	}
+	words := int64(0)
+	for i := range m.pipe.Units {
+		u := &m.pipe.Units[i]
+		if words += u.OutWords; u.OutWords > mostWords || words > mostWalked {
+			return fmt.Errorf("layer %q passes on %d words for an image, those before it %d: want %d and %d at most", m.net.Layers[u.Layer].Name, u.OutWords, words-u.OutWords, mostWords, mostWalked)
+		}
+	}
+	m.schedule.First(&m.pipe)
+	if s := &m.spec.Streaming; misfit != nil && s.Count > 0 {
+		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the design's %d engines are for another network than this (%v): here those of the shortest interval with %d lanes", s.Count, misfit, s.AllLanes()))
+	}
+	e.UnmodelledLayers = e.UnmodelledLayers[:0]
+	for _, i := range m.net.Beside {
+		l := &w.Layers[i]
+		e.UnmodelledLayers = append(e.UnmodelledLayers, Unmodelled{l.Name, l.Op, l.Elements})
+	}
+	lanes := 0.0
+	for i := range m.net.Layers {
+		lanes += float64(m.folds[i].PE * m.folds[i].SIMD)
+		if err := m.layer(e, w, i); err != nil {
+			return err
+		}
+	}
+	t := &e.Total
+	t.LatencyCycles, t.IntervalCycles = m.schedule.Latency, m.schedule.Interval
+	t.Cycles = t.LatencyCycles
+	t.ComputeCycles = min(t.IntervalCycles, t.LatencyCycles)
+	t.FillDrainCycles = t.Cycles - t.ComputeCycles
+	t.TimeUS.Value = float64(t.LatencyCycles) / m.spec.ClockMHz
+	t.NotModelled = streamingUnmodelled
+	t.busy = float64(t.MACs) / lanes * float64(t.Cycles) / float64(t.IntervalCycles) // at a steady rate
+	return nil
+}
+
+func (m *streamingMachine) layer(e *Estimate, w *workload.Workload, i int) error {
+	l, f := &m.net.Layers[i], m.folds[i]
+	from := workload.Layer{Name: l.Name, Kind: workload.Other, DType: e.DType}
+	if at := m.net.Index[i]; at >= 0 {
+		from = w.Layers[at]
+	}
+	out := e.open(&from)
+	out.Cycles = l.Cycles(f)
+	out.ComputeCycles = out.Cycles
+	oh, ow, oc := l.Out()
+	inputs, outputs := l.H*l.W*l.C, oh*ow*oc
+	if l.Pool {
+		out.Kind = "maxpool"
+		out.SRAM = SRAM{IfmapReads: inputs, OfmapWrites: outputs}
+	} else {
+		mh, mw, vectors := l.Matrix()
+		out.ComputeCycles = l.EngineCycles(f)
+		out.PE, out.SIMD = f.PE, f.SIMD
+		out.ComputeUtilization, out.MappingEfficiency = 1, 1 // a folding divides its layer
+		out.Utilization = float64(out.ComputeCycles) / float64(out.Cycles)
+		out.SRAM = SRAM{IfmapReads: vectors * mw, FilterReads: vectors * mw * mh, OfmapWrites: outputs}
+	}
+	out.FillDrainCycles = out.Cycles - out.ComputeCycles
+	first, last := i == 0, i == len(m.net.Layers)-1
+	bits := 0.0
+	if first {
+		out.DRAM.IfmapReads = Count(inputs)
+		bits += float64(inputs) * float64(l.InBits)
+	}
+	if last {
+		out.DRAM.OfmapWrites = Count(outputs)
+		bits += float64(outputs) * float64(l.OutBits)
+	}
+	out.DRAM.Bytes = Count(math.Ceil(bits / 8))
+	weights := l.KH * l.KW * l.C * l.OutC
+	out.UniqueBytes = int64(math.Ceil((float64(inputs)*float64(l.InBits) + float64(weights)*float64(l.WeightBits) + float64(outputs)*float64(l.OutBits)) / 8))
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.NotModelled = streamingUnmodelled
+	return e.close(out)
+}

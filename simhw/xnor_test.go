@@ -1,0 +1,85 @@
+package simhw
+
+import (
+	"strings"
+	"testing"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/workload"
+)
+
+// By hand, on xnor64, 64 rows of 64 bits: a dense layer of 100 signs and 70 outputs is
+// ⌈70/64⌉·⌈100/64⌉ = 4 words and one cycle of the pipe; in int8 64 times the words.
+func TestXNOR(t *testing.T) {
+	d := load(t, "xnor64")
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		d       dtype.DType
+		cycles  int64
+		filters int64 // weights read
+	}{{dtype.Binary, 5, 7000}, {dtype.Int8, 257, 64 * 7000 / 8}} {
+		w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "dense", Kind: workload.Gemm, DType: c.d, M: 1, N: 70, K: 100}}}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &e.Layers[0]
+		if l.Cycles != c.cycles || l.ComputeCycles != c.cycles-1 || l.FillDrainCycles != 1 || l.SRAM.FilterReads != c.filters || !l.EnergyPJ.Known || !(l.EnergyPJ.Value > 0) {
+			t.Errorf("%v: %+v, want %d cycles, %d weights read", c.d, l, c.cycles, c.filters)
+		}
+		if want := 70.0 * 100 / (4 * 64 * 64); l.MappingEfficiency != want || l.Utilization >= want {
+			t.Errorf("%v: mapping efficiency %v, want %v; utilization %v", c.d, l.MappingEfficiency, want, l.Utilization)
+		}
+		if n := testing.AllocsPerRun(5, func() {
+			if err := m.EvaluateInto(&e, &w); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+	// The whole network, whose first and last layer are int8.
+	for _, dt := range []dtype.DType{dtype.Int8, dtype.Binary} {
+		w := cifar(t, dt)
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Total.Partial || !e.Total.EnergyPJ.Known || len(e.Validated) != 3 {
+			t.Errorf("%v: %+v", dt, e.Total)
+		}
+	}
+}
+
+// What does not fit the memories is refused, and so is what an engine cannot compute.
+func TestXNORRefuses(t *testing.T) {
+	w := cifar(t, dtype.Int8)
+	spec := func(change func(*design.XNOR)) (design.Design, error) {
+		d := load(t, "xnor64")
+		s := d.Spec()
+		change(&s.XNOR)
+		return design.New(s)
+	}
+	for _, c := range []struct {
+		change func(*design.XNOR)
+		want   string
+	}{
+		{func(x *design.XNOR) { x.WeightKiB = 100 }, "KiB of weights: want memory.weights_kib of so many, not 100"},
+		{func(x *design.XNOR) { x.ActivationKiB = 10 }, "of inputs and outputs: want memory.activations_kib"},
+		{func(x *design.XNOR) { x.Int8 = false }, "cannot compute int8"},
+		{func(x *design.XNOR) { x.LoadBits = 8 }, "want false in an engine that holds its weights"},
+		{func(x *design.XNOR) { x.PEs = 0 }, "engine.pes is missing"},
+	} {
+		d, err := spec(c.change)
+		if err == nil {
+			_, err = Evaluate(&d, &w)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+}
