@@ -28,7 +28,7 @@ func TestStreamingFile(t *testing.T) {
 		{"engines:\n  - {layer: a, pe: 0, simd: 3}\n", `t.yaml:5: engines[0].pe "0": want a whole number from 1 to 16384`},
 		{"engines:\n  - {layer: a, pe: 4}\n", "t.yaml:5: engines[0].simd is missing: want inputs of each in a cycle"},
 		{"engines:\n  - {layer: a, pe: 4, simd: 3, rows: 1}\n", `t.yaml:5: unknown key "engines[0].rows"`},
-		{"lanes: 5\narray: {rows: 1}\n", `applies to family, and this design is streaming`},
+		{"lanes: 5\narray: {rows: 1}\n", `applies to family systolic only, and this design is streaming`},
 		{"lanes: -1\n", `t.yaml:4: lanes "-1": want a whole number from 1 to`},
 	} {
 		if _, err := parse(head + c.text); err == nil || !strings.Contains(err.Error(), c.want) {
