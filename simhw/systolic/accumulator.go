@@ -1,6 +1,11 @@
 package systolic
 
-import "fmt"
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+)
 
 // Accumulator is the width of the array's sums and what becomes of one that
 // does not fit. The products of a word are added up exactly, as by a tree of
@@ -11,6 +16,12 @@ import "fmt"
 type Accumulator struct {
 	Bits     int64 // 2 to 32; 0 is 32
 	Saturate bool  // keep to the nearest value of the range; otherwise drop the upper bits
+}
+
+// AccumulatorOf takes a design's int8 accumulator. More than 32 bits are the same
+// as 32: no sum of 131071 int8 products needs more.
+func AccumulatorOf(s *design.Spec) Accumulator {
+	return Accumulator{int64(min(s.Array.AccumulatorBits[dtype.Int8], 32)), s.Array.Overflow == design.OverflowSaturate}
 }
 
 // Check tells whether there is such an accumulator.
