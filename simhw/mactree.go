@@ -22,7 +22,7 @@ type macTreeMachine struct {
 	unmodelled []string
 }
 
-var macTreeLimits = []string{"leakage", "clock distribution and control", "latency of a DRAM access", "configuring a layer",
+var macTreeLimits = []string{"clock distribution and control", "latency of a DRAM access", "configuring a layer",
 	"padding of channels in memory", "a convolution buffer that is shared out in whole banks", "additions and multiplications of Winograd's transforms"}
 
 const methodMACTree = "analytical model; core cycles equal those of a stepped machine; see macroscope designs --validate for NVDLA"
@@ -42,10 +42,7 @@ func (m *macTreeMachine) set(s *design.Spec) error {
 	}
 	m.area = energy.AreaOf(config, int64(s.Tree.Kernels), registers)
 	m.buffer = mactree.Buffer{Bytes: float64(s.ConvBuffer.KiB) * 1024, BytesPerCycle: s.BytesPerCycle()}
-	m.unmodelled = nil
-	if !prices.HasDRAM() {
-		m.unmodelled = dramUnmodelled
-	}
+	m.unmodelled = unmodelled(&m.area, &prices)
 	return nil
 }
 
@@ -118,9 +115,10 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 		FilterBits:   float64(counts.WeightReads)*operand + traffic.WeightBytes*8,
 		OfmapBits:    (2*float64(counts.Accumulates) + float64(l.OutputWords())) * acc,
 		DRAMBits:     traffic.Bytes() * 8}
-	out.Energy = m.prices.Energy(&actions)
-	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.Energy = m.prices.Energy(&actions)
+	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.NotModelled = m.unmodelled
 	return nil
 }

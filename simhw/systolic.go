@@ -53,15 +53,19 @@ func (m *systolicMachine) set(s *design.Spec) error {
 	}
 	m.prices = prices
 	m.area = energy.AreaOf(config, s.PEs(), s.PERegisterBits())
-	switch leaks := m.area.PEsKnown && m.area.SRAMKnown; {
-	case !leaks && !prices.HasDRAM():
-		m.unmodelled = bothUnmodelled
+	m.unmodelled = unmodelled(&m.area, &prices)
+	return nil
+}
+
+// unmodelled names what of a design's energy has no price.
+func unmodelled(a *energy.Area, p *energy.Prices) []string {
+	switch leaks := a.PEsKnown && a.SRAMKnown; {
+	case !leaks && !p.HasDRAM():
+		return bothUnmodelled
 	case !leaks:
-		m.unmodelled = leakUnmodelled
-	case !prices.HasDRAM():
-		m.unmodelled = dramUnmodelled
-	default:
-		m.unmodelled = nil
+		return leakUnmodelled
+	case !p.HasDRAM():
+		return dramUnmodelled
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ func (s *Spec) TreeEnergyConfig() energy.Config {
 		NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
 		Lanes: s.Tree.Channels, AccumulatorBits: [3]int{bits, bits, bits},
 		IfmapKiB: kib, FilterKiB: kib, OfmapKiB: float64(s.Tree.StripeOutputs*bits) * float64(s.Tree.Kernels) / 8 / 1024,
-		DRAMPJPerBit: s.DRAM.EnergyPJPerBit,
+		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
+		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable,
 	}
 }
 
@@ -48,7 +49,7 @@ func treeChannels(s *Spec) *[3]int { return &s.Tree.Channels }
 
 var macTreeKind = kind{
 	fields: []field{
-		technology, voltage,
+		technology, voltage, leakage,
 		integer("tree.kernels", "cells: output channels that are computed at once", 1, maxMACs, func(s *Spec) *int { return &s.Tree.Kernels }),
 		listed(byDType("tree.channels", "input channels that a cell multiplies and sums in a cycle; a format that is absent cannot be computed", dtype.Float32, "", maxMACs, treeChannels)),
 		listed(byDType("tree.channels", "", dtype.Int8, "", maxMACs, treeChannels)),
@@ -59,7 +60,7 @@ var macTreeKind = kind{
 		integer("tree.accumulator_bits", "width of a partial sum", 8, 64, func(s *Spec) *int { return &s.Tree.AccumulatorBits }),
 		flag("tree.winograd", "compute 3×3 layers of stride 1 with 16 products for four outputs", func(s *Spec) *bool { return &s.Tree.Winograd }),
 		integer("conv_buffer.kib", "buffer of inputs and weights together", 1, maxKiB, func(s *Spec) *int { return &s.ConvBuffer.KiB }),
-		dramBandwidth, dramEnergy,
+		dramBandwidth, dramEnergy, dramLow, dramHigh,
 	},
 	check:    checkMACTree,
 	computes: func(s *Spec, d dtype.DType) bool { return s.Tree.Channels[d] > 0 },
@@ -76,6 +77,9 @@ var macTreeKind = kind{
 func checkMACTree(s *Spec) *checkError {
 	if _, err := energy.NewPrices(s.TreeEnergyConfig()); err != nil {
 		return &checkError{"voltage_v", err.Error()}
+	}
+	if err := checkDRAMRange(s); err != nil {
+		return err
 	}
 	computes := false
 	for _, d := range dtype.All {
