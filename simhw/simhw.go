@@ -62,6 +62,8 @@ func newMachine(f design.Family) (machine, error) {
 		return &xnorMachine{}, nil
 	case design.FamilyMACTree:
 		return &macTreeMachine{}, nil
+	case design.FamilyVector:
+		return &vectorMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

@@ -81,6 +81,9 @@ func checkMACTree(s *Spec) *checkError {
 	if _, err := energy.NewPrices(s.TreeEnergyConfig()); err != nil {
 		return &checkError{"voltage_v", err.Error()}
 	}
+	if err := checkDRAMRange(s); err != nil {
+		return err
+	}
 	computes := false
 	for _, d := range dtype.All {
 		c := s.Tree.Channels[d]

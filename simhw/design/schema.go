@@ -36,6 +36,7 @@ var kinds = [families]*kind{
 	FamilyStreaming: &streamingKind,
 	FamilyXNOR:      &xnorKind,
 	FamilyMACTree:   &macTreeKind,
+	FamilyVector:    &vectorKind,
 }
 
 // common are the keys of every design.

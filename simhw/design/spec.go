@@ -67,6 +67,7 @@ type Spec struct {
 	Streaming Streaming
 	XNOR      XNOR
 	MACTree
+	Vector Vector
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.

@@ -56,6 +56,7 @@ var tables = []struct {
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
 	{"NVDLA", nvdla},
+	{"MLPerf Tiny: microcontrollers", tiny},
 }
 
 // All works out every comparison.

@@ -88,7 +88,7 @@ type Time struct {
 	Waits      float64 // for memory
 	Passes     int64   // over the weights, through slow memory
 
-	LoadedBits float64 // by load instructions of the loop
+	InputWords, WeightWords float64 // loaded by the loop
 }
 
 // Cycles is the sum.
@@ -119,7 +119,7 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	if m.LineBytes > 0 {
 		t.Waits = groups * float64(t.Passes) * weights / m.LineBytes * m.MissCycles
 	}
-	word := float64(l.DType.Bits() * int(p.Step))
-	t.LoadedBits = groups * tiles * steps * (float64(p.Rows) + float64(p.Cols*p.Lanes)) * word
+	loads := groups * tiles * steps * float64(p.Step)
+	t.InputWords, t.WeightWords = loads*float64(p.Rows), loads*float64(p.Cols*p.Lanes)
 	return t
 }
