@@ -111,6 +111,9 @@ type Level struct {
 	// innermost) in each direction.
 	FanoutX, FanoutY int64
 
+	// Time, AcrossX and AcrossY are the loops that a search may give the level.
+	Time, AcrossX, AcrossY DimSet
+
 	// ReadBandwidth and WriteBandwidth are words per cycle of one instance, 0 where
 	// there is no limit. Updates are writes.
 	ReadBandwidth, WriteBandwidth float64
