@@ -9,7 +9,7 @@ import (
 
 func (r *Report) designSection() section {
 	s := section{id: "designs", title: "The network on accelerators"}
-	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. It was not compared with published hardware; what the cycles were compared with stands below. Energy and area leave out %s.", r.limits())
+	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. What such designs' cycles were compared with stands below; macroscope designs --validate prints published figures of chips and boards beside the models'. Energy and area leave out %s.", r.limits())
 	s.charts(r.designLatencyChart(), r.designEnergyChart())
 	g := newGrid("The designs", 4, "design", "what", "family", "structure", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
 	for _, d := range r.Designs {

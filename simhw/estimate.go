@@ -278,6 +278,26 @@ func (e *Estimate) close(l *Layer) error {
 	return nil
 }
 
+// The parts of energy that may have no price, shared by all estimates.
+var (
+	dramUnmodelled = []string{"dram energy"}
+	leakUnmodelled = []string{"leakage"}
+	bothUnmodelled = []string{"dram energy", "leakage"}
+)
+
+// unpriced names what the energy of a design with DRAM leaves out.
+func unpriced(p *energy.Prices, a *energy.Area) []string {
+	switch leaks := a.PEsKnown && a.SRAMKnown; {
+	case !leaks && !p.HasDRAM():
+		return bothUnmodelled
+	case !leaks:
+		return leakUnmodelled
+	case !p.HasDRAM():
+		return dramUnmodelled
+	}
+	return nil
+}
+
 // tooLong says that a layer's cycles cannot be counted.
 func tooLong(layer string) error {
 	return fmt.Errorf("layer %q takes 2^60 cycles or more", layer)

@@ -60,6 +60,10 @@ func newMachine(f design.Family) (machine, error) {
 		return &streamingMachine{}, nil
 	case design.FamilyXNOR:
 		return &xnorMachine{}, nil
+	case design.FamilyMACTree:
+		return &macTreeMachine{}, nil
+	case design.FamilyVector:
+		return &vectorMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

@@ -25,9 +25,6 @@ type systolicMachine struct {
 // The reasons why a number is missing, shared by all estimates.
 var (
 	scaleSimUnmodelled = []string{"time", "energy"}
-	dramUnmodelled     = []string{"dram energy"}
-	leakUnmodelled     = []string{"leakage"}
-	bothUnmodelled     = []string{"dram energy", "leakage"}
 	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
 
 	// What no estimate of an array includes.
@@ -53,16 +50,7 @@ func (m *systolicMachine) set(s *design.Spec) error {
 	}
 	m.prices = prices
 	m.area = energy.AreaOf(config, s.PEs(), s.PERegisterBits())
-	switch leaks := m.area.PEsKnown && m.area.SRAMKnown; {
-	case !leaks && !prices.HasDRAM():
-		m.unmodelled = bothUnmodelled
-	case !leaks:
-		m.unmodelled = leakUnmodelled
-	case !prices.HasDRAM():
-		m.unmodelled = dramUnmodelled
-	default:
-		m.unmodelled = nil
-	}
+	m.unmodelled = unpriced(&m.prices, &m.area)
 	return nil
 }
 

@@ -154,6 +154,9 @@ func (e *Estimate) Notes() []string {
 		if b.LeakagePriced {
 			leak = fmt.Sprintf("%.3g µJ of it leakage", b.LeakagePJ/1e6)
 		}
+		if b.CorePriced {
+			leak = "by the cycle, leakage included"
+		}
 		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ, %.3g to %.3g µJ by the ranges of its prices, all low or all high at once; %s.", b.TotalPJ()/1e6, b.LowPJ/1e6, b.HighPJ/1e6, leak))
 	}
 	if a := e.Area; a.PEsKnown && a.SRAMKnown {

@@ -31,11 +31,12 @@ type simCmd struct {
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
 	Topology string `help:"Write the layers as a SCALE-Sim topology, padded." placeholder:"FILE.csv"`
+	accuracyFlags
 }
 
 // Help is the longer text of macroscope sim --help.
 func (*simCmd) Help() string {
-	return `Says what a network costs on an accelerator, by layer and in total: cycles split into compute, fill and drain, stall and prefetch, traffic, time and energy. It is an analytical model; every result says what such a design was compared with and what it leaves out.`
+	return `Says what a network costs on an accelerator, by layer and in total: cycles split into compute, fill and drain, stall and prefetch, traffic, time and energy. It is an analytical model; every result says what such a design was compared with and what it leaves out. With --accuracy it computes the network with the array's own sums instead, of as many bits as its accumulators have.`
 }
 
 func (c *simCmd) Run(e *env) error {
@@ -49,6 +50,12 @@ func (c *simCmd) Run(e *env) error {
 	des, err := loadDesign(c.Design)
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.Accuracy:
+		return c.accuracy(e, &des)
+	case len(c.Accumulators) > 0 || c.Data != "" || c.Limit != 0:
+		return usageError{errors.New("--accumulators, --data and --limit go with --accuracy")}
 	}
 	if c.Energy != "" {
 		if des, err = c.priced(&des); err != nil {

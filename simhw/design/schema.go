@@ -35,6 +35,8 @@ var kinds = [families]*kind{
 	FamilySystolic:  &systolicKind,
 	FamilyStreaming: &streamingKind,
 	FamilyXNOR:      &xnorKind,
+	FamilyMACTree:   &macTreeKind,
+	FamilyVector:    &vectorKind,
 }
 
 // common are the keys of every design.

@@ -66,6 +66,8 @@ type Spec struct {
 	Systolic
 	Streaming Streaming
 	XNOR      XNOR
+	MACTree
+	Vector Vector
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.

@@ -55,6 +55,8 @@ var tables = []struct {
 	{"SCALE-Sim v3", scaleSim},
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
+	{"NVDLA", nvdla},
+	{"MLPerf Tiny: microcontrollers", tiny},
 }
 
 // All works out every comparison.
