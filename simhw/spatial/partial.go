@@ -5,9 +5,10 @@ package spatial
 // partial is the cost so far of a half-built mapping.
 type partial struct {
 	energy   float64
-	slowest  float64 // cycles that some buffer's bandwidth needs
-	parallel float64 // loops in space
-	traffic  [MaxLevels][2]float64
+	slowest  float64               // cycles that some buffer's bandwidth needs
+	parallel float64               // loops in space
+	traffic  [MaxLevels][2]float64 // words read and written by one instance
+	bits     [MaxLevels]float64
 }
 
 // take puts a candidate's loops into the nest.
@@ -70,12 +71,16 @@ func (s *Search) advance(i int) {
 		t.move(a, parent, sp, down, s.n.above[parent].Product(), s.distinct(sp, parent))
 		in := float64(fills)
 		t.traffic[child][1] += in
+		t.bits[child] += in * float64(a.Bits[sp])
 		t.energy += in * float64(s.n.above[child].Product()) * a.Levels[child].AccessPJ[sp]
 	}
 	for l := child; l < a.Count; l++ {
 		lv := &a.Levels[l]
 		if lv.ReadBandwidth > 0 {
 			t.slowest = max(t.slowest, t.traffic[l][0]/lv.ReadBandwidth)
+		}
+		if lv.BitsPerCycle > 0 {
+			t.slowest = max(t.slowest, t.bits[l]/lv.BitsPerCycle)
 		}
 		if lv.WriteBandwidth > 0 {
 			t.slowest = max(t.slowest, t.traffic[l][1]/lv.WriteBandwidth)
@@ -91,6 +96,7 @@ func (t *partial) move(a *Arch, level int, sp Space, down, instances, distinct i
 	}
 	t.traffic[level][0] += reads
 	t.traffic[level][1] += updates
+	t.bits[level] += (reads + updates) * float64(a.Bits[sp])
 	t.energy += (reads + updates) * float64(instances) * a.Levels[level].AccessPJ[sp]
 }
 

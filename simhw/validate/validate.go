@@ -55,6 +55,7 @@ var tables = []struct {
 	{"SCALE-Sim v3", scaleSim},
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
+	{"Eyeriss: row-stationary, AlexNet by layer", eyeriss},
 	{"NVDLA", nvdla},
 	{"MLPerf Tiny: microcontrollers", tiny},
 }
