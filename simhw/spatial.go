@@ -200,7 +200,14 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
 	if out.StallCycles > 0 {
 		cause := memory.IfmapRead
-		if weights.Reads > inputs.Reads {
+		switch {
+		case r.Bottleneck != m.arch.Count-1:
+			cause = memory.OnChip
+		case sums.Reads+sums.Updates-l.OutputWords() > max(weights.Reads, inputs.Reads):
+			cause = memory.Psum
+		case l.OutputWords() > max(weights.Reads, inputs.Reads):
+			cause = memory.OfmapWrite
+		case weights.Reads > inputs.Reads:
 			cause = memory.FilterRead
 		}
 		out.Stalls[cause] = out.StallCycles

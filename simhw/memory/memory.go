@@ -28,17 +28,18 @@ import (
 // Cause is a reason for waiting.
 type Cause int
 
-// The causes of stalls, all of them for DRAM's bandwidth.
+// The causes of stalls, but for the last all for DRAM's bandwidth.
 const (
 	IfmapRead  Cause = iota // reading inputs
 	FilterRead              // reading weights
 	Psum                    // partial sums that do not fit the ofmap buffer
 	OfmapWrite              // writing outputs
 	WriteBack               // writing the last fold's outputs, with nothing left to compute
+	OnChip                  // buffers and buses on chip, of machines where those can be too narrow
 	Causes                  // the number of causes
 )
 
-var causeNames = [Causes]string{"dram read of inputs", "dram read of weights", "dram traffic of partial sums", "dram write of outputs", "write-back of the last outputs"}
+var causeNames = [Causes]string{"dram read of inputs", "dram read of weights", "dram traffic of partial sums", "dram write of outputs", "write-back of the last outputs", "buffers and buses on chip"}
 
 // String describes the cause.
 func (c Cause) String() string { return causeNames[c] }

@@ -251,8 +251,7 @@ func (s *Search) fromPairs(i int, rest *Factors, list []candidate) []candidate {
 next:
 	for j := range s.pairs {
 		x := &s.pairs[j]
-		if s.Looked++; s.Looked >= s.limit() {
-			s.Complete = false
+		if !s.more(i, len(list)) {
 			return list
 		}
 		if s.found && !s.pairCost(x, s.part.slowest).less(s.bestCost) {

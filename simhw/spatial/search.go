@@ -89,6 +89,8 @@ type Search struct {
 	best     Mapping
 	bestCost cost
 	found    bool
+	stopped  bool // the limit was reached
+	cut      bool // a list of choices was cut short
 	result   Result
 	divisors [Dims][]int64
 	floor    [MaxLevels + 1]float64 // least energy of what passes below level i's children
@@ -127,13 +129,14 @@ var errNone = errors.New("no split of the layer's loops fits the buffers")
 // Find searches the best mapping of a problem; both have passed their checks. The
 // result is Arch.Evaluate's.
 func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
-	s.p, s.found, s.Looked, s.Complete = p, false, 0, true
+	s.p, s.found, s.Looked, s.stopped, s.cut = p, false, 0, false, false
 	s.m = Empty()
 	s.prepare()
 	if top := s.Arch.Count - 1; !s.roomy(top, &p.Bounds) {
 		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
 	}
 	s.descend(s.Arch.Count-1, &p.Bounds)
+	s.Complete = !s.stopped && !s.cut
 	if !s.found {
 		if !s.Complete {
 			return fmt.Errorf("no mapping among the first %d that fits the buffers", s.Looked)
@@ -268,7 +271,7 @@ func (s *Search) explore(i int, rest *Factors) {
 	before, start := s.part, s.n.start[i]
 	for j := range list {
 		c := &list[j]
-		if !s.Complete {
+		if s.stopped {
 			break
 		}
 		if s.found && !c.bound.less(s.bestCost) {
@@ -311,7 +314,7 @@ func (s *Search) choices(i int, rest *Factors, list []candidate) []candidate {
 
 // split goes over the factors of dimension d and on.
 func (s *Search) split(i int, d Dim, rest *Factors, c *candidate, list []candidate) []candidate {
-	if !s.Complete {
+	if !s.more(i, len(list)) {
 		return list
 	}
 	l := &s.Arch.Levels[i]
@@ -358,14 +361,25 @@ func (s *Search) split(i int, d Dim, rest *Factors, c *candidate, list []candida
 	return list
 }
 
+// mostChoices bounds the choices of a level that are kept at a time.
+const mostChoices = 1 << 18
+
+// more counts a step of the search and tells whether choices of level i may still be
+// listed. Those of the outermost level leave half of the limit for what is inside.
+func (s *Search) more(i, listed int) bool {
+	if s.Looked++; s.Looked >= s.limit() {
+		s.stopped = true
+	}
+	if listed >= mostChoices || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.limit()/2 {
+		s.cut = true
+		return false
+	}
+	return !s.stopped
+}
+
 // offer appends a choice in each order that makes a difference, if the tiles inside fit
 // and its bound is below the best.
 func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
-	s.Looked++
-	if s.Looked >= s.limit() {
-		s.Complete = false
-		return list
-	}
 	if i == 0 { // what is inside are the multipliers
 		c.bound = cost{}
 		return append(list, *c)

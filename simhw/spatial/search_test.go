@@ -179,3 +179,24 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 	}
 	t.Logf("%d optima equal, %d layers fit in no way; looked at %d of %d mappings", compared, none, pruned, brute)
 }
+
+// TestSearchIsBounded: layers with very many factors end at the limit, with a mapping.
+func TestSearchIsBounded(t *testing.T) {
+	a := rowArray()
+	p := Problem{Bounds: Ones(), StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
+	p.Bounds = Factors{R: 1, S: 1, P: 5040, Q: 5040, C: 720, K: 720, N: 60, G: 1}
+	s := Search{Arch: &a, Limit: 1 << 17}
+	var m Mapping
+	var r Result
+	if err := s.Find(&p, &m, &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.CheckMapping(&p, &m); err != nil || s.Complete || s.Looked > 2<<17 {
+		t.Errorf("%v, complete %v, looked at %d", err, s.Complete, s.Looked)
+	}
+	// No loops may be at the registers, and the array has no room for all.
+	a.Levels[2].Time, a.Levels[1].Time = 0, 0
+	if err := s.Find(&p, &m, &r); err == nil {
+		t.Error("a mapping where none is possible")
+	}
+}
