@@ -24,10 +24,12 @@ type spatialMachine struct {
 	area      energy.Area
 
 	unmodelled []string
+	given      []spatial.Mapping // the design's, read
 
-	mu     sync.Mutex // over what follows: estimates share the search's memory
-	search spatial.Search
-	found  map[spatial.Problem]foundMapping
+	mu      sync.Mutex // over what follows: estimates share its memory
+	problem spatial.Problem
+	search  spatial.Search
+	found   map[spatial.Problem]foundMapping
 }
 
 // foundMapping is the outcome of a search.
@@ -56,6 +58,7 @@ var spatialChecks = []design.Check{
 func (m *spatialMachine) set(s *design.Spec) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	reread := m.given == nil || !sameMappings(&m.spec.Spatial, &s.Spatial)
 	m.spec = *s
 	fail := func(err error) error { return fmt.Errorf("design %s: %w", s.Name, err) }
 	for b := range m.prices {
@@ -68,6 +71,14 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	if m.arch, err = spatial.ArchOf(s, &m.prices[energy.Nominal]); err != nil {
 		return fail(err)
 	}
+	if reread {
+		m.given = make([]spatial.Mapping, s.Spatial.Mapped)
+		for i := range m.given {
+			if m.given[i], err = m.arch.ParseMapping(s.Spatial.Mappings[i].Loops); err != nil {
+				return fail(fmt.Errorf("mappings[%d].loops: %w", i, err))
+			}
+		}
+	}
 	config := s.Spatial.EnergyConfig(s, s.Spatial.Count)
 	if m.priceSets, err = energy.NewPrices(config); err != nil {
 		return fail(err)
@@ -78,6 +89,19 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	m.search.Objective = [...]spatial.Objective{design.EnergyDelay: spatial.EnergyDelay, design.LeastCycles: spatial.Cycles, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective]
 	clear(m.found)
 	return nil
+}
+
+// sameMappings tells whether two designs' mappings read the same.
+func sameMappings(a, b *design.Spatial) bool {
+	if a.Count != b.Count || a.Mapped != b.Mapped || a.Mappings != b.Mappings {
+		return false
+	}
+	for i := range a.Levels {
+		if a.Levels[i].Name != b.Levels[i].Name {
+			return false
+		}
+	}
+	return true
 }
 
 // spatialArea adds up multipliers, registers and SRAM of all instances. A multiplier of
@@ -138,23 +162,19 @@ func (m *spatialMachine) layers(e *Estimate, w *workload.Workload) error {
 // mapping is the design's for a layer of that name and shape, or the best.
 func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatial.Mapping, bool, error) {
 	for i := range m.spec.Spatial.Mappings[:m.spec.Spatial.Mapped] {
-		given := &m.spec.Spatial.Mappings[i]
-		if given.Layer != l.Name {
+		if m.spec.Spatial.Mappings[i].Layer != l.Name {
 			continue
 		}
-		mapping, err := m.arch.ParseMapping(given.Loops)
-		if err != nil {
-			return nil, false, err
-		}
+		mapping := &m.given[i]
 		padded, ok := mapping.Covers(m.arch.Count, p)
 		if !ok {
 			break // for another layer of this name
 		}
-		if err := m.arch.CheckMapping(&padded, &mapping); err != nil {
+		if err := m.arch.CheckMapping(&padded, mapping); err != nil {
 			return nil, false, fmt.Errorf("layer %q: mappings[%d].loops: %w", l.Name, i, err)
 		}
 		*p = padded
-		return &mapping, true, nil
+		return mapping, true, nil
 	}
 	f, known := m.found[*p]
 	if !known {
@@ -176,16 +196,16 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 }
 
 func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, err error) {
-	var p spatial.Problem
+	p := &m.problem
 	if err := p.Read(l); err != nil {
 		return false, err
 	}
-	mapping, complete, err := m.mapping(l, &p)
+	mapping, complete, err := m.mapping(l, p)
 	if err != nil {
 		return false, err
 	}
 	var r spatial.Result
-	m.arch.Evaluate(&p, mapping, &r)
+	m.arch.Evaluate(p, mapping, &r)
 	if r.Cycles >= memory.MaxCycles {
 		return false, tooLong(l.Name)
 	}

@@ -125,3 +125,31 @@ func TestSpatialProperties(t *testing.T) {
 		}
 	}
 }
+
+// Variants of a design with mappings are evaluated without allocation.
+func TestSpatialAllocatesNothing(t *testing.T) {
+	d := load(t, "eyeriss")
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "alexnet_conv3", DType: dtype.Int8, Batch: 4, H: 15, W: 15, C: 256, OutC: 384, KH: 3, KW: 3}}}
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e Estimate
+	s := m.Spec()
+	if n := testing.AllocsPerRun(5, func() {
+		s.DRAM.BandwidthGBs += 0.1
+		s.Spatial.Levels[0].InputBus += 0.5
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.EvaluateInto(&e, &w); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a variant", n)
+	}
+	// 13·3·16·4 cycles for each of 4 images in 6·64 passes.
+	if got := e.Layers[0].ComputeCycles; got != 13*3*16*4*4*6*64 {
+		t.Errorf("%d cycles", got)
+	}
+}
