@@ -18,6 +18,14 @@ type Graph struct {
 	Input  *Value
 	Output *Value
 	Nodes  []*Node
+
+	// Integer says that values with a Scale are computed by integers alone, as TFLite's
+	// kernels do (package quant, TFLite): sums are rescaled by 32-bit multipliers and
+	// shifts, and rounding is that of each of its operators. A value without a Scale
+	// between one that has and a ReLU or Clip to one that has is part of the same
+	// operator: what is not rounded yet. A runtime that rounds its own way is off by a
+	// step now and then.
+	Integer bool
 }
 
 // Value is what flows between nodes.
@@ -69,6 +77,10 @@ type Weights struct {
 	Binary bool
 	Int8   []int8    // as Float, or nil
 	Scale  []float32 // len 1 (per tensor) or Out (per channel); nil when Int8 is nil
+
+	// IntBias is the bias in steps of the input's scale times Scale, in a graph that is
+	// Integer; Bias is what it stands for. [Out], or nil for zero or where Int8 is nil.
+	IntBias []int32
 }
 
 // Conv2D is a 2-D cross-correlation:
