@@ -19,14 +19,25 @@ type Graph struct {
 	Output *Value
 	Nodes  []*Node
 
-	// Integer says that values with a Scale are computed by integers alone, as TFLite's
-	// kernels do (package quant, TFLite): sums are rescaled by 32-bit multipliers and
-	// shifts, and rounding is that of each of its operators. A value without a Scale
-	// between one that has and a ReLU or Clip to one that has is part of the same
-	// operator: what is not rounded yet. A runtime that rounds its own way is off by a
-	// step now and then.
-	Integer bool
+	// Integer says by whose rules values with a Scale are computed in integers alone;
+	// NotInteger: a runtime rounds its own way.
+	Integer Integers
 }
+
+// Integers are rules by which bytes are computed from bytes: those of TFLite's kernels
+// (package quant, tflite.go). Sums are rescaled by 32-bit multipliers and shifts, and
+// rounding is that of each operator. A value without a Scale between one that has and a
+// ReLU or Clip to one that has is part of the same operator: what is not rounded yet.
+type Integers uint8
+
+const (
+	NotInteger Integers = iota
+	// TFLite: the reference kernels. Products round twice, halves away from zero.
+	TFLite
+	// LiteRT: the reference kernels of ai-edge-litert 2, whose FULLY_CONNECTED rounds once,
+	// halves up.
+	LiteRT
+)
 
 // Value is what flows between nodes.
 type Value struct {

@@ -6,9 +6,9 @@
 // after pixel; the graph's is [C H W] without the batch, as everywhere in this program, so
 // that weights are put into that order and images come in as planes. Vectors stay.
 //
-// An int8 network's graph is marked graph.Integer: its values have scale and zero point,
-// biases are integers, and whoever runs it can compute what TFLite's kernels compute, bit
-// for bit.
+// An int8 network's graph is one of integers (graph.TFLite): its values have scale and zero
+// point, biases are integers, and whoever runs it can compute what TFLite's reference kernels
+// compute, bit for bit; with Integer set to graph.LiteRT, what those of ai-edge-litert 2 do.
 //
 // Everything else is refused by operator, tensor and file offset. A file is not trusted:
 // whatever it holds, reading ends with a graph that graph.Check accepts or with one error
@@ -122,7 +122,9 @@ func (r *reader) read() (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Integer = r.integer
+	if r.integer {
+		g.Integer = graph.TFLite
+	}
 	return g, g.Check()
 }
 
