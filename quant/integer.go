@@ -22,19 +22,25 @@ func NewMultiplier(x float64) (Multiplier, error) {
 	if !(x > 0) || x >= 1<<30 {
 		return Multiplier{}, fmt.Errorf("multiplier %v: want a number in (0, 2^30)", x)
 	}
-	f, e := math.Frexp(x) // x = f·2^e, f in [0.5, 1)
-	m := int64(math.Round(f * (1 << 31)))
-	if m == 1<<31 {
-		m /= 2
-		e++
-	}
+	m, e := significand(x)
 	switch {
 	case e < -31:
 		return Multiplier{}, nil
 	case e > 30: // rounded up to 2³⁰: the largest multiplier instead, as in TFLite
 		return Multiplier{M: math.MaxInt32, Shift: 30}, nil
 	}
-	return Multiplier{M: int32(m), Shift: e}, nil
+	return Multiplier{M: m, Shift: e}, nil
+}
+
+// significand rounds x > 0 to m·2^(e−31), m in 2³⁰…2³¹−1.
+func significand(x float64) (m int32, e int) {
+	f, e := math.Frexp(x) // x = f·2^e, f in [0.5, 1)
+	r := int64(math.Round(f * (1 << 31)))
+	if r == 1<<31 {
+		r /= 2
+		e++
+	}
+	return int32(r), e
 }
 
 // Apply returns acc times the multiplier, rounded to nearest in two steps as
@@ -47,6 +53,12 @@ func (m Multiplier) Apply(acc int32) int32 {
 		left, right = 0, -m.Shift
 	}
 	return roundingShiftRight(doublingHighMul(acc<<left, m.M), right)
+}
+
+// ApplyOnce is Apply with one rounding, halves up, as TFLite's kernels for CPUs do it.
+func (m Multiplier) ApplyOnce(acc int32) int32 {
+	shift := 31 - m.Shift
+	return int32((int64(acc)*int64(m.M) + int64(1)<<(shift-1)) >> shift)
 }
 
 // doublingHighMul is (a·b·2) >> 32 with rounding; −2³¹·−2³¹ saturates.
