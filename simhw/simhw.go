@@ -56,6 +56,8 @@ func newMachine(f design.Family) (machine, error) {
 	switch f {
 	case design.FamilySystolic:
 		return &systolicMachine{}, nil
+	case design.FamilySpatial:
+		return &spatialMachine{}, nil
 	case design.FamilyStreaming:
 		return &streamingMachine{}, nil
 	case design.FamilyXNOR:

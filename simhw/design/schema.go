@@ -33,6 +33,7 @@ type list struct {
 // kinds are the families that there are.
 var kinds = [families]*kind{
 	FamilySystolic:  &systolicKind,
+	FamilySpatial:   &spatialKind,
 	FamilyStreaming: &streamingKind,
 	FamilyXNOR:      &xnorKind,
 	FamilyMACTree:   &macTreeKind,

@@ -64,6 +64,7 @@ type Spec struct {
 	EnergyTable *energy.Table
 
 	Systolic
+	Spatial   Spatial
 	Streaming Streaming
 	XNOR      XNOR
 	MACTree

@@ -68,7 +68,7 @@ func (a *Arch) Evaluate(p *Problem, m *Mapping, r *Result) {
 	for s := range Space(Spaces) {
 		n.count(a, p, s, r)
 	}
-	a.time(r)
+	n.time(a, p, r)
 	for i := range a.Count {
 		l := &r.Levels[i]
 		for s := range Spaces {
@@ -78,25 +78,96 @@ func (a *Arch) Evaluate(p *Problem, m *Mapping, r *Result) {
 	}
 }
 
-// time applies the bandwidths: all buffers work at once, and the one with the most to
-// do sets the pace.
-func (a *Arch) time(r *Result) {
-	slowest := float64(r.ComputeCycles)
+// time applies the bandwidths: all buffers and buses work at once, and the one with the
+// most to do sets the pace.
+func (n *nest) time(a *Arch, p *Problem, r *Result) {
+	waits := 0.0
+	for i := range a.Count {
+		waits += n.waits(a, p, i)
+	}
+	r.WaitCycles = int64(math.Ceil(waits))
+	slowest := float64(r.ComputeCycles + r.WaitCycles)
 	for i := range a.Count {
 		l := &a.Levels[i]
-		reads, writes := int64(0), int64(0)
+		reads, writes, bits := int64(0), int64(0), 0.0
+		var times [3 + Spaces]float64
 		for s := range Spaces {
 			c := &r.Levels[i].Spaces[s]
 			reads += c.Reads
 			writes += c.Fills + c.Updates
+			bits += float64(c.Reads+c.Fills+c.Updates) * float64(a.Bits[s])
+			if l.Bus[s] > 0 {
+				times[3+s] = float64(n.crossing(a, p, Space(s), i, r)) / l.Bus[s]
+			}
 		}
-		for _, t := range [2]float64{float64(reads) / l.ReadBandwidth, float64(writes) / l.WriteBandwidth} {
-			if t > slowest && !math.IsInf(t, 0) {
+		if l.ReadBandwidth > 0 {
+			times[0] = float64(reads) / l.ReadBandwidth
+		}
+		if l.WriteBandwidth > 0 {
+			times[1] = float64(writes) / l.WriteBandwidth
+		}
+		if l.BitsPerCycle > 0 {
+			times[2] = bits / l.BitsPerCycle
+		}
+		for _, t := range times {
+			if t > slowest {
 				slowest, r.Bottleneck = t, i
 			}
 		}
 	}
 	r.Cycles = int64(math.Ceil(slowest))
+}
+
+// keeper is the first level below i that keeps s, -1 where that are the multipliers.
+func (a *Arch) keeper(s Space, i int) int {
+	child := i - 1
+	for child >= 0 && !a.Levels[child].Keep[s] {
+		child--
+	}
+	return child
+}
+
+// crossing is what passes one way between an instance of level i and its children, also
+// where i does not keep it; of outputs the sums that go up, which are the more.
+func (n *nest) crossing(a *Arch, p *Problem, s Space, i int, r *Result) int64 {
+	return n.down(a, p, s, a.keeper(s, i), i, r)
+}
+
+// waits is how many cycles what is below level i waits for weights.
+func (n *nest) waits(a *Arch, p *Problem, i int) float64 {
+	l := &a.Levels[i]
+	weights := a.keeper(Weights, i)
+	if !l.Waits || weights < 0 {
+		return 0
+	}
+	longest := 0.0
+	for _, s := range [...]Space{Weights, Inputs} {
+		if child := a.keeper(s, i); l.Bus[s] > 0 && child >= 0 {
+			longest = max(longest, float64(n.spread(p, s, child, i))/l.Bus[s])
+		}
+	}
+	return longest * float64(n.events(Weights, n.start[weights+1]))
+}
+
+// spread is how many words the tiles at level child have below one instance of level i.
+func (n *nest) spread(p *Problem, s Space, child, i int) int64 {
+	if s == Inputs {
+		var once nest // without loops in time around the tiles
+		once.tile[child+1] = n.tile[child+1]
+		for l := child + 1; l <= i; l++ {
+			once.below[l], once.steps[l] = n.below[l], n.steps[l]
+		}
+		return once.inputs(&Arch{}, p, child, child+1, i)
+	}
+	words := p.Words(s, &n.tile[child+1])
+	for l := child + 1; l <= i; l++ {
+		for d := range Dims {
+			if relevant[s][d] {
+				words *= n.below[l][d]
+			}
+		}
+	}
+	return words
 }
 
 // count works out one dataspace, from the multipliers upwards.

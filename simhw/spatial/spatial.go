@@ -118,6 +118,18 @@ type Level struct {
 	// there is no limit. Updates are writes.
 	ReadBandwidth, WriteBandwidth float64
 
+	// BitsPerCycle is what reads and writes move together, 0 where there is no limit.
+	BitsPerCycle float64
+
+	// Bus is how many words of each dataspace the network to the children moves in a
+	// cycle, for one instance; 0 where there is no limit. Sums come back on one of their
+	// own, as wide.
+	Bus [Spaces]float64
+
+	// Waits says that the children hold no second set of weights: when those change,
+	// all wait until the new ones and the first inputs are there, each by its bus.
+	Waits bool
+
 	// Block is how many words an access moves, 0 for one.
 	Block int64
 
@@ -191,6 +203,7 @@ type Result struct {
 	MACs          int64
 	Multipliers   int64 // that have work
 	ComputeCycles int64 // every multiplier busy
+	WaitCycles    int64 // for weights, see Level.Waits
 	Cycles        int64 // at the buffers' bandwidths
 	Bottleneck    int   // level whose bandwidth sets Cycles, -1 where none does
 	MACEnergyPJ   float64

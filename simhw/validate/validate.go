@@ -58,6 +58,7 @@ var tables = []struct {
 	{"Gemmini, 16×16", gemmini},
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
+	{"Eyeriss: row-stationary, AlexNet by layer", eyeriss},
 	{"NVDLA", nvdla},
 	{"MLPerf Tiny: microcontrollers", tiny},
 }
