@@ -62,7 +62,8 @@ type Loop struct {
 }
 
 // Memory is where weights come from: slow memory behind a cache, which may be
-// as small as a buffer.
+// as small as a buffer. Without LineBytes it keeps up, and weights are fetched
+// once.
 type Memory struct {
 	CacheBytes, LineBytes float64
 	MissCycles            float64 // lost for each line
@@ -136,10 +137,10 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	}
 	t.Other = math.Max(core-t.Multiplier, 0)
 	weights := float64(cols) * float64(depth) * float64(l.DType.Bits()) / 8
-	if weights > m.CacheBytes {
-		t.Passes = ceil(rows, p.Rows)
-	}
 	if m.LineBytes > 0 {
+		if weights > m.CacheBytes {
+			t.Passes = ceil(rows, p.Rows)
+		}
 		t.Waits = groups * float64(t.Passes) * weights / m.LineBytes * m.MissCycles
 	}
 	loads := groups * tiles * steps * float64(p.Step)
