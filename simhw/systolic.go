@@ -132,6 +132,7 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	if !ok {
 		return tooLong(l.Name)
 	}
+	p = mem.Map // the order may do a product in parts
 	cycles := p.Cycles()
 	out.Cycles = cycles + mem.PrefetchCycles + mem.StallCycles
 	out.ComputeCycles = p.ComputeCycles()

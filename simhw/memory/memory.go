@@ -14,8 +14,8 @@
 // Which words a fold reads depends on what the buffers still hold. A tensor that
 // fits its buffer is fetched once; what a number of folds in turn come back to is
 // fetched once for them if it fits half of the buffer, the other half taking what
-// comes next. So the order of folds decides on the traffic; Run looks at all of a
-// kind (see Order) and takes the fastest, among those the one of the least traffic.
+// comes next. So the order of folds decides on the traffic; Run looks at all of
+// Order's and takes the fastest, among those the one of the least traffic.
 // In each of them more bandwidth or a larger buffer costs no cycles, and so in the
 // best.
 package memory
@@ -55,18 +55,23 @@ const (
 //	  for each fold along the other axis
 //	    for each fold of the group
 //
-// With groups of 1 the other axis is inside, with one group By is. All orders have
-// groups of ⌈n/i⌉ folds out of n, i = 1, 2, …: as equal as can be. (Of more than 8192
-// folds along an axis i is a power of two.)
+// With groups of 1 the other axis is inside, with one group By is. Groups have all
+// folds of the axis, half of them, a quarter, … down to 1, each rounded up.
+//
+// Where an operand is held in the array, all of that may be done for one of Chunks
+// equal parts of what streams, then for the next: partial sums of a part are fewer,
+// but weights (inputs in IS) enter the array again for each. A part's length is that
+// of the stream, divided by its smallest prime factor up to 19 again and again.
 type Order struct {
-	By    Axis
-	Group int64
+	By     Axis
+	Group  int64
+	Chunks int64 // at least 1
 }
 
 // Problem is one layer on one array with its memories. Words and bits are per
 // group of a grouped convolution; the groups run one after the other.
 type Problem struct {
-	Map systolic.Mapping
+	Map systolic.Mapping // of whole streams
 
 	InputWords int64 // distinct input words
 	LineWords  int64 // input words that let a sliding kernel fetch every row once
@@ -90,12 +95,17 @@ type Result struct {
 	StallCycles    int64         // the sum of Stalls
 	Stalls         [Causes]int64 // by cause
 	Order          Order         // that was chosen
+
+	// Map is the array's work in that order: Problem.Map, where a stream is one
+	// chunk, else as many products more as there are chunks.
+	Map systolic.Mapping
 }
 
 // MaxCycles bounds the time that Run can return; beyond it, ok is false.
 const MaxCycles = 1 << 60
 
-// Run works a problem out in its best order. ok is false where the time exceeds
+// Run works a problem out in its best order. The layer takes Map.Cycles() with the
+// result's Map, and what the result waits. ok is false where the time exceeds
 // MaxCycles.
 func Run(p *Problem) (r Result, ok bool) {
 	var s search

@@ -28,13 +28,13 @@ func TestByHand(t *testing.T) {
 	p := Problem{Map: m, InputWords: 12, LineWords: 3, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
 		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 8192, BytesPerCycle: 1}
 	var pl plan
-	pl.init(&p)
-	pl.arrange(Order{Columns, 1})
+	pl.init(&p, 1)
+	pl.arrange(Order{By: Columns, Group: 1})
 	r, time, _ := pl.run()
 	if best, _ := Run(&p); time != 42 || best.PrefetchCycles+best.StallCycles != 22 {
 		t.Errorf("%g cycles, the best order waits for %d: want 42, of which 22 waiting, in any order", time, best.PrefetchCycles+best.StallCycles)
 	}
-	want := Result{IfmapReads: 12, FilterReads: 12, OfmapWrites: 16, PrefetchCycles: 12, StallCycles: 10, Order: Order{Columns, 1}}
+	want := Result{IfmapReads: 12, FilterReads: 12, OfmapWrites: 16, PrefetchCycles: 12, StallCycles: 10, Order: Order{Columns, 1, 1}, Map: m}
 	want.Stalls[IfmapRead], want.Stalls[FilterRead], want.Stalls[WriteBack] = 1, 5, 4
 	if r != want {
 		t.Errorf("got  %+v\nwant %+v", r, want)
@@ -44,7 +44,7 @@ func TestByHand(t *testing.T) {
 	// Nothing holds inputs: 6 words in each of six folds.
 	p.Map = systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 6, 3, 1, 1)
 	p.IfmapBits, p.FilterBits, p.LineWords = 90, 96, 100
-	if r, _ = Run(&p); r.IfmapReads != 36 || r.FilterReads != 18 || r.Order != (Order{Columns, 1}) {
+	if r, _ = Run(&p); r.IfmapReads != 36 || r.FilterReads != 18 || r.Order != (Order{Columns, 1, 1}) {
 		t.Errorf("small buffers: %+v, want 36 inputs and 18 weights", r)
 	}
 }
@@ -85,6 +85,14 @@ func drawProblem(t *rapid.T, m *systolic.Mapping) Problem {
 		InputOnChip:   rapid.Bool().Draw(t, "in"), OutputOnChip: rapid.Bool().Draw(t, "outOnChip")}
 }
 
+// parts lists the numbers of chunks.
+func parts(p *Problem) (list []int64) {
+	for n := int64(1); n > 0; n = finer(p, n) {
+		list = append(list, n)
+	}
+	return list
+}
+
 func drawOrder(t *rapid.T, m *systolic.Mapping) Order {
 	o, n := Order{By: Axis(rapid.IntRange(0, 1).Draw(t, "by"))}, m.ColFolds
 	if o.By == Rows {
@@ -101,18 +109,20 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 		var m systolic.Mapping
 		p := drawProblem(t, &m)
 		var s search
-		s.plan.init(&p)
+		chunks := rapid.SampledFrom(parts(&p)).Draw(t, "chunks")
+		s.plan.init(&p, chunks)
 		pl := &s.plan
+		m = pl.p.Map
 		o := drawOrder(t, &m)
 		bound, bytes := s.bound(o)
 		r, total, moved := pl.run()
 
 		var seq []tile
-		for range m.Groups {
+		for g := range m.Groups {
 			for o := range pl.outer {
 				for i := range pl.mid {
 					for j := range pl.size(o) {
-						seq = append(seq, pl.at(o, i, j))
+						seq = append(seq, pl.at(o, i, j, g%chunks > 0))
 					}
 				}
 			}
@@ -206,7 +216,7 @@ func TestTrafficCoversTheLayer(t *testing.T) {
 		}
 		// Everything crosses DRAM's bandwidth.
 		bytes := bytesOf(&r, &p)
-		if cycles := float64(m.Cycles() + r.PrefetchCycles + r.StallCycles); cycles*p.BytesPerCycle < bytes*(1-1e-9) {
+		if cycles := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles); cycles*p.BytesPerCycle < bytes*(1-1e-9) {
 			t.Fatalf("%g bytes in %g cycles at %g a cycle", bytes, cycles, p.BytesPerCycle)
 		}
 	})
@@ -224,8 +234,8 @@ func TestMoreNeverCosts(t *testing.T) {
 		q.FilterBits += grow("more filter")
 		q.OfmapBits += grow("more ofmap")
 		after, _ := Run(&q)
-		if a, b := after.StallCycles+after.PrefetchCycles, before.StallCycles+before.PrefetchCycles; a > b {
-			t.Fatalf("more memory costs time: %d cycles of waiting, before %d\n%+v\n%+v", a, b, p, q)
+		if a, b := after.Map.Cycles()+after.StallCycles+after.PrefetchCycles, before.Map.Cycles()+before.StallCycles+before.PrefetchCycles; a > b {
+			t.Fatalf("more memory costs time: %d cycles, before %d\n%+v\n%+v", a, b, p, q)
 		}
 	})
 }

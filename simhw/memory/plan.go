@@ -29,10 +29,15 @@ const (
 	axisStart        // the first of all
 )
 
-// plan is a problem, prepared for counting in any order.
+// plan is a problem with its streams cut into chunks, prepared for counting in any
+// order. Each chunk is a product of its own, as a group of a convolution is, but for
+// what stays: an operand held in the array that fits its buffer whole.
 type plan struct {
-	p    Problem
-	fold [4]sizes // by lastRow and lastCol, 1 and 2
+	p      Problem // of a chunk
+	all    Problem // of whole streams
+	chunks int64
+	again  bool     // later chunks find the held operand in its buffer
+	fold   [4]sizes // by lastRow and lastCol, 1 and 2
 
 	operandBytes, accBytes, outBytes float64
 	ifmapWords, filterWords          float64 // of all folds that share nothing: one pass
@@ -58,11 +63,17 @@ const (
 	lastCol
 )
 
-func (pl *plan) init(p *Problem) {
-	*pl = plan{p: *p, operandBytes: float64(p.OperandBits) / 8, accBytes: float64(p.AccumulatorBits) / 8, outBytes: float64(p.OutputBits) / 8}
-	m := &pl.p.Map
+func (pl *plan) init(whole *Problem, chunks int64) {
+	*pl = plan{p: *whole, all: *whole, chunks: chunks,
+		operandBytes: float64(whole.OperandBits) / 8, accBytes: float64(whole.AccumulatorBits) / 8, outBytes: float64(whole.OutputBits) / 8}
+	p := &pl.p
+	if chunks > 1 {
+		pl.cut()
+	}
+	m := &p.Map
 	pl.ifmapWhole = p.InputOnChip || p.InputWords*p.OperandBits <= p.IfmapBits
 	pl.filterWhole = m.K*m.N*p.OperandBits <= p.FilterBits
+	pl.again = chunks > 1 && (m.Dataflow == design.WS && pl.filterWhole || m.Dataflow == design.IS && pl.ifmapWhole)
 
 	fk, fm, fn, input := float64(m.K), float64(m.M), float64(m.N), float64(p.InputWords)
 	slice := float64(min(m.Rows*m.Lanes, m.K)) // products along K in one row fold of WS or IS
@@ -138,6 +149,23 @@ func (pl *plan) init(p *Problem) {
 	}
 }
 
+// cut makes the problem that of a chunk.
+func (pl *plan) cut() {
+	p, m := &pl.p, pl.all.Map
+	if m.Dataflow == design.IS {
+		// The weights of some output channels.
+		p.Map = m.Array.Map(m.M, m.N/pl.chunks, m.K, m.Lanes, m.Groups*pl.chunks)
+		return
+	}
+	p.Map = m.Array.Map(m.M/pl.chunks, m.N, m.K, m.Lanes, m.Groups*pl.chunks)
+	// Inputs of some outputs: their share, and the lines that a kernel reads past it,
+	// unless those are in the buffer.
+	p.InputWords = (p.InputWords + pl.chunks - 1) / pl.chunks
+	if !p.InputOnChip && pl.all.InputWords*p.OperandBits > p.IfmapBits {
+		p.InputWords = min(pl.all.InputWords, p.InputWords+p.LineWords, p.Map.M*p.Map.K)
+	}
+}
+
 // half tells whether n parts fit half of a buffer.
 func half(n int64, words float64, bits, capacity int64) bool {
 	return float64(n)*words*float64(bits) <= float64(capacity/2)
@@ -207,8 +235,9 @@ func (pl *plan) arrange(o Order) {
 	}
 }
 
-// at is the fold at place (o, i, j) of the three loops.
-func (pl *plan) at(o, i, j int64) tile {
+// at is the fold at place (o, i, j) of the three loops; later says that a chunk went
+// before, which left its held operand where again is set.
+func (pl *plan) at(o, i, j int64, later bool) tile {
 	row, col := i, o*pl.order.Group+j
 	if pl.order.By == Rows {
 		row, col = col, row
@@ -248,6 +277,13 @@ func (pl *plan) at(o, i, j int64) tile {
 			t.psumOut = f.sums
 		}
 	}
+	if later && pl.again {
+		if m.Dataflow == design.WS {
+			t.filter = 0
+		} else {
+			t.ifmap = 0
+		}
+	}
 	pl.weigh(&t)
 	return t
 }
@@ -260,8 +296,7 @@ func (pl *plan) weigh(t *tile) {
 
 func (pl *plan) cycles(bytes float64) float64 { return math.Ceil(bytes / pl.p.BytesPerCycle) }
 
-// traffic is the words that all folds of one group of a convolution move in the
-// order at hand.
+// traffic is the words that the layer moves in the order at hand.
 func (pl *plan) traffic() tile {
 	m := &pl.p.Map
 	passes := func(by fetch, grouped, folds int64) float64 {
@@ -293,6 +328,17 @@ func (pl *plan) traffic() tile {
 		t.psumIn = pl.sumWords * float64(m.RowFolds-1)
 	}
 	t.psumOut = t.psumIn
+	parts := float64(m.Groups)
+	held := parts
+	if pl.again {
+		held = float64(pl.all.Map.Groups)
+	}
+	if m.Dataflow == design.IS {
+		t.ifmap, t.filter = t.ifmap*held, t.filter*parts
+	} else {
+		t.ifmap, t.filter = t.ifmap*parts, t.filter*held
+	}
+	t.psumIn, t.psumOut, t.out = t.psumIn*parts, t.psumOut*parts, t.out*parts
 	pl.weigh(&t)
 	return t
 }

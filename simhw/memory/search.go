@@ -1,5 +1,7 @@
 package memory
 
+import "macroscope/simhw/design"
+
 // search goes through the orders of a problem's folds. For most it is enough to
 // bound their time from below: it is no less than the array's own with the first
 // read and the last write, nor than what all words take at DRAM's bandwidth. An
@@ -20,32 +22,96 @@ type search struct {
 const rounding = 1e-9
 
 func (s *search) run(p *Problem) (Result, bool) {
-	s.plan.init(p)
 	s.walked = 0
-	// The most promising order first: of each kind, the one with the largest groups.
+	// The most promising chunks first.
+	var list [maxCuts]chunked
+	cuts, first := list[:0], 0
+	for n := int64(1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
+		s.plan.init(p, n)
+		c := chunked{chunks: n}
+		c.bound, c.bytes, _ = s.promising()
+		if cuts = append(cuts, c); c.before(&cuts[first]) {
+			first = len(cuts) - 1
+		}
+	}
+	s.plan.init(p, cuts[first].chunks)
+	s.orders()
+	for i := range cuts {
+		if c := &cuts[i]; i != first && s.worth(c.bound, c.bytes) {
+			s.plan.init(p, c.chunks)
+			s.orders()
+		}
+	}
+	return s.best, s.time < MaxCycles
+}
+
+// maxCuts bounds the number of ways to cut a stream.
+const maxCuts = 24
+
+// chunked is the best bound of all orders with a number of chunks.
+type chunked struct {
+	chunks       int64
+	bound, bytes float64
+}
+
+func (c *chunked) before(o *chunked) bool {
+	return c.bound < o.bound || c.bound == o.bound && c.bytes < o.bytes
+}
+
+// finer is the next larger number of chunks: the chunks' length divided by its
+// smallest prime factor, as long as that is small; 0 where it is not, and where the
+// outputs stay in the array.
+func finer(p *Problem, chunks int64) int64 {
+	length := p.Map.T / chunks
+	if p.Map.Dataflow == design.OS || length == 1 {
+		return 0
+	}
+	for _, prime := range [...]int64{2, 3, 5, 7, 11, 13, 17, 19} {
+		if length%prime == 0 {
+			return chunks * prime
+		}
+	}
+	return 0
+}
+
+// promising is the order with the best bound.
+func (s *search) promising() (bound, bytes float64, best Order) {
 	var kinds [4]kind
-	first, bestBound, bestBytes := -1, 0.0, 0.0
 	n := s.kinds(&kinds)
 	for i := range kinds[:n] {
 		k := &kinds[i]
-		if bound, bytes := s.bound(k.largest); first < 0 || bound < bestBound || bound == bestBound && bytes < bestBytes {
-			first, bestBound, bestBytes = i, bound, bytes
+		if b, moved := s.bound(k.largest); best.Group == 0 || b < bound || b == bound && moved < bytes {
+			bound, bytes, best = b, moved, k.largest
 		}
 	}
-	s.walk(kinds[first].largest)
+	return bound, bytes, best
+}
+
+// orders goes through the orders for the plan's chunks.
+func (s *search) orders() {
+	bound, bytes, first := s.promising()
+	if s.worth(bound, bytes) {
+		s.walk(first)
+	}
+	var kinds [4]kind
+	n := s.kinds(&kinds)
 	for i := range kinds[:n] {
 		k := &kinds[i]
-		for o := k.largest; o.Group > k.above; o.Group = smaller(k.folds, o.Group) {
-			if i == first && o == k.largest {
+		for o := k.largest; o.Group > k.above; o.Group = smaller(o.Group) {
+			if o == first {
 				continue
 			}
-			if bound, bytes := s.bound(o); bound > s.time || bound == s.time && bytes >= s.bytes*(1-rounding) {
+			if bound, bytes := s.bound(o); !s.worth(bound, bytes) {
 				break
 			}
 			s.walk(o)
 		}
 	}
-	return s.best, s.time < MaxCycles
+}
+
+// worth tells whether an order of such bounds may be better than the best.
+func (s *search) worth(bound, bytes float64) bool {
+	return s.walked == 0 || bound < s.time || bound == s.time && bytes < s.bytes*(1-rounding)
 }
 
 // kind is the orders along one axis whose groups are above one size and up to
@@ -53,49 +119,37 @@ func (s *search) run(p *Problem) (Result, bool) {
 type kind struct {
 	largest Order
 	above   int64
-	folds   int64 // along the axis
 }
 
 // kinds are those that together have all orders.
 func (s *search) kinds(list *[4]kind) (n int) {
 	m := &s.plan.p.Map
 	for _, by := range [2]Axis{Columns, Rows} {
-		folds := m.ColFolds
+		size := m.ColFolds
 		if by == Rows {
-			folds = m.RowFolds
+			size = m.RowFolds
 		}
-		size := folds
-		// One by one is all at once along the other axis.
-		if fit := s.plan.fit(by); fit < folds {
-			list[n] = kind{Order{by, folds}, fit, folds}
+		if fit := s.plan.fit(by); fit < size {
+			list[n] = kind{Order{By: by, Group: size}, fit}
 			n++
-			for size > max(fit, 0) {
-				size = smaller(folds, size)
+			for size > fit {
+				size = smaller(size)
 			}
 		}
 		if size > 0 {
-			list[n] = kind{Order{by, size}, 0, folds}
+			list[n] = kind{Order{By: by, Group: size}, 0}
 			n++
 		}
 	}
 	return n
 }
 
-// manyFolds is how many folds along an axis have all sizes of groups tried.
-const manyFolds = 1 << 13
-
-// smaller is the size of groups ⌈n/i⌉ next below size, itself such a size; 0 below 1.
-// Of more than manyFolds it is half of it, so that a huge layer takes no huge time.
-func smaller(n, size int64) int64 {
+// smaller is the size of groups next below: half; 0 below 1.
+func smaller(size int64) int64 {
 	if size == 1 {
 		return 0
 	}
-	if n > manyFolds {
-		return (size + 1) / 2
-	}
-	// The fewest groups with which one of less than size suffices.
-	groups := (n + size - 2) / (size - 1)
-	return (n + groups - 1) / groups
+	return (size + 1) / 2
 }
 
 // bound gives the least time that an order can take, and its traffic in bytes.
@@ -103,7 +157,7 @@ func (s *search) bound(o Order) (time, bytes float64) {
 	pl := &s.plan
 	pl.arrange(o)
 	t := pl.traffic()
-	bytes = float64(pl.p.Map.Groups) * (t.reads + t.writes)
+	bytes = t.reads + t.writes
 	return max(pl.work+pl.ends, bytes/pl.p.BytesPerCycle*(1-rounding)), bytes
 }
 

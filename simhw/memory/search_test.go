@@ -11,27 +11,17 @@ import (
 	"macroscope/simhw/systolic"
 )
 
-func TestSizesOfGroups(t *testing.T) {
-	for _, n := range []int64{1, 2, 3, 4, 5, 6, 7, 12, 30, 61, 1000, manyFolds} {
-		var want, got []int64
-		for i := int64(1); i <= n; i++ {
-			if size := (n + i - 1) / i; !slices.Contains(want, size) {
-				want = append(want, size)
-			}
-		}
-		for size := n; size > 0; size = smaller(n, size) {
-			got = append(got, size)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%d folds: groups of %v, want %v", n, got, want)
-		}
+func TestSizes(t *testing.T) {
+	var sizes, chunks []int64
+	for size := int64(11); size > 0; size = smaller(size) {
+		sizes = append(sizes, size)
 	}
-	n, last := 0, int64(0)
-	for size := int64(1 << 40); size > 0; size = smaller(1<<40, size) {
-		n, last = n+1, size
+	p := Problem{Map: systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(4*7*23, 2, 2, 1, 1)}
+	for n := int64(1); n > 0; n = finer(&p, n) {
+		chunks = append(chunks, n)
 	}
-	if n != 41 || last != 1 {
-		t.Errorf("2⁴⁰ folds: %d sizes of groups down to %d, want 41 down to 1", n, last)
+	if !slices.Equal(sizes, []int64{11, 6, 3, 2, 1}) || !slices.Equal(chunks, []int64{1, 2, 4, 28}) {
+		t.Errorf("groups of %v folds out of 11, %v chunks of 644", sizes, chunks)
 	}
 }
 
@@ -56,11 +46,12 @@ func (h *held) take(part int64) bool {
 // brute works out an order fold by fold, with buffers that hold whole parts and drop
 // the one that was used longest ago. It shares the sizes of folds with the plan, but
 // nothing about what is kept.
-func brute(p *Problem, o Order) (time, bytes float64) {
-	m := &p.Map
+func brute(whole *Problem, o Order) (time, bytes float64) {
 	var pl plan
-	pl.init(p)
+	pl.init(whole, o.Chunks)
 	pl.arrange(o)
+	p := &pl.p
+	m := &p.Map
 	type fold struct{ row, col int64 }
 	var folds []fold
 	n, other := m.ColFolds, m.RowFolds
@@ -92,7 +83,7 @@ func brute(p *Problem, o Order) (time, bytes float64) {
 		sums = int64(float64(p.OfmapBits/2) / (pl.sumsPart * float64(p.AccumulatorBits)))
 	}
 	type moved struct{ reads, writes, work float64 }
-	var seq []moved
+	var tiles []tile
 	for i, f := range folds {
 		key := 0
 		if f.row == m.RowFolds-1 {
@@ -142,13 +133,22 @@ func brute(p *Problem, o Order) (time, bytes float64) {
 				t.psumOut = size.sums
 			}
 		}
-		pl.weigh(&t)
-		seq = append(seq, moved{t.reads, t.writes, float64(size.compute)})
+		tiles = append(tiles, t)
 	}
-	// The convolution's groups, one after another, keep nothing.
-	all := seq
-	for range m.Groups - 1 {
-		all = append(all, seq...)
+	// The convolution's groups, one after another, keep nothing; chunks what they
+	// hold in the array, if it is whole.
+	var all []moved
+	for g := range m.Groups {
+		for _, t := range tiles {
+			switch later := g%o.Chunks > 0; {
+			case later && m.Dataflow == design.WS && filter.n == math.MaxInt64:
+				t.filter = 0
+			case later && m.Dataflow == design.IS && ifmap.n == math.MaxInt64:
+				t.ifmap = 0
+			}
+			pl.weigh(&t)
+			all = append(all, moved{t.reads, t.writes, float64(t.compute)})
+		}
 	}
 	time = pl.cycles(all[0].reads) + pl.cycles(all[len(all)-1].writes) + float64(m.LeadCycles())
 	for i, f := range all {
@@ -171,27 +171,32 @@ func brute(p *Problem, o Order) (time, bytes float64) {
 // fold by fold with buffers that remember what they hold, and moves no more than
 // any as fast.
 func TestBestOrder(t *testing.T) {
-	walked, orders, between := 0, 0, 0
+	walked, orders, between, cut := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		var m systolic.Mapping
 		p := drawProblem(t, &m)
-		if m.RowFolds*m.ColFolds > 600 {
+		if m.RowFolds*m.ColFolds > 400 {
 			t.Skip("too many folds to try all")
 		}
 		var s search
 		r, _ := s.run(&p)
 		walked += s.walked
 		best, least := math.Inf(1), 0.0
-		for by, folds := range []int64{Columns: m.ColFolds, Rows: m.RowFolds} {
-			for size := folds; size > 0; size = smaller(folds, size) {
-				orders++
-				time, bytes := brute(&p, Order{Axis(by), size})
-				if time < best || time == best && bytes < least {
-					best, least = time, bytes
+		for _, chunks := range parts(&p) {
+			for by, folds := range []int64{Columns: m.ColFolds, Rows: m.RowFolds} {
+				for size := folds; size > 0; size = smaller(size) {
+					orders++
+					time, bytes := brute(&p, Order{Axis(by), size, chunks})
+					if time < best || time == best && bytes < least {
+						best, least = time, bytes
+					}
 				}
 			}
 		}
-		got := float64(m.Cycles() + r.PrefetchCycles + r.StallCycles)
+		if r.Order.Chunks > 1 {
+			cut++
+		}
+		got := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles)
 		if math.Abs(got-best) > 1e-6*best {
 			t.Fatalf("%+v takes %g cycles, the best order %g\\n%+v", r.Order, got, best, p)
 		}
@@ -206,7 +211,7 @@ func TestBestOrder(t *testing.T) {
 			between++
 		}
 	})
-	t.Logf("%d of %d orders worked out; the best has several groups of several folds %d times", walked, orders, between)
+	t.Logf("%d of %d orders worked out; the best has several groups of several folds %d times, chunks %d times", walked, orders, between, cut)
 	if walked >= orders {
 		t.Error("no order is passed over")
 	}
@@ -222,8 +227,12 @@ func TestGroupsByHand(t *testing.T) {
 	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(8, 12, 8, 1, 1)
 	p := Problem{Map: m, InputWords: 64, LineWords: 64, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
 		IfmapBits: 2 * 16 * 8, FilterBits: 2 * 4 * 8, OfmapBits: 2 * 2 * 16 * 32, BytesPerCycle: 0.5}
-	r, _ := Run(&p)
-	if r.Order != (Order{Columns, 2}) || r.IfmapReads != 192 || r.FilterReads != 96 || r.PsumReads != 0 || r.OfmapWrites != 96 {
+	// In one chunk; in two, all sums fit, and weights come twice.
+	var s search
+	s.plan.init(&p, 1)
+	s.orders()
+	r := s.best
+	if r.Order != (Order{Columns, 2, 1}) || r.IfmapReads != 192 || r.FilterReads != 96 || r.PsumReads != 0 || r.OfmapWrites != 96 {
 		t.Errorf("%+v, want groups of two column folds, 192 inputs, 96 weights and outputs, no partial sums", r)
 	}
 }

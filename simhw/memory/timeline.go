@@ -62,26 +62,80 @@ func (pl *plan) size(o int64) int64 {
 	return pl.inner
 }
 
+// follower is what comes after a fold, how long the fold computes then, and how often
+// that is so.
+type follower struct {
+	next           *tile
+	compute, times int64
+}
+
 // run counts all folds in the order at hand and returns the result with the
 // layer's time and traffic in bytes.
 func (pl *plan) run() (r Result, time, bytes float64) {
 	m := &pl.p.Map
 	s := sum{pl: pl}
-	first, last := pl.at(0, 0, 0), pl.at(pl.outer-1, pl.mid-1, pl.lastInner-1)
-	lastTime := m.LastFoldCycles(m.LastR, m.LastC)
+	first, firstLater := pl.at(0, 0, 0, false), pl.at(0, 0, 0, true)
+	last := pl.at(pl.outer-1, pl.mid-1, pl.lastInner-1, false) // what it writes is the same later
+	// Products that find nothing, and those that a chunk went before.
+	groups, later := m.Groups, int64(0)
+	if pl.again {
+		groups = pl.all.Map.Groups
+		later = m.Groups - groups
+	}
+	s.part(false, groups, &first, &firstLater, &last, later > 0)
+	if later > 0 {
+		s.part(true, later, &first, &firstLater, &last, true)
+	}
+	prologue, epilogue := pl.cycles(first.reads), pl.cycles(last.writes)
+	s.stalls[WriteBack] = epilogue
+	time = prologue + s.time + epilogue + float64(m.LeadCycles())
+	words := pl.traffic()
+	r = Result{Order: pl.order, Map: *m, IfmapReads: count(words.ifmap), FilterReads: count(words.filter),
+		PsumReads: count(words.psumIn), PsumWrites: count(words.psumOut), OfmapWrites: count(words.out)}
+	r.Order.Chunks = pl.chunks
+	if time < MaxCycles {
+		r.PrefetchCycles = int64(prologue)
+		for c, v := range s.stalls {
+			r.Stalls[c] = int64(v)
+			r.StallCycles += r.Stalls[c]
+		}
+	}
+	return r, time, words.reads + words.writes
+}
+
+// after lists what follows the last fold of each of a part's n products: with chunks
+// that find something (more), a first product is followed by a later one, and a later
+// one by another, or by the first of the next group. The last of all is followed by
+// nothing.
+func (s *sum) after(later bool, n int64, first, firstLater *tile, more bool, compute int64) (list [3]follower) {
+	m := &s.pl.p.Map
+	end := follower{&nothing, m.LastFoldCycles(m.LastR, m.LastC), 1}
+	switch {
+	case later:
+		groups := s.pl.all.Map.Groups
+		return [3]follower{{firstLater, compute, n - groups}, {first, compute, groups - 1}, end}
+	case more:
+		return [3]follower{{firstLater, compute, n}}
+	}
+	return [3]follower{{first, compute, n - 1}, end}
+}
+
+// part adds up the folds of n products, of which each finds the same.
+func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool) {
+	pl := s.pl
 	var ob, mb, ib [5]run
 	for _, o := range runs(pl.outer, &ob) {
 		size := pl.size(o.index)
 		inner := runs(size, &ib)
 		for _, i := range runs(pl.mid, &mb) {
 			// What the innermost loop's folds move: the first, those between, the last.
-			begin := pl.at(o.index, i.index, 0)
+			begin := pl.at(o.index, i.index, 0, later)
 			between, end := begin, begin
 			if size > 1 {
-				end = pl.at(o.index, i.index, size-1)
+				end = pl.at(o.index, i.index, size-1, later)
 			}
 			if size > 2 {
-				between = pl.at(o.index, i.index, 1)
+				between = pl.at(o.index, i.index, 1, later)
 			}
 			at := func(j int64) *tile {
 				switch j {
@@ -92,21 +146,21 @@ func (pl *plan) run() (r Result, time, bytes float64) {
 				}
 				return &between
 			}
-			before, after := last, first // of the convolution's group before and after
+			before, after := *last, tile{} // of the product before and after
 			isFirst, isLast := false, false
 			switch {
 			case i.index > 0:
-				before = pl.at(o.index, i.index-1, size-1)
+				before = pl.at(o.index, i.index-1, size-1, later)
 			case o.index > 0:
-				before = pl.at(o.index-1, pl.mid-1, pl.inner-1)
+				before = pl.at(o.index-1, pl.mid-1, pl.inner-1, later)
 			default:
 				isFirst = true
 			}
 			switch {
 			case i.index < pl.mid-1:
-				after = pl.at(o.index, i.index+1, 0)
+				after = pl.at(o.index, i.index+1, 0, later)
 			case o.index < pl.outer-1:
-				after = pl.at(o.index+1, 0, 0)
+				after = pl.at(o.index+1, 0, 0, later)
 			default:
 				isLast = true
 			}
@@ -118,40 +172,23 @@ func (pl *plan) run() (r Result, time, bytes float64) {
 				if j.index < size-1 {
 					next = at(j.index + 1)
 				}
-				g := m.Groups
-				switch isFirst, isLast := isFirst && j.index == 0, isLast && j.index == size-1; {
-				case isFirst && isLast && g == 1:
-					s.add(&nothing, &nothing, lastTime, 1)
-				case isFirst && isLast:
-					s.add(next, &nothing, t.compute, 1)
-					s.add(next, prev, t.compute, g-2)
-					s.add(&nothing, prev, lastTime, 1)
-				case isFirst:
-					s.add(next, &nothing, t.compute, 1)
-					s.add(next, prev, t.compute, g-1)
-				case isLast:
-					s.add(next, prev, t.compute, g-1)
-					s.add(&nothing, prev, lastTime, 1)
-				default:
-					s.add(next, prev, t.compute, o.times*i.times*j.times*g)
+				list := [3]follower{{next, t.compute, o.times * i.times * j.times * n}}
+				if isLast && j.index == size-1 {
+					list = s.after(later, n, first, firstLater, more, t.compute)
+				}
+				start := isFirst && j.index == 0 && !later // nothing goes before one of these
+				for _, f := range list {
+					if f.times > 0 && start {
+						s.add(f.next, &nothing, f.compute, 1)
+						f.times, start = f.times-1, false
+					}
+					if f.times > 0 {
+						s.add(f.next, prev, f.compute, f.times)
+					}
 				}
 			}
 		}
 	}
-	prologue, epilogue := pl.cycles(first.reads), pl.cycles(last.writes)
-	s.stalls[WriteBack] = epilogue
-	time = prologue + s.time + epilogue + float64(m.LeadCycles())
-	words, g := pl.traffic(), float64(m.Groups)
-	r = Result{Order: pl.order, IfmapReads: count(g * words.ifmap), FilterReads: count(g * words.filter),
-		PsumReads: count(g * words.psumIn), PsumWrites: count(g * words.psumOut), OfmapWrites: count(g * words.out)}
-	if time < MaxCycles {
-		r.PrefetchCycles = int64(prologue)
-		for c, v := range s.stalls {
-			r.Stalls[c] = int64(v)
-			r.StallCycles += r.Stalls[c]
-		}
-	}
-	return r, time, g * (words.reads + words.writes)
 }
 
 // count makes a sum of shares the whole number that it stands for.

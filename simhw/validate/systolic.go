@@ -96,7 +96,7 @@ func tpu() ([]Row, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s takes too long", app.name)
 		}
-		cycles := float64(p.Map.Cycles() + r.PrefetchCycles + r.StallCycles)
+		cycles := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles)
 		tops := 2 * float64(p.Map.MACs()) * fill / (cycles / (s.ClockMHz * 1e6)) / 1e12
 		what := func(w string) string { return app.name + ", " + w }
 		note := "model: weights from DRAM, shift, array; from the paper: weights, their uses and their useful share; nothing but matrix operations takes time"
@@ -108,7 +108,7 @@ func tpu() ([]Row, error) {
 			Row{Design: d.Name(), What: what("TOPS with the measured non-matrix cycles"), Unit: "TOPS", Theirs: app.tops, Ours: tops * (1 - app.nonMatrix/100), Bound: Open, Source: tpuPaper,
 				Note: "the same, slowed down by the share of non-matrix cycles that the paper counted, as if none overlapped"})
 		matrix := 100 - app.nonMatrix
-		busy := float64(p.Map.ComputeCycles()) / cycles * 100
+		busy := float64(r.Map.ComputeCycles()) / cycles * 100
 		rows = append(rows, Row{Design: d.Name(), What: what("array active, of matrix cycles"), Unit: "%", Theirs: 100 * app.active / matrix, Ours: busy, Bound: Open, Source: tpuPaper,
 			Note: "array active, weight stall and weight shift of the paper's counters make its matrix cycles"})
 		if app.stall > 0 {
