@@ -317,11 +317,8 @@ func intDense(y, x []int8, d *graph.Dense, in, out *graph.Value, b quant.Bounds,
 		for i, q := range x {
 			sum += (int32(q) - int32(in.Zero)) * int32(d.Int8[o*d.In+i])
 		}
-		if once {
-			y[o] = int8(min(int64(b.Hi), max(int64(b.Lo), int64(m.ApplyOnce(sum))+int64(out.Zero))))
-		} else {
-			y[o] = quant.RequantizeInteger(sum, m, int32(out.Zero), int32(b.Lo), int32(b.Hi))
-		}
+		r := quant.NewRequantizer(m, once, out.Zero, b)
+		y[o] = r.At(sum)
 	}
 	return nil
 }
