@@ -1,6 +1,10 @@
 package memory
 
-import "macroscope/simhw/design"
+import (
+	"math"
+
+	"macroscope/simhw/design"
+)
 
 // search goes through the orders of a problem's folds. For most it is enough to
 // bound their time from below: it is no less than the array's own with the first
@@ -165,8 +169,12 @@ func (s *search) bound(o Order) (time, bytes float64) {
 func (s *search) walk(o Order) {
 	s.walked++
 	s.plan.arrange(o)
-	r, time, bytes := s.plan.run()
-	if s.walked == 1 || time < s.time || time == s.time && bytes < s.bytes {
+	limit := math.Inf(1)
+	if s.walked > 1 {
+		limit = s.time
+	}
+	r, time, bytes, ok := s.plan.run(limit)
+	if ok && (s.walked == 1 || time < s.time || time == s.time && bytes < s.bytes) {
 		s.best, s.time, s.bytes = r, time, bytes
 	}
 }
