@@ -27,21 +27,26 @@ const rounding = 1e-9
 
 func (s *search) run(p *Problem) (Result, bool) {
 	s.walked = 0
-	// The most promising chunks first.
+	s.plan.init(p, 1)
+	bound, bytes, order := s.promising()
+	s.walk(order)
+	// The most promising chunks next. More of them never make less work.
 	var list [maxCuts]chunked
-	cuts, first := list[:0], 0
-	for n := int64(1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
+	cuts, first := append(list[:0], chunked{1, bound, bytes}), 0
+	for n := finer(p, 1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
 		s.plan.init(p, n)
+		if s.plan.work > s.time {
+			break
+		}
 		c := chunked{chunks: n}
 		c.bound, c.bytes, _ = s.promising()
 		if cuts = append(cuts, c); c.before(&cuts[first]) {
 			first = len(cuts) - 1
 		}
 	}
-	s.plan.init(p, cuts[first].chunks)
-	s.orders()
 	for i := range cuts {
-		if c := &cuts[i]; i != first && s.worth(c.bound, c.bytes) {
+		c := &cuts[(first+i)%len(cuts)]
+		if s.worth(c.bound, c.bytes) {
 			s.plan.init(p, c.chunks)
 			s.orders()
 		}

@@ -120,64 +120,91 @@ func (s *sum) after(later bool, n int64, first, firstLater *tile, more bool, com
 	return [3]follower{{first, compute, n - 1}, end}
 }
 
+// row is what the folds of an innermost loop move: the first, those between, the last.
+type row struct{ begin, between, end tile }
+
+func (pl *plan) row(o, i, size int64, later bool, r *row) {
+	r.begin = pl.at(o, i, 0, later)
+	r.between, r.end = r.begin, r.begin
+	if size > 1 {
+		r.end = pl.at(o, i, size-1, later)
+	}
+	if size > 2 {
+		r.between = pl.at(o, i, 1, later)
+	}
+}
+
 // part adds up the folds of n products, of which each finds the same; false: there is
 // too much waiting.
 func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool) bool {
 	pl := s.pl
 	var ob, mb [5]run
+	middle := runs(pl.mid, &mb)
+	var rows [3]row // of the middle loop's first, of those between, of its last
 	for _, o := range runs(pl.outer, &ob) {
 		size := pl.size(o.index)
-		for _, i := range runs(pl.mid, &mb) {
-			// What the innermost loop's folds move: the first, those between, the last;
-			// and what goes before and comes after them.
-			begin := pl.at(o.index, i.index, 0, later)
-			between, end := begin, begin
-			if size > 1 {
-				end = pl.at(o.index, i.index, size-1, later)
+		pl.row(o.index, 0, size, later, &rows[0])
+		if pl.mid > 1 {
+			pl.row(o.index, pl.mid-1, size, later, &rows[2])
+		}
+		if pl.mid > 2 {
+			pl.row(o.index, 1, size, later, &rows[1])
+		}
+		at := func(i int64) *row {
+			switch i {
+			case 0:
+				return &rows[0]
+			case pl.mid - 1:
+				return &rows[2]
 			}
-			if size > 2 {
-				between = pl.at(o.index, i.index, 1, later)
-			}
-			before, after := *last, tile{} // of the product before and after
+			return &rows[1]
+		}
+		var above, below tile // of the outer loop's neighbours
+		if o.index > 0 {
+			above = pl.at(o.index-1, pl.mid-1, pl.inner-1, later)
+		}
+		if o.index < pl.outer-1 {
+			below = pl.at(o.index+1, 0, 0, later)
+		}
+		for _, i := range middle {
+			r := at(i.index)
+			before, after := last, &below // of the product before
 			isFirst, isLast := false, false
 			switch {
 			case i.index > 0:
-				before = pl.at(o.index, i.index-1, size-1, later)
+				before = &at(i.index - 1).end
 			case o.index > 0:
-				before = pl.at(o.index-1, pl.mid-1, pl.inner-1, later)
+				before = &above
 			default:
 				isFirst = true
 			}
 			switch {
 			case i.index < pl.mid-1:
-				after = pl.at(o.index, i.index+1, 0, later)
-			case o.index < pl.outer-1:
-				after = pl.at(o.index+1, 0, 0, later)
-			default:
+				after = &at(i.index + 1).begin
+			case o.index == pl.outer-1:
 				isLast = true
 			}
 			times := o.times * i.times * n
-			second, beforeLast := &end, &begin
+			second, beforeLast := &r.end, &r.begin
 			if size > 2 {
-				second, beforeLast = &between, &between
-				s.inside(&begin, &between, &end, size, times)
+				second, beforeLast = &r.between, &r.between
+				s.inside(r, size, times)
 			}
 			start := isFirst && !later // nothing goes before one of these products
-			if size > 1 {
-				if start {
-					s.add(second, &nothing, begin.compute, 1)
-					s.add(second, &before, begin.compute, times-1)
-				} else {
-					s.add(second, &before, begin.compute, times)
-				}
+			switch {
+			case size == 1:
+				beforeLast = before
+			case start:
+				s.add(second, &nothing, r.begin.compute, 1)
+				s.add(second, before, r.begin.compute, times-1)
 				start = false
-			} else {
-				beforeLast = &before
+			default:
+				s.add(second, before, r.begin.compute, times)
 			}
 			if !isLast {
-				s.final(follower{&after, end.compute, times}, beforeLast, &start)
+				s.final(follower{after, r.end.compute, times}, beforeLast, &start)
 			} else {
-				for _, f := range s.after(later, n, first, firstLater, more, end.compute) {
+				for _, f := range s.after(later, n, first, firstLater, more, r.end.compute) {
 					s.final(f, beforeLast, &start)
 				}
 			}
@@ -190,14 +217,14 @@ func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool
 }
 
 // inside adds the folds of an innermost loop of more than two but for its ends.
-func (s *sum) inside(begin, between, end *tile, size, times int64) {
+func (s *sum) inside(r *row, size, times int64) {
 	if size == 3 {
-		s.add(end, begin, between.compute, times)
+		s.add(&r.end, &r.begin, r.between.compute, times)
 		return
 	}
-	s.add(between, begin, between.compute, times)
-	s.add(end, between, between.compute, times)
-	s.add(between, between, between.compute, times*(size-4))
+	s.add(&r.between, &r.begin, r.between.compute, times)
+	s.add(&r.end, &r.between, r.between.compute, times)
+	s.add(&r.between, &r.between, r.between.compute, times*(size-4))
 }
 
 // final adds the last folds of innermost loops; where start is set, one of them is the

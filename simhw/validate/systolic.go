@@ -125,7 +125,7 @@ func gemmini() ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, _, _ := resNet(true, 224)
+	net, _, _ := resNet50()
 	const images = 4
 	for i := range net.Layers {
 		l := &net.Layers[i]
