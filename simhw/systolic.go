@@ -153,6 +153,8 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
 
+	out.Roofline = rooflineOf(out.MACs, peak, dramBits/8, m.spec.BytesPerCycle())
+
 	// A word from DRAM is written to its buffer once before it is read; a sum
 	// is read from the ofmap buffer once more to leave it. Sums are held there
 	// at the accumulator's width.

@@ -30,7 +30,7 @@ func TestByHand(t *testing.T) {
 	var pl plan
 	pl.init(&p, 1)
 	pl.arrange(Order{By: Columns, Group: 1})
-	r, time, _ := pl.run()
+	r, time, _, _ := pl.run(math.Inf(1))
 	if best, _ := Run(&p); time != 42 || best.PrefetchCycles+best.StallCycles != 22 {
 		t.Errorf("%g cycles, the best order waits for %d: want 42, of which 22 waiting, in any order", time, best.PrefetchCycles+best.StallCycles)
 	}
@@ -115,7 +115,7 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 		m = pl.p.Map
 		o := drawOrder(t, &m)
 		bound, bytes := s.bound(o)
-		r, total, moved := pl.run()
+		r, total, moved, _ := pl.run(math.Inf(1))
 
 		var seq []tile
 		for g := range m.Groups {

@@ -1,6 +1,10 @@
 package memory
 
-import "macroscope/simhw/design"
+import (
+	"math"
+
+	"macroscope/simhw/design"
+)
 
 // search goes through the orders of a problem's folds. For most it is enough to
 // bound their time from below: it is no less than the array's own with the first
@@ -23,21 +27,26 @@ const rounding = 1e-9
 
 func (s *search) run(p *Problem) (Result, bool) {
 	s.walked = 0
-	// The most promising chunks first.
+	s.plan.init(p, 1)
+	bound, bytes, order := s.promising()
+	s.walk(order)
+	// The most promising chunks next. More of them never make less work.
 	var list [maxCuts]chunked
-	cuts, first := list[:0], 0
-	for n := int64(1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
+	cuts, first := append(list[:0], chunked{1, bound, bytes}), 0
+	for n := finer(p, 1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
 		s.plan.init(p, n)
+		if s.plan.work > s.time {
+			break
+		}
 		c := chunked{chunks: n}
 		c.bound, c.bytes, _ = s.promising()
 		if cuts = append(cuts, c); c.before(&cuts[first]) {
 			first = len(cuts) - 1
 		}
 	}
-	s.plan.init(p, cuts[first].chunks)
-	s.orders()
 	for i := range cuts {
-		if c := &cuts[i]; i != first && s.worth(c.bound, c.bytes) {
+		c := &cuts[(first+i)%len(cuts)]
+		if s.worth(c.bound, c.bytes) {
 			s.plan.init(p, c.chunks)
 			s.orders()
 		}
@@ -165,8 +174,12 @@ func (s *search) bound(o Order) (time, bytes float64) {
 func (s *search) walk(o Order) {
 	s.walked++
 	s.plan.arrange(o)
-	r, time, bytes := s.plan.run()
-	if s.walked == 1 || time < s.time || time == s.time && bytes < s.bytes {
+	limit := math.Inf(1)
+	if s.walked > 1 {
+		limit = s.time
+	}
+	r, time, bytes, ok := s.plan.run(limit)
+	if ok && (s.walked == 1 || time < s.time || time == s.time && bytes < s.bytes) {
 		s.best, s.time, s.bytes = r, time, bytes
 	}
 }
