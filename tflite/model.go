@@ -239,6 +239,8 @@ func (m *model) data(x *tensor) ([]byte, error) {
 	if x.buffer == 0 || x.buffer >= len(m.buffers) { // buffer 0 is always empty
 		return nil, nil
 	}
+	// Operators may share a constant. What they make of it is counted, not the looking.
+	defer func(left int) { m.f.left = left }(m.f.left)
 	t := m.f.table(m.buffers[x.buffer], "buffer")
 	b, _ := t.vector(0, 1, "buffer.data")
 	if m.f.err == nil && len(b) == 0 {

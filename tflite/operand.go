@@ -140,8 +140,11 @@ func (r *reader) floats(o *operator, i int) ([]float32, *tensor, error) {
 
 // take counts the memory of n elements of size bytes made from a tensor.
 func (r *reader) take(t *tensor, n, size int) error {
-	if t.kind == kindInt8 { // a file's int8 may count as the float32 that they become
-		r.budget += budget(3 * min(n, len(r.f.data)))
+	if t.kind == kindInt8 && !r.allowed[t.buffer] { // a file's int8 may count as the float32 that they become, once
+		more := min(3*int64(n), r.allowance)
+		r.allowed[t.buffer] = true
+		r.allowance -= more
+		r.budget += budget(more)
 	}
 	if err := r.budget.take(int64(n) * int64(size)); err != nil {
 		return r.about(t, "%w", err)

@@ -88,10 +88,16 @@ type reader struct {
 	readers map[int][]*operator
 	names   map[string]int // how many others wanted each
 	integer bool           // some operator computes in integers
+
+	allowed   map[int]bool // buffers whose int8 have counted as float32
+	allowance int64        // what may yet be allowed for them
 }
 
 func newReader(m *model) *reader {
-	r := &reader{model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, readers: map[int][]*operator{}, names: map[string]int{}}
+	r := &reader{
+		model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, readers: map[int][]*operator{},
+		names: map[string]int{}, allowed: map[int]bool{}, allowance: 3 * int64(len(m.f.data)),
+	}
 	for i := range m.operators {
 		o := &m.operators[i]
 		for _, t := range o.in {
@@ -111,7 +117,7 @@ func (r *reader) read() (*graph.Graph, error) {
 	for i := range r.operators {
 		o := &r.operators[i]
 		if err := r.operator(o); err != nil {
-			return nil, r.placed(o, err)
+			return nil, fmt.Errorf("%s: %w", r.place(o), err)
 		}
 	}
 	out := r.values[r.out[0]]
@@ -126,15 +132,6 @@ func (r *reader) read() (*graph.Graph, error) {
 		g.Integer = graph.TFLite
 	}
 	return g, g.Check()
-}
-
-// placed says of an error where in the file its operator stands and what it gives.
-func (r *reader) placed(o *operator, err error) error {
-	gives := ""
-	if len(o.out) > 0 && o.out[0] >= 0 {
-		gives = fmt.Sprintf(" (gives %s)", quote(r.tensors[o.out[0]].name))
-	}
-	return fmt.Errorf("operator %d %s%s at offset %d: %w", o.index, o, gives, o.at, err)
 }
 
 func (r *reader) input(i int) error {

@@ -23,7 +23,7 @@ import (
 
 type simCmd struct {
 	Design   string `required:"" help:"The accelerator: a name that macroscope designs lists, a YAML file, or a SCALE-Sim .cfg (then with that program's exact formulas)." placeholder:"D"`
-	Model    string `help:"The network: a built-in name or an ONNX file. Without --workload: cifar10cnn." placeholder:"M"`
+	Model    string `help:"The network: a built-in name, an ONNX or a TFLite file. Without --workload: cifar10cnn." placeholder:"M"`
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K." placeholder:"FILE.csv"`
 	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
 	shapeFlags
