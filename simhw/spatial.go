@@ -40,8 +40,8 @@ type foundMapping struct {
 // mostSearches bounds how many outcomes are kept.
 const mostSearches = 4096
 
-// searchLimit is what a layer's search may look at, about half a second.
-const searchLimit = 1 << 20
+// searchLimit is what a layer's search may look at: some tenths of a second.
+const searchLimit = 1 << 21
 
 var spatialLimits = []string{"clock distribution and control", "energy of the networks between buffers", "zeros that are skipped or compressed", "latency of a DRAM access", "padding is read like other inputs", "loops that do not divide a layer, unless the design's mapping has them"}
 

@@ -117,8 +117,8 @@ func (s *Search) distinct(sp Space, level int) int64 {
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
 	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * s.widest[i])
-	c := s.Objective.cost(s.part.energy+s.floor[i], max(cycles, s.part.slowest))
-	if i > 1 && len(s.trades) > 0 {
+	c := s.Objective.bound(s.part.energy+s.floor[i], max(cycles, s.part.slowest))
+	if i > s.group+1 && len(s.trades) > 0 {
 		t := s.traded(s.part.energy+s.floor[i]-s.transferFloor, s.part.slowest)
 		c[0], c[1] = max(c[0], t[0]), max(c[1], t[1])
 	}

@@ -59,6 +59,9 @@ func (o Objective) cost(energy, cycles float64) cost {
 	return cost{energy * cycles, cycles}
 }
 
+// bound is a cost that is not above the true one for the rounding of its sums.
+func (o Objective) bound(energy, cycles float64) cost { return o.cost(energy*(1-1e-12), cycles) }
+
 // Search looks for the best mapping of a layer. Its memory is used again: once that has
 // grown, a search allocates nothing.
 //
@@ -98,9 +101,13 @@ type Search struct {
 	inside   [MaxLevels + 1]DimSet // loops that levels below i may have
 
 	// What passes into the innermost level, see trade.
+	group         int // see Arch.group
+	pairs         []pair
+	together      bool // one level, next to the group, has all loops in space
+	usePairs      bool // they are the choices of level group+1
+	seeding       bool // one of them is enough
 	trades        []trade
 	transferFloor float64 // what floor has for it
-	tried         int
 	around        DimSet
 	t0, spread    Factors
 }
@@ -164,6 +171,7 @@ func (s *Search) prepare() {
 	for i := range a.Count {
 		s.widest[i+1] = s.widest[i] * float64(a.Levels[i].FanoutX) * float64(a.Levels[i].FanoutY)
 	}
+	s.group = a.group()
 	s.floor, s.transferFloor = [MaxLevels + 1]float64{}, 0
 	for sp := range Space(Spaces) {
 		s.floors(sp)
@@ -172,7 +180,6 @@ func (s *Search) prepare() {
 		l := &a.Levels[i]
 		s.inside[i+1] = s.inside[i] | l.Time | l.AcrossX | l.AcrossY
 	}
-	s.findTrades()
 	s.part = partial{parallel: 1}
 	s.part.energy = float64(p.Bounds.Product()) * a.MACPJ
 	s.n.n = len(s.n.loops)
@@ -180,6 +187,7 @@ func (s *Search) prepare() {
 	s.n.tile[a.Count] = p.Bounds
 	s.n.tile[0] = Ones()
 	s.n.above[a.Count-1] = Ones()
+	s.findPairs()
 }
 
 // least is how many words of a dataspace must pass at least.
@@ -225,15 +233,25 @@ func (s *Search) floors(sp Space) {
 		for j := child + 2; j <= a.Count; j++ {
 			s.floor[j] += down * e
 		}
-		if child == 0 {
+		if child >= 0 && child <= s.group && i > s.group {
 			s.transferFloor += down * e
 		}
 		child = i
 	}
 }
 
-// descend chooses the loops of level i; rest is what they and those inside must make.
+// descend chooses the loops of level i; rest is what they and those inside must make. A
+// first mapping is sought by the shortest way, to have something to beat.
 func (s *Search) descend(i int, rest *Factors) {
+	if s.usePairs && i == s.group+1 && !s.found {
+		s.seeding = true
+		s.explore(i, rest)
+		s.seeding = false
+	}
+	s.explore(i, rest)
+}
+
+func (s *Search) explore(i int, rest *Factors) {
 	s.lists[i] = s.choices(i, rest, s.lists[i][:0])
 	list := s.lists[i]
 	if i > 0 {
@@ -283,6 +301,9 @@ func (s *Search) whole() {
 // choices appends what a level's loops may be. Below the outermost the remainder goes
 // inwards; at the innermost all of it must be used up.
 func (s *Search) choices(i int, rest *Factors, list []candidate) []candidate {
+	if s.usePairs && i == s.group+1 {
+		return s.fromPairs(i, rest, list)
+	}
 	s.choice[i] = candidate{time: Ones(), x: Ones(), y: Ones(), order: DefaultOrder()}
 	s.left[i] = Ones()
 	return s.split(i, 0, rest, &s.choice[i], list)
@@ -349,9 +370,14 @@ func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
 		c.bound = cost{}
 		return append(list, *c)
 	}
-	if i == 1 && s.found && !s.promising(c) {
+	if i == s.group+1 && s.found && !s.promising(c) {
 		return list
 	}
+	return s.expand(i, c, list)
+}
+
+// expand appends a choice in each order that makes a difference.
+func (s *Search) expand(i int, c *candidate, list []candidate) []candidate {
 	loops := 0
 	for d, t := range c.time {
 		if t > 1 {
@@ -369,18 +395,19 @@ func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
 	return s.orders(i, 0, loops, 0, c, list)
 }
 
-// promising tells whether a choice that leaves the innermost level's tile can beat the
+// promising tells whether a choice that leaves the inner group's tile can beat the
 // best, whatever the order.
 func (s *Search) promising(c *candidate) bool {
+	i := s.group + 1
 	var spread Factors
 	here := 1.0
 	for d := range Dims {
 		spread[d] = c.x[d] * c.y[d]
 		here *= float64(spread[d])
-		spread[d] *= s.n.above[1][d]
+		spread[d] *= s.n.above[i][d]
 	}
 	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * here * s.widest[1])
-	return s.Objective.cost(s.part.energy+s.floor[1]+s.inner(&s.left[1], &spread), max(cycles, s.part.slowest)).less(s.bestCost)
+	return s.Objective.bound(s.part.energy+s.floor[1]+s.inner(&s.left[i], &spread), max(cycles, s.part.slowest)).less(s.bestCost)
 }
 
 // roomy tells whether the tiles of a level fit.

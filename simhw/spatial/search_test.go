@@ -94,13 +94,13 @@ func bruteForce(a *Arch, p *Problem, o Objective) (best cost, all int64, found b
 
 // TestSearchFindsTheOptimum compares the pruned search with brute force.
 func TestSearchFindsTheOptimum(t *testing.T) {
-	cases := 70
+	cases := 150
 	if testing.Short() {
 		cases = 12
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	var s Search
-	compared, none := 0, 0
+	compared, none, paired := 0, 0, 0
 	pruned, brute := int64(0), int64(0)
 	for n := range cases {
 		p := Problem{Bounds: Ones(), StrideP: 1 + rng.Int64N(2), StrideQ: 1 + rng.Int64N(2), DilationR: 1, DilationS: 1 + rng.Int64N(2)}
@@ -133,6 +133,15 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 		}
 		a.Levels[1].FanoutX, a.Levels[1].FanoutY = 1+rng.Int64N(4), 1+rng.Int64N(4)
 		a.Levels[1].AcrossX, a.Levels[1].AcrossY = DimSet(rng.Uint32()), DimSet(rng.Uint32())
+		if rng.IntN(2) == 0 { // all in one direction
+			a.Levels[1].FanoutX *= a.Levels[1].FanoutY
+			a.Levels[1].FanoutY, a.Levels[1].AcrossY = 1, 0
+		}
+		if a.Count == 3 && rng.IntN(2) == 0 { // a level without loops between
+			a.Levels[3], a.Levels[2], a.Count = a.Levels[2], a.Levels[1], 4
+			a.Levels[1] = a.Levels[0]
+			a.Levels[1].Time, a.Levels[1].Keep = 0, [Spaces]bool{rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0}
+		}
 		o := Objective(n % 3)
 		want, all, found := bruteForce(&a, &p, o)
 		s.Arch, s.Objective = &a, o
@@ -159,11 +168,14 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 			}
 		}
 		compared++
+		if s.usePairs {
+			paired++
+		}
 		pruned += s.Looked
 		brute += all
 	}
-	if compared < cases/2 {
-		t.Errorf("only %d compared", compared)
+	if compared < cases/2 || paired < cases/5 {
+		t.Errorf("only %d compared, %d of them with pairs", compared, paired)
 	}
 	t.Logf("%d optima equal, %d layers fit in no way; looked at %d of %d mappings", compared, none, pruned, brute)
 }
