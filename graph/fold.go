@@ -27,7 +27,7 @@ func FoldBatchNorm(g *Graph) *Graph {
 			uses[v]++
 		}
 	}
-	out := &Graph{Name: g.Name}
+	out := &Graph{Name: g.Name, Integer: g.Integer}
 	now := map[*Value]*Value{}  // value of g → value of out
 	giver := map[*Value]*Node{} // value of out → the node of out that gives it
 	value := func(v *Value) *Value {

@@ -18,7 +18,26 @@ type Graph struct {
 	Input  *Value
 	Output *Value
 	Nodes  []*Node
+
+	// Integer says by whose rules values with a Scale are computed in integers alone;
+	// NotInteger: a runtime rounds its own way.
+	Integer Integers
 }
+
+// Integers are rules by which bytes are computed from bytes: those of TFLite's kernels
+// (package quant, tflite.go). Sums are rescaled by 32-bit multipliers and shifts, and
+// rounding is that of each operator. A value without a Scale between one that has and a
+// ReLU or Clip to one that has is part of the same operator: what is not rounded yet.
+type Integers uint8
+
+const (
+	NotInteger Integers = iota
+	// TFLite: the reference kernels. Products round twice, halves away from zero.
+	TFLite
+	// LiteRT: the reference kernels of ai-edge-litert 2, whose FULLY_CONNECTED rounds once,
+	// halves up.
+	LiteRT
+)
 
 // Value is what flows between nodes.
 type Value struct {
@@ -69,6 +88,10 @@ type Weights struct {
 	Binary bool
 	Int8   []int8    // as Float, or nil
 	Scale  []float32 // len 1 (per tensor) or Out (per channel); nil when Int8 is nil
+
+	// IntBias is the bias in steps of the input's scale times Scale, in a graph that is
+	// Integer; Bias is what it stands for. [Out], or nil for zero or where Int8 is nil.
+	IntBias []int32
 }
 
 // Conv2D is a 2-D cross-correlation:

@@ -261,6 +261,9 @@ func (w *Weights) check(rows, k int) error {
 			}
 		}
 	}
+	if w.IntBias != nil && (w.Int8 == nil || len(w.IntBias) != rows) {
+		return fmt.Errorf("%d integer biases: want %d with int8 weights, else none", len(w.IntBias), rows)
+	}
 	if w.Int8 == nil {
 		if w.Scale != nil {
 			return errors.New("a scale without int8 weights")

@@ -33,7 +33,7 @@ func Prepare(g *Graph, p Preparation) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Graph{Name: g.Name, Input: g.Input, Output: g.Output, Nodes: slices.Clone(g.Nodes)}
+	out := &Graph{Name: g.Name, Input: g.Input, Output: g.Output, Nodes: slices.Clone(g.Nodes), Integer: g.Integer}
 	if p.HWC {
 		out.before("layout", &Transpose{View: slices.Clone(in), Perm: []int{1, 2, 0}, To: g.Input.Shape.Clone()}, in)
 		out.dropTurning()

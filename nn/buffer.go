@@ -8,6 +8,7 @@ import (
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
+	"macroscope/quant"
 )
 
 // form is how a value lies in memory.
@@ -25,12 +26,16 @@ type buffer struct {
 	img   kernels.Image
 	scale float32 // int8: of the value, or of its stream
 	zero  int8    // int8: what stands for 0
+	away  bool    // int8: halves round away from zero, as in networks of integers
 	pad   float32 // what the halo stands for
 	off   int     // in the arena
 }
 
 // bytes is the buffer's part of an arena.
 func (b *buffer) bytes(s *state) []byte { return s.mem[b.off : b.off+b.img.Bytes()] }
+
+// format is what a byte of an int8 value stands for.
+func (b *buffer) format() quant.Format { return quant.Format{Scale: b.scale, Zero: b.zero} }
 
 func floats(b []byte) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)

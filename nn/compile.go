@@ -18,6 +18,7 @@ type group struct {
 	norms  []graph.Op // batch norms and affines between integer sums and a sign
 	sign   bool
 	bytes  bool  // an Add of int8 to int8
+	exact  bool  // from int8 to int8 by integers alone (graph.Integers)
 	join   *join // what joins the sums with a stream, or nil
 	out    *graph.Value
 	inputs []*buffer
@@ -230,7 +231,7 @@ func (c *compiler) want(v *graph.Value, f form) *buffer {
 }
 
 func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
-	b := &buffer{value: v, form: f, img: imageOf(v, f.dtype), scale: 1}
+	b := &buffer{value: v, form: f, img: imageOf(v, f.dtype), scale: 1, away: c.g.Integer != graph.NotInteger}
 	if s := c.scaleOf(v); s != 0 {
 		b.scale, b.zero = s, c.zeroOf(v)
 	}

@@ -100,6 +100,14 @@ func (b *buffer) table() *[256]float32 {
 // round makes bytes of float32.
 func (st *elementStep) round(from, to []byte) {
 	c, xor, scale, zero := st.to.img.C, st.to.form.xor, st.to.scale, st.to.zero
+	if st.to.away {
+		eachPixel(st.from, st.to, func(p, q int) {
+			for i, v := range floats(from[p:][:4*c]) {
+				st.to.put(to[q:], i, v)
+			}
+		})
+		return
+	}
 	eachPixel(st.from, st.to, func(p, q int) {
 		x, px := floats(from[p:][:4*c]), to[q:][:c]
 		for i, v := range x {
@@ -116,6 +124,10 @@ func (b *buffer) put(px []byte, c int, v float32) {
 	case dtype.Int8:
 		if b.form.wide {
 			shorts(px[2*c:][:2])[0] = quant.Quantize16(v, b.scale)
+			return
+		}
+		if b.away {
+			px[c] = uint8(b.format().Round(v)) ^ b.form.xor
 			return
 		}
 		px[c] = uint8(quant.QuantizeZero(v, b.scale, b.zero)) ^ b.form.xor

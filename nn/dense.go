@@ -85,6 +85,9 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	if st.out.form.dtype == dtype.Int8 {
 		scale = st.out.scale
 	}
+	if g.exact {
+		return c.emitDenseExact(g, op, st.out)
+	}
 	var err error
 	if st.m, st.b, err = constantsFor(&op.Weights, in.scale, scale, op.Out); err != nil {
 		return nil, err

@@ -10,6 +10,9 @@ import (
 // fuse gathers what follows a layer and can be done while its sums are in
 // registers.
 func (c *compiler) fuse(n *graph.Node) (*group, error) {
+	if g := c.fuseExact(n); g != nil {
+		return g, nil
+	}
 	g := newGroup(n)
 	switch op := n.Op.(type) {
 	case *graph.Conv2D:
@@ -168,7 +171,7 @@ func (c *compiler) ask(g *group) error {
 		switch {
 		case c.poolsBits(g.node):
 			f.dtype = dtype.Binary
-		case g.bytes: // as convolutions read it, so that it need not lie there twice
+		case g.bytes || g.exact: // as convolutions read it, so that it need not lie there twice
 			f = form{dtype: dtype.Int8, xor: c.choice.For(dtype.Int8).AXor()}
 		}
 		for _, v := range g.node.In {

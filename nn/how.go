@@ -39,7 +39,7 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 		}
 		if h.Impl == "" {
 			h.Impl, h.Note = "step", "plain Go on float32"
-			if grp.bytes {
+			if grp.bytes || grp.exact {
 				h.Note = "plain Go on int8"
 			}
 			if c.poolsBits(grp.node) || c.signed(grp.out) {

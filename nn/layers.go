@@ -21,9 +21,12 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 	case *graph.Dense:
 		out, err = c.emitDense(g, op)
 	default:
-		if g.bytes {
+		switch {
+		case g.exact:
+			out, err = c.emitExact(g)
+		case g.bytes:
 			out = c.emitAddBytes(g)
-		} else {
+		default:
 			out, err = c.emitOp(g)
 		}
 	}
@@ -92,6 +95,9 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		if spec.BiasI, err = zeroBias(op.Int8, op.OutC, in.zero); err != nil {
 			return nil, err
 		}
+		if g.exact {
+			spec.BiasI = plus(spec.BiasI, op.IntBias)
+		}
 	default:
 		weights = kernels.PackBinary(channelsLast(op.Float, op), op.InC)
 	}
@@ -111,6 +117,11 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		spec.Mode = tile.Bits
 		constants = (op.OutC+7)/8 + 4*op.OutC
 		if spec.Threshold, spec.Flip, err = c.thresholds(g, &op.Weights, in, op.OutC); err != nil {
+			return nil, err
+		}
+	case g.exact:
+		constants = 9 * op.OutC
+		if to, err = c.landExact(g, &op.Weights, in, op.OutC); err != nil {
 			return nil, err
 		}
 	case d == dtype.Int8 && c.scaleOf(g.out) != 0:

@@ -22,19 +22,25 @@ func NewMultiplier(x float64) (Multiplier, error) {
 	if !(x > 0) || x >= 1<<30 {
 		return Multiplier{}, fmt.Errorf("multiplier %v: want a number in (0, 2^30)", x)
 	}
-	f, e := math.Frexp(x) // x = f·2^e, f in [0.5, 1)
-	m := int64(math.Round(f * (1 << 31)))
-	if m == 1<<31 {
-		m /= 2
-		e++
-	}
+	m, e := significand(x)
 	switch {
 	case e < -31:
 		return Multiplier{}, nil
 	case e > 30: // rounded up to 2³⁰: the largest multiplier instead, as in TFLite
 		return Multiplier{M: math.MaxInt32, Shift: 30}, nil
 	}
-	return Multiplier{M: int32(m), Shift: e}, nil
+	return Multiplier{M: m, Shift: e}, nil
+}
+
+// significand rounds x > 0 to m·2^(e−31), m in 2³⁰…2³¹−1.
+func significand(x float64) (m int32, e int) {
+	f, e := math.Frexp(x) // x = f·2^e, f in [0.5, 1)
+	r := int64(math.Round(f * (1 << 31)))
+	if r == 1<<31 {
+		r /= 2
+		e++
+	}
+	return int32(r), e
 }
 
 // Apply returns acc times the multiplier, rounded to nearest in two steps as
@@ -49,17 +55,16 @@ func (m Multiplier) Apply(acc int32) int32 {
 	return roundingShiftRight(doublingHighMul(acc<<left, m.M), right)
 }
 
-// doublingHighMul is (a·b·2) >> 32 with rounding; −2³¹·−2³¹ saturates.
+// ApplyOnce is Apply with one rounding, halves up, as TFLite's kernels for CPUs do it.
+func (m Multiplier) ApplyOnce(acc int32) int32 {
+	shift := 31 - m.Shift
+	return int32((int64(acc)*int64(m.M) + int64(1)<<(shift-1)) >> shift)
+}
+
+// doublingHighMul is (a·b·2) >> 32 with halves rounded up; −2³¹·−2³¹ saturates. gemmlowp
+// nudges by the product's sign and divides towards zero, which comes to the same.
 func doublingHighMul(a, b int32) int32 {
-	if a == math.MinInt32 && b == math.MinInt32 {
-		return math.MaxInt32
-	}
-	ab := int64(a) * int64(b)
-	nudge := int64(1 << 30)
-	if ab < 0 {
-		nudge = 1 - 1<<30
-	}
-	return int32((ab + nudge) / (1 << 31))
+	return int32(min(math.MaxInt32, (int64(a)*int64(b)+1<<30)>>31))
 }
 
 // roundingShiftRight is x / 2^n, halves away from zero.
@@ -78,6 +83,43 @@ func roundingShiftRight(x int32, n int) int32 {
 		y++
 	}
 	return y
+}
+
+// A Requantizer is RequantizeInteger for many sums of one multiplier.
+type Requantizer struct {
+	m           int64
+	half        int64
+	left, right uint8
+	once        bool
+	zero        int64
+	lo, hi      int64
+}
+
+// NewRequantizer prepares clamp(m·acc + zero, b), rounding once or twice.
+func NewRequantizer(m Multiplier, once bool, zero int8, b Bounds) Requantizer {
+	r := Requantizer{m: int64(m.M), once: once, zero: int64(zero), lo: int64(b.Lo), hi: int64(b.Hi)}
+	switch {
+	case once:
+		r.right = uint8(31 - m.Shift)
+		r.half = 1 << (r.right - 1)
+	case m.Shift < 0:
+		r.right = uint8(-m.Shift)
+		r.half = 1 << (r.right - 1)
+	default:
+		r.left = uint8(m.Shift)
+	}
+	return r
+}
+
+// At is the byte for a sum.
+func (r *Requantizer) At(acc int32) int8 {
+	var v int64
+	if r.once {
+		v = (int64(acc)*r.m + r.half) >> r.right
+	} else if v = (int64(acc<<r.left)*r.m + 1<<30) >> 31; r.right > 0 {
+		v = (v + r.half + v>>63) >> r.right // halves away from zero
+	}
+	return int8(min(r.hi, max(r.lo, v+r.zero)))
 }
 
 // RequantizeInteger is the integer-only form of Requantize:

@@ -74,7 +74,8 @@ func (r *Report) cyclesTable() *grid {
 				return digits(pj / 1e6)
 			}
 			b := &t.Energy
-			cells = append(cells, microjoule(b.Priced, b.MACPJ), microjoule(b.Priced, b.RegisterPJ), microjoule(b.Priced, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
+			parts := b.Priced && !b.CorePriced // of a processor only the whole is known
+			cells = append(cells, microjoule(parts, b.MACPJ), microjoule(parts, b.RegisterPJ), microjoule(parts, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
 			traffic := "not modelled"
 			if t.DRAM.Bytes >= 0 {
 				traffic = size(int(t.DRAM.Bytes))

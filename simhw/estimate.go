@@ -171,6 +171,8 @@ type Layer struct {
 	ComputeUtilization float64 `json:"compute_utilization"` // the same without stalls and prefetch
 	MappingEfficiency  float64 `json:"mapping_efficiency"`  // PEs that have work, averaged over the folds
 
+	Roofline Roofline `json:"roofline"` // of machines with a DRAM of their own
+
 	// The folding of an engine that is the layer's own.
 	PE   int64 `json:"pe,omitempty"`
 	SIMD int64 `json:"simd,omitempty"`

@@ -132,6 +132,7 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	if !ok {
 		return tooLong(l.Name)
 	}
+	p = mem.Map // the order may do a product in parts
 	cycles := p.Cycles()
 	out.Cycles = cycles + mem.PrefetchCycles + mem.StallCycles
 	out.ComputeCycles = p.ComputeCycles()
@@ -151,6 +152,8 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 		(float64(mem.PsumReads)+float64(mem.PsumWrites))*float64(acc) + float64(mem.OfmapWrites)*float64(final)
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
+
+	out.Roofline = rooflineOf(out.MACs, peak, dramBits/8, m.spec.BytesPerCycle())
 
 	// A word from DRAM is written to its buffer once before it is read; a sum
 	// is read from the ofmap buffer once more to leave it. Sums are held there

@@ -43,7 +43,8 @@ func (m *vectorMachine) set(s *design.Spec) error {
 			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
 			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
-			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles}
+			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles,
+			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding}
 	}
 	m.unmodelled = nil
 	if v.EnergyPJPerCycle == 0 {
@@ -57,6 +58,9 @@ func (m *vectorMachine) describe(e *Estimate) {
 }
 
 func (m *vectorMachine) checks() []design.Check {
+	if cpu := m.spec.Vector.CPU; cpu != "" {
+		return []design.Check{{What: "time of each layer", Against: "this program's kernels, measured by macroscope report where the CPU is of " + cpu, Result: "in the report"}}
+	}
 	return []design.Check{{What: "time of ResNet-8", Against: "MLPerf Tiny's results on boards with Cortex-M and RISC-V cores", Result: "within 25 % where a library has several results; errors in macroscope designs --validate"}}
 }
 
@@ -90,8 +94,9 @@ func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
 	out.Stalls[memory.FilterRead] = out.StallCycles
 	out.Cycles = out.ComputeCycles + out.FillDrainCycles + out.StallCycles
 	peak := m.core.MACsPerCycle(loop)
-	out.Utilization = float64(out.MACs) / (float64(out.Cycles) * peak)
-	out.ComputeUtilization = float64(out.MACs) / (float64(out.ComputeCycles+out.FillDrainCycles) * peak)
+	done := t.Multiplier * peak // products; padding may be left out
+	out.Utilization = done / (float64(out.Cycles) * peak)
+	out.ComputeUtilization = done / (float64(out.ComputeCycles+out.FillDrainCycles) * peak)
 	out.MappingEfficiency = math.Min(float64(out.MACs)/(t.InputWords*float64(loop.Cols*loop.Lanes)), 1)
 
 	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())

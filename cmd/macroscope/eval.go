@@ -17,11 +17,12 @@ import (
 	"macroscope/models"
 	"macroscope/nn"
 	"macroscope/ptq"
+	"macroscope/tflite"
 )
 
 type evalCmd struct {
-	Model     string `default:"cifar10cnn" help:"The network: a built-in name or an ONNX file (a file that is not quantized yet is calibrated on the training images of --data)."`
-	DType     string `name:"dtype" default:"float32" help:"Number format: float32, int8 or binary."`
+	Model     string `default:"cifar10cnn" help:"The network: a built-in name, an ONNX or a TFLite file (a file that is not quantized yet is calibrated on the training images of --data)."`
+	DType     string `name:"dtype" help:"Number format: float32, int8 or binary. Without it: int8 for a TFLite file of integers, else float32." placeholder:"D"`
 	Data      string `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
 	Impl      string `help:"Use this implementation (see macroscope kernels); all tries every one that can run here and fails unless int8 and binary give the same bits; tuned gives each layer the one that is fastest here, found by measuring once." placeholder:"NAME"`
 	Limit     int    `help:"Only the first N images; 0 is all." placeholder:"N"`
@@ -51,9 +52,9 @@ type evalResult struct {
 }
 
 func (c *evalCmd) Run(e *env) error {
-	d, err := dtype.Parse(c.DType)
+	d, err := c.format()
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	if c.Limit < 0 || c.Threads < 1 {
 		return usageError{fmt.Errorf("--limit %d, --threads %d: want a limit of at least 0 and at least one thread", c.Limit, c.Threads)}
@@ -117,6 +118,25 @@ func (c *evalCmd) Run(e *env) error {
 		e.note("all %d logits are bit-equal on %s", len(first.Logits), strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// format is the number format asked for, or that of the network.
+func (c *evalCmd) format() (dtype.DType, error) {
+	if c.DType != "" {
+		d, err := dtype.Parse(c.DType)
+		if err != nil {
+			err = usageError{err}
+		}
+		return d, err
+	}
+	if tflite.IsFile(c.Model) {
+		g, err := c.readModel(c.Model)
+		if err == nil && g.Integer != graph.NotInteger {
+			return dtype.Int8, nil
+		}
+		return dtype.Float32, err
+	}
+	return dtype.Float32, nil
 }
 
 // plan compiles the network with the implementation of a name, and says which

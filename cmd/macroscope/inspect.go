@@ -15,12 +15,13 @@ import (
 	"macroscope/models"
 	"macroscope/nn"
 	"macroscope/onnx"
+	"macroscope/tflite"
 )
 
 type inspectCmd struct {
-	Model     string `arg:"" optional:"" help:"The network: a built-in name or an ONNX file."`
+	Model     string `arg:"" optional:"" help:"The network: a built-in name, an ONNX or a TFLite file."`
 	DType     string `name:"dtype" default:"float32" help:"Which version of a built-in network: float32, int8 or binary." placeholder:"D"`
-	Operators bool   `help:"Instead: list the ONNX operators that are read."`
+	Operators bool   `help:"Instead: list the ONNX operators that are read, then TFLite's."`
 	shapeFlags
 	Output string `short:"o" enum:"text,json,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
@@ -32,8 +33,9 @@ func (*inspectCmd) Help() string {
 
 // inspectFile is what the file says of itself, in JSON.
 type inspectFile struct {
-	IR        int64             `json:"ir_version"`
-	Opsets    map[string]int64  `json:"opsets"`
+	Format    string            `json:"format"`     // ONNX or TFLite
+	IR        int64             `json:"ir_version"` // of TFLite the schema's version
+	Opsets    map[string]int64  `json:"opsets,omitempty"`
 	Producer  string            `json:"producer"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 	Inputs    []string          `json:"inputs"`
@@ -101,10 +103,14 @@ func (c *inspectCmd) Run(e *env) error {
 }
 
 func (c *inspectCmd) operators(e *env) error {
-	if c.Output == "json" {
-		return e.writeJSON(onnx.Operators())
+	names := onnx.Operators()
+	for _, name := range tflite.Operators() {
+		names = append(names, "TFLite "+name)
 	}
-	_, err := fmt.Fprintln(e.stdout, strings.Join(onnx.Operators(), "\n"))
+	if c.Output == "json" {
+		return e.writeJSON(names)
+	}
+	_, err := fmt.Fprintln(e.stdout, strings.Join(names, "\n"))
 	return err
 }
 
@@ -121,11 +127,22 @@ func (c *inspectCmd) network(r *inspectResult) (*graph.Graph, error) {
 		}
 		return g, nil
 	}
+	if tflite.IsFile(c.Model) {
+		s, err := tflite.SurveyFile(c.Model)
+		if err != nil {
+			return nil, err
+		}
+		r.File = &inspectFile{Format: "TFLite", IR: int64(s.Version), Producer: s.Description, Inputs: s.Inputs, Outputs: s.Outputs}
+		for _, o := range s.Operators {
+			r.File.Operators = append(r.File.Operators, inspectOperator(o))
+		}
+		return c.readShapes(c.Model)
+	}
 	s, err := onnx.SurveyFile(c.Model)
 	if err != nil {
 		return nil, err
 	}
-	r.File = &inspectFile{IR: s.IR, Opsets: s.Opsets, Producer: s.Producer, Metadata: s.Metadata, Inputs: s.Inputs, Outputs: s.Outputs}
+	r.File = &inspectFile{Format: "ONNX", IR: s.IR, Opsets: s.Opsets, Producer: s.Producer, Metadata: s.Metadata, Inputs: s.Inputs, Outputs: s.Outputs}
 	for _, o := range s.Operators {
 		r.File.Operators = append(r.File.Operators, inspectOperator(o))
 	}
@@ -233,7 +250,11 @@ func (r *inspectResult) print(e *env, format string) error {
 			}
 			sets = append(sets, fmt.Sprintf("%s %d", name, f.Opsets[d]))
 		}
-		fmt.Fprintf(e.stdout, "ONNX, IR %d, operators of %s, by %s; input %s; output %s\n\n", f.IR, strings.Join(sets, ", "), cmp.Or(f.Producer, "no producer named"),
+		versions := fmt.Sprintf("IR %d, operators of %s", f.IR, strings.Join(sets, ", "))
+		if f.Format == "TFLite" {
+			versions = fmt.Sprintf("schema %d", f.IR)
+		}
+		fmt.Fprintf(e.stdout, "%s, %s, by %s; input %s; output %s\n\n", f.Format, versions, cmp.Or(f.Producer, "no producer named"),
 			strings.Join(f.Inputs, ", "), strings.Join(f.Outputs, ", "))
 		if r.Error != "" {
 			return r.printOperators(e, format)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"macroscope/graph"
 	"macroscope/onnx"
+	"macroscope/tflite"
 )
 
 // shapeFlags are those of every verb that reads a network from a file which may leave
@@ -80,11 +82,19 @@ func (f *shapeFlags) options() (onnx.ReadOptions, error) {
 	return o, nil
 }
 
+// isFile says whether a --model is a file rather than a built-in name.
+func isFile(model string) bool {
+	return strings.EqualFold(filepath.Ext(model), ".onnx") || tflite.IsFile(model)
+}
+
 // readModel reads a network from a file.
 func (f *shapeFlags) readModel(path string) (*graph.Graph, error) {
 	o, err := f.options()
 	if err != nil {
 		return nil, err
+	}
+	if tflite.IsFile(path) {
+		return f.readTFLite(path)
 	}
 	return onnx.ReadFileWith(path, o)
 }
@@ -95,6 +105,17 @@ func (f *shapeFlags) readShapes(path string) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	if tflite.IsFile(path) {
+		return f.readTFLite(path)
+	}
 	o.Weightless = true
 	return onnx.ReadFileWith(path, o)
+}
+
+// readTFLite reads a TFLite file, whose shapes are given.
+func (f *shapeFlags) readTFLite(path string) (*graph.Graph, error) {
+	if f.FixBatch != 0 || len(f.Input) > 0 {
+		return nil, usageError{fmt.Errorf("--fix-batch and --input are for ONNX files: %s says its shapes", path)}
+	}
+	return tflite.ReadFile(path)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -118,9 +117,6 @@ func calibrate(e *env, g *graph.Graph, dir string, images int, bar *progress) (*
 	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
 	return ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
 }
-
-// isFile says whether a --model is a file rather than a built-in name.
-func isFile(model string) bool { return strings.EqualFold(filepath.Ext(model), ".onnx") }
 
 // weightScales says whether g's int8 weights have a scale a layer or a channel.
 func weightScales(g *graph.Graph) string {

@@ -8,6 +8,7 @@
 package reference
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -33,95 +34,9 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 		watch(g.Input, in)
 	}
 	for _, n := range g.Nodes {
-		x := data[n.In[0]]
-		y := make([]float64, n.Out.Shape.Size())
-		switch op := n.Op.(type) {
-		case *graph.Conv2D:
-			conv2d(y, x, op, n.In[0].Shape, n.Out.Shape)
-		case *graph.Dense:
-			dense(y, x, op)
-		case *graph.BatchNorm:
-			perChannel(y, x, n.Out.Shape, op.At)
-		case *graph.Affine:
-			perChannel(y, x, n.Out.Shape, op.At)
-		case *graph.ReLU:
-			for i, v := range x {
-				y[i] = max(0, v)
-			}
-		case *graph.PReLU:
-			perChannel(y, x, n.Out.Shape, op.At)
-		case *graph.Clip:
-			for i, v := range x {
-				y[i] = min(float64(op.Hi), max(float64(op.Lo), v))
-			}
-		case *graph.Sign:
-			for i, v := range x {
-				y[i] = -1
-				if v >= 0 {
-					y[i] = 1
-				}
-			}
-		case *graph.Func:
-			for i, v := range x {
-				y[i] = op.At(v)
-			}
-		case *graph.MaxPool:
-			maxPool(y, x, op, n.In[0].Shape, n.Out.Shape)
-		case *graph.AveragePool:
-			averagePool(y, x, op, n.In[0].Shape, n.Out.Shape)
-		case *graph.GlobalAveragePool:
-			plane := n.In[0].Shape.Plane()
-			for c := range y {
-				for _, v := range x[c*plane : (c+1)*plane] {
-					y[c] += v
-				}
-				y[c] /= float64(plane)
-			}
-		case interface{ At(x, y float64) float64 }: // Add, Sub, Mul, Div
-			stretched(y, x, data[n.In[1]], n.In[0].Shape, n.In[1].Shape, n.Out.Shape, op.At)
-		case *graph.Concat:
-			y = y[:0]
-			for _, v := range n.In {
-				y = append(y, data[v]...)
-			}
-		case *graph.Constant:
-			for i, v := range op.Values {
-				y[i] = float64(v)
-			}
-		case *graph.Dropout:
-			copy(y, x)
-		case graph.Mover: // Flatten, Reshape, Transpose, Slice, Pad
-			fill := 0.0
-			if p, ok := op.(*graph.Pad); ok {
-				fill = float64(p.Value)
-			}
-			for i, from := range op.Source(n.In[0].Shape) {
-				y[i] = fill
-				if from >= 0 {
-					y[i] = x[from]
-				}
-			}
-		case *graph.Softmax:
-			eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
-				softmax(pixel, op.Log)
-				for c, v := range pixel {
-					y[at(c)] = v
-				}
-			})
-		case *graph.ArgMax:
-			i := 0
-			eachPixel(x, n.In[0].Shape, func(pixel []float64, _ func(int) int) {
-				best := 0
-				for c, v := range pixel {
-					if v > pixel[best] || op.Last && v == pixel[best] {
-						best = c
-					}
-				}
-				y[i] = float64(best)
-				i++
-			})
-		default:
-			return nil, fmt.Errorf("graph %q: node %q (%s): not known here", g.Name, n.Name, n.Op.Kind())
+		y, err := evaluate(n, data)
+		if err != nil {
+			return nil, fmt.Errorf("graph %q: node %q (%s): %w", g.Name, n.Name, n.Op.Kind(), err)
 		}
 		data[n.Out] = y
 		if watch != nil {
@@ -129,6 +44,101 @@ func Run(g *graph.Graph, image []float32, watch func(v *graph.Value, data []floa
 		}
 	}
 	return data[g.Output], nil
+}
+
+// evaluate gives what n makes of its inputs.
+func evaluate(n *graph.Node, data map[*graph.Value][]float64) ([]float64, error) {
+	x := data[n.In[0]]
+	y := make([]float64, n.Out.Shape.Size())
+	switch op := n.Op.(type) {
+	case *graph.Conv2D:
+		conv2d(y, x, op, n.In[0].Shape, n.Out.Shape)
+	case *graph.Dense:
+		dense(y, x, op)
+	case *graph.BatchNorm:
+		perChannel(y, x, n.Out.Shape, op.At)
+	case *graph.Affine:
+		perChannel(y, x, n.Out.Shape, op.At)
+	case *graph.ReLU:
+		for i, v := range x {
+			y[i] = max(0, v)
+		}
+	case *graph.PReLU:
+		perChannel(y, x, n.Out.Shape, op.At)
+	case *graph.Clip:
+		for i, v := range x {
+			y[i] = min(float64(op.Hi), max(float64(op.Lo), v))
+		}
+	case *graph.Sign:
+		for i, v := range x {
+			y[i] = -1
+			if v >= 0 {
+				y[i] = 1
+			}
+		}
+	case *graph.Func:
+		for i, v := range x {
+			y[i] = op.At(v)
+		}
+	case *graph.MaxPool:
+		maxPool(y, x, op, n.In[0].Shape, n.Out.Shape)
+	case *graph.AveragePool:
+		averagePool(y, x, op, n.In[0].Shape, n.Out.Shape)
+	case *graph.GlobalAveragePool:
+		plane := n.In[0].Shape.Plane()
+		for c := range y {
+			for _, v := range x[c*plane : (c+1)*plane] {
+				y[c] += v
+			}
+			y[c] /= float64(plane)
+		}
+	case interface{ At(x, y float64) float64 }: // Add, Sub, Mul, Div
+		stretched(y, x, data[n.In[1]], n.In[0].Shape, n.In[1].Shape, n.Out.Shape, op.At)
+	case *graph.Concat:
+		y = y[:0]
+		for _, v := range n.In {
+			y = append(y, data[v]...)
+		}
+	case *graph.Constant:
+		for i, v := range op.Values {
+			y[i] = float64(v)
+		}
+	case *graph.Dropout:
+		copy(y, x)
+	case graph.Mover: // Flatten, Reshape, Transpose, Slice, Pad
+		fill := 0.0
+		if p, ok := op.(*graph.Pad); ok {
+			fill = float64(p.Value)
+		}
+		for i, from := range op.Source(n.In[0].Shape) {
+			y[i] = fill
+			if from >= 0 {
+				y[i] = x[from]
+			}
+		}
+	case *graph.Softmax:
+		eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
+			softmax(pixel, op.Log)
+			for c, v := range pixel {
+				y[at(c)] = v
+			}
+		})
+	case *graph.ArgMax:
+		i := 0
+		eachPixel(x, n.In[0].Shape, func(pixel []float64, _ func(int) int) {
+			best := 0
+			for c, v := range pixel {
+				if v > pixel[best] || op.Last && v == pixel[best] {
+					best = c
+				}
+			}
+			y[i] = float64(best)
+			i++
+		})
+	default:
+		return nil, errors.New("not known here")
+	}
+	return y, nil
 }
 
 func conv2d(y, x []float64, c *graph.Conv2D, in, out graph.Shape) {

@@ -156,7 +156,8 @@ func (d *Design) Sourced() int {
 
 // label tells a value that says what the design is called, not what it is.
 func (v Value) label() bool {
-	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer")
+	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer") ||
+		strings.HasSuffix(v.Key, "].dtype") || strings.HasSuffix(v.Key, "].kernel")
 }
 
 // WithEnergyTable is the design with other prices than those that come with

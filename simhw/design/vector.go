@@ -9,6 +9,10 @@ import (
 // Vector is a processor core, the innermost loops that it runs, and the memory
 // that its weights come from.
 type Vector struct {
+	// CPU says which processors of the machine that measures are this one, as
+	// reports describe them: "AMD family 26"; "" for any other design.
+	CPU string
+
 	// In a cycle: instructions, those on the pipe that multiplies, loads.
 	Issue, Multiplies, Loads float64
 
@@ -37,6 +41,7 @@ type SlowMemory struct {
 // registers of Lanes channels, Step products of each at a time.
 type VectorLoop struct {
 	DType                   dtype.DType
+	Kernel                  string // of package kernels, which the loop is; or ""
 	Rows, Cols, Lanes, Step int
 
 	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64 // instructions a step
@@ -47,6 +52,11 @@ type VectorLoop struct {
 
 	TileInstructions, OutputInstructions, GatherInstructions, CallCycles float64
 	GatherAlways                                                         bool
+
+	// Loops that read images where they stand.
+	RowSegments         bool
+	SegmentInstructions float64
+	SkipsPadding        bool
 }
 
 // Loop returns the loop of a number format, nil where there is none.
@@ -68,6 +78,7 @@ var dtypeNames = []string{dtype.Float32.String(), dtype.Int8.String(), dtype.Bin
 
 var vectorKind = kind{
 	fields: []field{
+		text("cpu", "processors of machines that measure that are this one: AMD family 26", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
 		number("core.instructions_per_cycle", "instructions that start in a cycle", 0.1, 16, func(s *Spec) *float64 { return &s.Vector.Issue }),
 		number("core.multiplies_per_cycle", "instructions on the pipe that multiplies and widens", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Multiplies }),
 		number("core.loads_per_cycle", "load instructions", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Loads }),
@@ -86,6 +97,7 @@ var vectorKind = kind{
 			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
 			return []field{
 				required(enum("dtype", "number format", "", dtypeNames, func(s *Spec) *dtype.DType { return &at(s).DType })),
+				text("kernel", "this program's kernel that the loop is", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
 				integer("rows", "outputs of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Rows }),
 				integer("cols", "registers of channels of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Cols }),
 				integer("lanes", "channels of such a register; 1 where a register holds products of one sum", 1, maxMACs, func(s *Spec) *int { return &at(s).Lanes }),
@@ -103,6 +115,9 @@ var vectorKind = kind{
 				count("output_instructions", "instructions for an output: scale, clamp, store", func(s *Spec) *float64 { return &at(s).OutputInstructions }),
 				count("gather_instructions", "instructions for each input of an output, to bring them together or widen them beforehand", func(s *Spec) *float64 { return &at(s).GatherInstructions }),
 				flag("gather_always", "gather in 1×1 and dense layers too", func(s *Spec) *bool { return &at(s).GatherAlways }),
+				flag("row_segments", "read images where they stand: a kernel row's values are a run of steps", func(s *Spec) *bool { return &at(s).RowSegments }),
+				count("segment_instructions", "instructions around a run of steps", func(s *Spec) *float64 { return &at(s).SegmentInstructions }),
+				flag("skips_padding", "leave out products with padding", func(s *Spec) *bool { return &at(s).SkipsPadding }),
 				count("call_cycles", "time of a call, once a layer", func(s *Spec) *float64 { return &at(s).CallCycles }),
 			}
 		},

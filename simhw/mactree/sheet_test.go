@@ -12,11 +12,11 @@ import (
 // sheetRow is a layer of the vendor's sheet with its results: of the columns
 // with a second memory (a), and of those without (b).
 type sheetRow struct {
-	name                string
-	layer               workload.Layer
-	x                   SheetLayer
-	a, b                SheetTime
-	winograd, aFC, conv bool
+	name           string
+	layer          workload.Layer
+	x              SheetLayer
+	a, b           SheetTime
+	winograd, conv bool
 }
 
 // resNet50 reads the sheet. Where tensors live in the columns with a second

@@ -115,7 +115,7 @@ func TestSystemLayer(t *testing.T) {
 		if _, waits := formula(a, 1, width, jobs); waits > 0 {
 			stalled++
 		}
-		want := r.PrefetchCycles + problem.Map.Cycles() + r.StallCycles
+		want := r.PrefetchCycles + r.Map.Cycles() + r.StallCycles
 		if got := system(t, a, 1, width, jobs); got != want {
 			t.Errorf("%+v, %d×%d×%d, %d bytes a cycle: %d cycles in Verilog, %d by package memory", a, p.M, p.N, p.K, width, got, want)
 		}

@@ -66,7 +66,7 @@ func eyeriss() ([]Row, error) {
 		theirs, ours := &eyerissAlexNet[i], &full.Layers[i]
 		name := theirs.layer.Name[len("alexnet_"):]
 		busy := ms(ours.ComputeCycles + ours.FillDrainCycles)
-		add(name, "processing time", "ms", theirs.processing, busy, 0.10, "the widths of the buses to the elements are assumed")
+		add(name, "processing time", "ms", theirs.processing, busy, 0.10, "theirs with DRAM's transfers fully overlapped, section VI-A")
 		add(name, "total time", "ms", theirs.total, ms(ours.Cycles), Open, "theirs has a part of DRAM's transfers that is not hidden; ours waits for the slower of the two")
 		note := ""
 		if i == 0 {
@@ -94,6 +94,6 @@ func eyeriss() ([]Row, error) {
 	}
 	add("all", "processing time", "ms", processing[0], processing[1], 0.10, "")
 	add("all", "total time", "ms", total[0], total[1], Open, "")
-	add("all", "energy without DRAM", "µJ", joule[0], joule[1], Open, "ours has no clock network, control or wires")
+	add("all", "energy without DRAM", "µJ", joule[0], joule[1], Open, "ours has no clock network, control or wires: by section VI-A multipliers and adders take less than 10 % of the chip's power, and scratchpads, buffer and networks up to 45 %")
 	return rows, nil
 }

@@ -51,11 +51,19 @@ type Loop struct {
 	GatherInstructions float64 // for each input of an output, where they do not lie together or must be widened
 	GatherAlways       bool    // for 1×1 layers too
 
+	// RowSegments is for loops that read images where they stand: a kernel row's
+	// values are a run of products of their own, begun by SegmentInstructions.
+	// SkipsPadding leaves out products with padding.
+	RowSegments         bool
+	SegmentInstructions float64
+	SkipsPadding        bool
+
 	CallCycles float64 // of a layer
 }
 
 // Memory is where weights come from: slow memory behind a cache, which may be
-// as small as a buffer.
+// as small as a buffer. Without LineBytes it keeps up, and weights are fetched
+// once.
 type Memory struct {
 	CacheBytes, LineBytes float64
 	MissCycles            float64 // lost for each line
@@ -94,7 +102,13 @@ type Time struct {
 // Cycles is the sum.
 func (t *Time) Cycles() float64 { return t.Multiplier + t.Other + t.Waits }
 
-func ceil(a, b int64) int64 { return (a + b - 1) / b }
+// ceil is ⌈a/b⌉ for b > 0.
+func ceil(a, b int64) int64 {
+	if a <= 0 {
+		return a / b
+	}
+	return (a + b - 1) / b
+}
 
 // Layer works out a layer that is a product; efficiency is that of the library.
 func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) Time {
@@ -102,8 +116,15 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	groups := float64(l.GroupCount())
 	step, _ := c.StepCycles(p)
 	tiles := float64(ceil(rows, p.Rows)) * float64(ceil(cols, p.Cols*p.Lanes))
-	steps := float64(ceil(depth, p.Step))
-	core := tiles * (steps*step + p.TileInstructions/c.Issue)
+	steps, segments := float64(ceil(depth, p.Step)), 1.0
+	if p.RowSegments && l.Kind == workload.Conv {
+		segments = float64(l.KH)
+		steps = segments * float64(ceil(depth/int64(l.KH), p.Step))
+	}
+	if p.SkipsPadding {
+		steps *= inside(l)
+	}
+	core := tiles * (steps*step + (p.TileInstructions+segments*p.SegmentInstructions)/c.Issue)
 	core += float64(rows) * float64(cols) * p.OutputInstructions / c.Issue
 	if p.GatherAlways || l.Kind == workload.Conv && l.KH*l.KW > 1 {
 		core += float64(rows) * float64(depth) * p.GatherInstructions / c.Issue
@@ -111,15 +132,38 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	core = (core*groups + p.CallCycles) / efficiency
 
 	t := Time{Multiplier: float64(l.MACs()) / c.MACsPerCycle(p), Passes: 1}
+	if p.SkipsPadding {
+		t.Multiplier *= inside(l)
+	}
 	t.Other = math.Max(core-t.Multiplier, 0)
 	weights := float64(cols) * float64(depth) * float64(l.DType.Bits()) / 8
-	if weights > m.CacheBytes {
-		t.Passes = ceil(rows, p.Rows)
-	}
 	if m.LineBytes > 0 {
+		if weights > m.CacheBytes {
+			t.Passes = ceil(rows, p.Rows)
+		}
 		t.Waits = groups * float64(t.Passes) * weights / m.LineBytes * m.MissCycles
 	}
 	loads := groups * tiles * steps * float64(p.Step)
 	t.InputWords, t.WeightWords = loads*float64(p.Rows), loads*float64(p.Cols*p.Lanes)
 	return t
+}
+
+// inside is the share of a layer's products whose input is no padding.
+func inside(l *workload.Layer) float64 {
+	if l.Kind != workload.Conv {
+		return 1
+	}
+	h, w := l.OutSize()
+	side := func(n, k, stride, dilation, pad int, out int64) float64 {
+		taps := int64(0)
+		for i := range int64(k) {
+			// Outputs o with 0 ≤ o·stride + i·dilation − pad < n.
+			from, to := int64(pad)-i*int64(dilation), int64(n)+int64(pad)-i*int64(dilation)
+			first, end := max(ceil(from, int64(stride)), 0), min(ceil(to, int64(stride)), out)
+			taps += max(end-first, 0)
+		}
+		return float64(taps) / float64(int64(k)*out)
+	}
+	one := func(v int) int { return max(v, 1) }
+	return side(l.H, l.KH, one(l.StrideH), one(l.DilationH), l.PadTop, h) * side(l.W, l.KW, one(l.StrideW), one(l.DilationW), l.PadLeft, w)
 }

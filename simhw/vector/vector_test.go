@@ -91,3 +91,48 @@ func TestMonotone(t *testing.T) {
 		}
 	}
 }
+
+// The share of products that are no padding, against counting them.
+func TestInside(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(8, 9))
+	for range 500 {
+		l := workload.Layer{Kind: workload.Conv, H: 4 + rnd.IntN(9), W: 4 + rnd.IntN(9), C: 1, OutC: 1, KH: 1 + rnd.IntN(4), KW: 1 + rnd.IntN(4),
+			StrideH: rnd.IntN(3), StrideW: rnd.IntN(4), DilationH: rnd.IntN(2), DilationW: 1, PadTop: rnd.IntN(4), PadLeft: rnd.IntN(4), PadBottom: rnd.IntN(4), PadRight: rnd.IntN(4)}
+		h, w := l.OutSize()
+		all, in := 0, 0
+		for y := range int(h) {
+			for x := range int(w) {
+				for i := range l.KH {
+					for j := range l.KW {
+						iy, ix := y*max(l.StrideH, 1)+i*max(l.DilationH, 1)-l.PadTop, x*max(l.StrideW, 1)+j-l.PadLeft
+						if all++; iy >= 0 && ix >= 0 && iy < l.H && ix < l.W {
+							in++
+						}
+					}
+				}
+			}
+		}
+		if got, want := inside(&l), float64(in)/float64(all); math.Abs(got-want) > 1e-12 {
+			t.Fatalf("%+v: %g, want %g", l, got, want)
+		}
+	}
+}
+
+// By hand: a loop that reads images where they stand does a 3×3 layer of 3
+// channels in three runs of 9 products, each of 3 steps of 4, 22 cycles, begun by 5
+// instructions; of the 9·16 products of 4×4 outputs with padding 100 are inside.
+func TestSegmentsByHand(t *testing.T) {
+	c := Core{Issue: 1, Multiplies: 1, Loads: 1, LoadRunCycles: 1, BranchCycles: 2}
+	l := workload.Layer{Kind: workload.Conv, DType: dtype.Int8, H: 4, W: 4, C: 3, OutC: 2, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	p := smlad
+	p.GatherInstructions, p.OutputInstructions = 0, 0
+	p.RowSegments, p.SegmentInstructions = true, 5
+	if got, want := c.Layer(&l, &p, &Memory{}, 1), 8*(9*22+14+3*5.0); got.Cycles() != want {
+		t.Errorf("%g cycles, want %g", got.Cycles(), want)
+	}
+	p.SkipsPadding = true
+	share := 100.0 / 144
+	if got, want := c.Layer(&l, &p, &Memory{}, 1), 8*(9*22*share+14+3*5); math.Abs(got.Cycles()-want) > 1e-9 || math.Abs(got.Multiplier-864*share/2) > 1e-9 {
+		t.Errorf("%+v, want %g cycles", got, want)
+	}
+}
