@@ -45,7 +45,7 @@ const mostSearches = 4096
 // searchLimit is what a layer's search may look at: some tenths of a second.
 const searchLimit = 1 << 21
 
-var spatialLimits = []string{"clock distribution and control", "energy of the networks between buffers", "zeros that are skipped or compressed", "latency of a DRAM access", "padding is read like other inputs", "loops that do not divide a layer, unless the design's mapping has them"}
+var spatialLimits = []string{"clock distribution and control", "energy of the networks between buffers", "zeros that are skipped or compressed", "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums)", "loops that do not divide a layer, unless the design's mapping has them"}
 
 const methodSpatial = "analytical model; reads, fills and updates equal Timeloop's (inputs exact where it approximates) and those of a walk; see macroscope designs --validate for Eyeriss"
 
@@ -249,6 +249,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	bits := float64(weights.Reads+inputs.Reads+finished)*operand + float64(sums.Updates-finished+sums.Reads)*sum
 	out.DRAM = DRAM{IfmapReads: Count(inputs.Reads), FilterReads: Count(weights.Reads), PsumReads: Count(sums.Reads), PsumWrites: Count(sums.Updates - finished),
 		OfmapWrites: Count(finished), Bytes: Count(math.Ceil(bits / 8))}
+	out.Roofline = rooflineOf(out.MACs, all, bits/8, m.spec.BytesPerCycle())
 	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()) + float64(l.WeightWords()) + float64(l.OutputWords())) * operand / 8))
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
 	m.energy(out, &r, bits)

@@ -105,7 +105,7 @@ func TestSpatialProperties(t *testing.T) {
 	}
 	for i := range e.Layers {
 		l := &e.Layers[i]
-		if l.Cycles != l.ComputeCycles+l.FillDrainCycles+l.StallCycles || l.Cycles*16 < l.MACs || l.Utilization > 1 || l.MappingEfficiency > 1 || int64(l.DRAM.Bytes) < l.UniqueBytes {
+		if l.Cycles != l.ComputeCycles+l.FillDrainCycles+l.StallCycles || l.Cycles*16 < l.MACs || l.Utilization > 1 || l.MappingEfficiency > 1 || int64(l.DRAM.Bytes) < l.UniqueBytes || !l.Roofline.Known() || l.Roofline.Cycles() > l.Cycles {
 			t.Errorf("%+v", l)
 		}
 	}
