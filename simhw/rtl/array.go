@@ -43,10 +43,21 @@ const (
 )
 
 // Multiply runs products, one after the other, on an int8 array whose elements
-// form lanes products along K in a cycle.
-func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, products []Product) ([]Result, error) {
+// form lanes products along K in a cycle and add them up in acc.
+func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, acc systolic.Accumulator, products []Product) ([]Result, error) {
 	if err := checkArray(a, lanes); err != nil {
 		return nil, err
+	}
+	if err := acc.Check(); err != nil {
+		return nil, err
+	}
+	width := parameter{"ACC", acc.Bits}
+	if acc.Bits == 0 {
+		width.value = 32
+	}
+	saturate := parameter{"SAT", 0}
+	if acc.Saturate {
+		saturate.value = 1
 	}
 	var m, n, steps int64 = 1, 1, 1 // the largest
 	for _, p := range products {
@@ -56,7 +67,7 @@ func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, p
 		m, n, steps = max(m, p.M), max(n, p.N), max(steps, (p.K+lanes-1)/lanes)
 	}
 	results := make([]Result, len(products))
-	err := ic.simulate(ctx, "array_bench", arrayParameters(a, lanes, m, n, steps),
+	err := ic.simulate(ctx, "array_bench", append(arrayParameters(a, lanes, m, n, steps), width, saturate),
 		func(w io.Writer) error { return writeProducts(w, lanes, products) },
 		func(r io.Reader) error { return readResults(r, products, results) })
 	return results, err

@@ -98,7 +98,14 @@ var compared atomic.Int64
 // form.
 func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 	t.Helper()
-	results, err := icarus(t).Multiply(t.Context(), a, lanes, products)
+	checkNarrow(t, a, lanes, systolic.Accumulator{}, products)
+}
+
+// checkNarrow is check with other accumulators; sums that are too narrow for plain
+// multiplication are held against the stepped machine's.
+func checkNarrow(t *testing.T, a systolic.Array, lanes int64, acc systolic.Accumulator, products []Product) {
+	t.Helper()
+	results, err := icarus(t).Multiply(t.Context(), a, lanes, acc, products)
 	if err != nil {
 		t.Fatalf("%+v: %v", a, err)
 	}
@@ -107,9 +114,7 @@ func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 		if got, want := results[i].Cycles, m.Cycles(); got != want {
 			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d by the closed form", a, lanes, p.M, p.N, p.K, got, want)
 		}
-		want := p.multiply()
-		same(t, fmt.Sprintf("%+v, %d lanes, %d×%d×%d: Verilog", a, lanes, p.M, p.N, p.K), results[i].Sums, want)
-		mc := systolic.Machine{Array: a, Lanes: lanes}
+		mc := systolic.Machine{Array: a, Lanes: lanes, Accumulator: acc}
 		sums, cycles, err := mc.Run(p.X, p.W, p.M, p.N, p.K)
 		if err != nil {
 			t.Fatal(err)
@@ -117,7 +122,11 @@ func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 		if cycles != results[i].Cycles {
 			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d of the stepped machine", a, lanes, p.M, p.N, p.K, results[i].Cycles, cycles)
 		}
-		same(t, fmt.Sprintf("%+v: stepped machine", a), sums, want)
+		who := fmt.Sprintf("%+v, %d lanes, %v, %d×%d×%d", a, lanes, acc, p.M, p.N, p.K)
+		if acc == (systolic.Accumulator{}) {
+			same(t, who+": stepped machine", sums, p.multiply())
+		}
+		same(t, who+": Verilog", results[i].Sums, sums)
 		compared.Add(1)
 	}
 }
@@ -159,6 +168,25 @@ func TestRandomProducts(t *testing.T) {
 					products = append(products, product(rnd, 1+rnd.Int64N(18), 1+rnd.Int64N(18), 1+rnd.Int64N(24)))
 				}
 				check(t, a, lanes, products)
+			}
+		})
+	}
+}
+
+// Sums of 9 to 20 bits, which wrap around or saturate.
+func TestNarrowSums(t *testing.T) {
+	for v, a := range variants() {
+		t.Run(name(a), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(9, uint64(v)))
+			for i := range 2 {
+				a.Rows, a.Cols = 1+rnd.Int64N(5), 1+rnd.Int64N(5)
+				acc := systolic.Accumulator{Bits: 9 + rnd.Int64N(12), Saturate: (v+i)%2 == 0}
+				var products []Product
+				for range 4 {
+					products = append(products, product(rnd, 1+rnd.Int64N(8), 1+rnd.Int64N(8), 1+rnd.Int64N(30)))
+				}
+				checkNarrow(t, a, 1+rnd.Int64N(3), acc, products)
 			}
 		})
 	}
@@ -280,7 +308,7 @@ func TestMultiplyRefuses(t *testing.T) {
 		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{2, 2, 2, make([]int8, 3), make([]int8, 4)}, "3 inputs"},
 		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{1, 1 << 20, 1, make([]int8, 1), make([]int8, 1<<20)}, "want 1 to"},
 	} {
-		if _, err := ic.Multiply(t.Context(), c.a, c.lanes, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ic.Multiply(t.Context(), c.a, c.lanes, systolic.Accumulator{}, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.a, err, c.want)
 		}
 	}

@@ -1,6 +1,10 @@
 package validate
 
 import (
+	"encoding/csv"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"macroscope/simhw"
@@ -58,5 +62,36 @@ func BenchmarkResNet50(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// The table of STONNE's runs is what was recorded.
+func TestSTONNERuns(t *testing.T) {
+	shared := os.Getenv("MACROSCOPE_SHARED")
+	if shared == "" {
+		t.Skip("MACROSCOPE_SHARED is not set: no recorded runs")
+	}
+	f, err := os.Open(filepath.Join(shared, "simgold", "stonne", "os_mesh.csv"))
+	if err != nil {
+		t.Skip(err)
+	}
+	defer f.Close()
+	lines, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, l := range lines[1:] { // M, N, K, rows, cols, two bandwidths, cycles, passed
+		if l[8] != "1" {
+			continue
+		}
+		c := stonne[at]
+		if got := fmt.Sprint(c.m, c.n, c.k, c.rows, c.cols, c.cycles); got != fmt.Sprint(l[0], " ", l[1], " ", l[2], " ", l[3], " ", l[4], " ", l[7]) {
+			t.Errorf("run %d is %s here, recorded %v", at, got, l)
+		}
+		at++
+	}
+	if at != len(stonne) {
+		t.Errorf("%d runs, here %d", at, len(stonne))
 	}
 }

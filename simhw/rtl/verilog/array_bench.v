@@ -16,7 +16,8 @@ module array_bench;
     parameter M       = 16;
     parameter N       = 16;
     parameter K       = 16;
-    localparam ACC = 32;
+    parameter ACC     = 32;
+    parameter SAT     = 0;
     localparam D   = 16;
     localparam W   = 8 * LANES;
 
@@ -55,14 +56,14 @@ module array_bench;
     genvar r, c;
     generate
         if (FLOW == 0) begin : os
-            os_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .DRAIN(VARIANT), .GATED(GATED), .D(D)) dut (
+            os_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .SAT(SAT), .DRAIN(VARIANT), .GATED(GATED), .D(D)) dut (
                 .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy), .finishing(),
                 .a_line(a_line), .b_line(b_line), .step(a_step), .a_data(a_data), .b_data(b_data),
                 .out_valid(out_valid), .out_line(out_line), .out_base(out_base), .out_sum(out_sum)
             );
             assign b_step = a_step;
         end else begin : ws
-            ws_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .LOAD(VARIANT), .GATED(GATED), .D(D)) dut (
+            ws_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .SAT(SAT), .LOAD(VARIANT), .GATED(GATED), .D(D)) dut (
                 .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy), .finishing(),
                 .item(a_line), .a_step(a_step), .a_data(a_data),
                 .w_line(b_line), .w_step(b_step), .w_data(b_data),
@@ -82,15 +83,20 @@ module array_bench;
                 end
             end
         end else begin : leaving
-            integer i, at, line, col;
+            integer i, at, line, col, exact;
+            reg signed [ACC-1:0] fit;
             always @(posedge clk)
                 for (i = 0; i < COLS; i = i + 1)
                     if (out_valid[i]) begin
                         line = out_line[i*D+:D];
                         col  = out_base[i*D+:D] + i;
                         at   = FLOW == 2 ? col * n + line : line * n + col;
-                        // The stationary arrays give one sum for each row fold.
-                        sums[at] <= (FLOW == 0 ? 0 : sums[at]) + $signed(out_sum[i*ACC+:ACC]);
+                        // The stationary arrays give one sum for each row fold, which
+                        // the buffer adds in as many bits.
+                        exact = (FLOW == 0 ? 0 : sums[at]) + $signed(out_sum[i*ACC+:ACC]);
+                        fit   = exact;
+                        if (SAT && fit != exact) fit = exact < 0 ? {1'b1, {(ACC-1){1'b0}}} : {1'b0, {(ACC-1){1'b1}}};
+                        sums[at] <= fit;
                     end
         end
     endgenerate

@@ -23,6 +23,7 @@ module os_array #(
     parameter COLS  = 4,
     parameter LANES = 1,
     parameter ACC   = 32,
+    parameter SAT   = 0, // what does not fit ACC bits wraps around, or saturates
     parameter DRAIN = 0,
     parameter GATED = 0,
     parameter D     = 16 // bits of a dimension
@@ -138,7 +139,7 @@ module os_array #(
         end
         for (r = 0; r < ROWS; r = r + 1) begin : row
             for (c = 0; c < COLS; c = c + 1) begin : col
-                os_pe #(.LANES(LANES), .ACC(ACC), .DRAIN(DRAIN)) pe (
+                os_pe #(.LANES(LANES), .ACC(ACC), .SAT(SAT), .DRAIN(DRAIN)) pe (
                     .clk(clk), .rst(rst), .shift(shift[c]),
                     .a(a[r*(COLS+1)+c]), .a_q(a[r*(COLS+1)+c+1]),
                     .valid(valid[r*(COLS+1)+c]), .valid_q(valid[r*(COLS+1)+c+1]),

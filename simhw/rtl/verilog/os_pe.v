@@ -7,6 +7,7 @@
 module os_pe #(
     parameter LANES = 1,
     parameter ACC   = 32,
+    parameter SAT   = 0,
     parameter DRAIN = 0
 ) (
     input                    clk,
@@ -26,17 +27,22 @@ module os_pe #(
     output     [ACC-1:0]     held   // what moves on to the row below
 );
     reg signed [ACC-1:0] sum, kept; // kept: DRAIN 2 only
-    reg signed [ACC-1:0] next;
-    integer              l;
+    reg signed [31:0]     term; // the products of this cycle's words
+    integer               l;
+    wire signed [ACC-1:0] added;
+
+    always @* begin
+        term = 0;
+        for (l = 0; l < LANES; l = l + 1)
+            term = term + $signed(a[8*l+:8]) * $signed(b[8*l+:8]);
+    end
+    accumulate #(.ACC(ACC), .SAT(SAT)) adder (.to(first ? {ACC{1'b0}} : sum), .term(term), .out(added));
 
     assign held = DRAIN == 2 ? kept : sum;
 
     always @(posedge clk) begin
         if (valid) begin
-            next = first ? 0 : sum;
-            for (l = 0; l < LANES; l = l + 1)
-                next = next + $signed(a[8*l+:8]) * $signed(b[8*l+:8]);
-            sum     <= next;
+            sum     <= added;
             a_q     <= a;
             b_q     <= b;
             first_q <= first;
@@ -45,7 +51,7 @@ module os_pe #(
             sum <= above;
         end
         if (DRAIN == 2) begin
-            if (valid && last) kept <= next;
+            if (valid && last) kept <= added;
             else if (shift) kept <= above;
         end
         valid_q <= valid && !rst;

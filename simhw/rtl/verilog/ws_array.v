@@ -26,6 +26,7 @@ module ws_array #(
     parameter COLS  = 4,
     parameter LANES = 1,
     parameter ACC   = 32,
+    parameter SAT   = 0, // what does not fit ACC bits wraps around, or saturates
     parameter LOAD  = 0,
     parameter GATED = 0,
     parameter D     = 16 // bits of a dimension
@@ -146,7 +147,7 @@ module ws_array #(
         end
         for (r = 0; r < ROWS; r = r + 1) begin : row
             for (c = 0; c < COLS; c = c + 1) begin : col
-                ws_pe #(.LANES(LANES), .ACC(ACC), .LOAD(LOAD), .EDGE(GATED || r == ROWS - 1)) pe (
+                ws_pe #(.LANES(LANES), .ACC(ACC), .SAT(SAT), .LOAD(LOAD), .EDGE(GATED || r == ROWS - 1)) pe (
                     .clk(clk), .rst(rst), .shift(LOAD == 2 ? take_word[r*COLS+c] : shift[c]),
                     .a(a[r*(COLS+1)+c]), .a_q(a[r*(COLS+1)+c+1]),
                     .valid(valid[r*(COLS+1)+c]), .valid_q(valid[r*(COLS+1)+c+1]),

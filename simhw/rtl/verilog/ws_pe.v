@@ -8,6 +8,7 @@
 module ws_pe #(
     parameter LANES = 1,
     parameter ACC   = 32,
+    parameter SAT   = 0,
     parameter LOAD  = 0,
     parameter EDGE  = 0
 ) (
@@ -27,31 +28,27 @@ module ws_pe #(
     output     [ACC-1:0]     sum_q  // and a cycle later, for the row below
 );
     reg [8*LANES-1:0] word, shadow; // shadow: LOAD 1 and 2 only
-    reg [8*LANES-1:0] operand;
     reg [ACC-1:0]     below;
+    reg signed [31:0] term; // the products of this cycle's words
+    integer           l;
 
-    function [ACC-1:0] add(input signed [ACC-1:0] to, input [8*LANES-1:0] x, input [8*LANES-1:0] y);
-        reg signed [ACC-1:0] total;
-        integer              l;
-        begin
-            total = to;
-            for (l = 0; l < LANES; l = l + 1)
-                total = total + $signed(x[8*l+:8]) * $signed(y[8*l+:8]);
-            add = total;
-        end
-    endfunction
+    wire [8*LANES-1:0]    operand = LOAD != 0 && first ? shadow : word;
+    wire signed [ACC-1:0] added;
+
+    always @* begin
+        term = 0;
+        for (l = 0; l < LANES; l = l + 1)
+            term = term + $signed(a[8*l+:8]) * $signed(operand[8*l+:8]);
+    end
+    accumulate #(.ACC(ACC), .SAT(SAT)) adder (.to(sum_in), .term(term), .out(added));
 
     assign held  = LOAD == 0 ? word : shadow;
     assign sum_q = below;
-    generate
-        if (EDGE) assign sum = add(sum_in, a, LOAD != 0 && first ? shadow : word);
-        else assign sum = 0;
-    endgenerate
+    assign sum   = EDGE ? added : 0;
 
     always @(posedge clk) begin
         if (valid) begin
-            operand = LOAD != 0 && first ? shadow : word;
-            below   <= add(sum_in, a, operand);
+            below   <= added;
             a_q     <= a;
             first_q <= first;
             if (LOAD != 0 && first) word <= shadow;
