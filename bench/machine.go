@@ -21,6 +21,7 @@ type Machine struct {
 	GOARCH      string
 	GOAMD64     string // v1 to v4: what the compiler took for granted
 	CPU         string // brand name
+	CPUFamily   string // amd64: vendor, family and model number: "AMD family 26 model 2"
 	CPUCount    int    // logical CPUs this process may use
 	CPUPhysical int    // physical cores, 0 if unknown
 	Features    []string
@@ -62,6 +63,7 @@ func DescribeMachine() Machine {
 	}
 	if m.GOARCH == "amd64" {
 		// The hypervisor bit of CPUID; other architectures have no such bit.
+		m.CPUFamily = fmt.Sprintf("%s family %d model %d", cpuid.CPU.VendorID, cpuid.CPU.Family, cpuid.CPU.Model)
 		m.Virtual = "no"
 		if cpuid.CPU.VM() {
 			m.Virtual = "yes"
@@ -110,6 +112,7 @@ func (m Machine) Settings() []Setting {
 		{"goarch", m.GOARCH},
 		{"goamd64", m.GOAMD64},
 		{"cpu", m.CPU},
+		{"cpu-family", m.CPUFamily},
 		{"cpu-count", number(m.CPUCount)},
 		{"cpu-physical-count", number(m.CPUPhysical)},
 		{"cpu-features", strings.Join(m.Features, " ")},

@@ -13,8 +13,8 @@ func TestDescribeMachine(t *testing.T) {
 		t.Errorf("got %s/%s with %d CPUs, want %s/%s with %d", m.GOOS, m.GOARCH, m.CPUCount, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	}
 	if runtime.GOARCH == "amd64" {
-		if m.CPU == "" || m.Virtual == "" {
-			t.Errorf("cpu %q, virtual machine %q: amd64 always tells both", m.CPU, m.Virtual)
+		if m.CPU == "" || m.Virtual == "" || !strings.Contains(m.CPUFamily, " family ") {
+			t.Errorf("cpu %q, %q, virtual machine %q: amd64 always tells all", m.CPU, m.CPUFamily, m.Virtual)
 		}
 		if len(m.Features) == 0 {
 			t.Error("no features on amd64, where SSE4.2 is as good as certain")
@@ -28,7 +28,7 @@ func TestDescribeMachine(t *testing.T) {
 }
 
 func TestMachineSettings(t *testing.T) {
-	m := Machine{GOOS: "linux", GOARCH: "amd64", CPU: "CPU 9000", CPUCount: 2, Features: []string{"avx", "avx2"}, Threads: 1}
+	m := Machine{GOOS: "linux", GOARCH: "amd64", CPU: "CPU 9000", CPUFamily: "AMD family 26 model 2", CPUCount: 2, Features: []string{"avx", "avx2"}, Threads: 1}
 	m.readBuild([]debug.BuildSetting{
 		{Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "true"},
 		{Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}, {Key: "GOAMD64", Value: "v1"},
@@ -39,7 +39,7 @@ func TestMachineSettings(t *testing.T) {
 	}
 	want := []string{
 		"commit: 0123abc+dirty", "commit-time: 2026-01-02T03:04:05Z", "goos: linux", "goarch: amd64", "goamd64: v1",
-		"cpu: CPU 9000", "cpu-count: 2", "cpu-features: avx avx2", "threads: 1",
+		"cpu: CPU 9000", "cpu-family: AMD family 26 model 2", "cpu-count: 2", "cpu-features: avx avx2", "threads: 1",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -52,7 +53,7 @@ func (c *compiler) emitOp(g *group) (*buffer, error) {
 func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	switch op := n.Op.(type) {
 	case *graph.ReLU:
-		return perElement(func(_ int, x float32) float32 { return max(0, x) }), nil
+		return clamp(0, float32(math.Inf(1))), nil
 	case *graph.BatchNorm:
 		at := op.Prepared()
 		return perElement(func(ch int, x float32) float32 { return float32(at(ch, float64(x))) }), nil
@@ -61,7 +62,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.PReLU:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.Clip:
-		return perElement(func(_ int, x float32) float32 { return min(op.Hi, max(op.Lo, x)) }), nil
+		return clamp(op.Lo, op.Hi), nil
 	case *graph.Constant:
 		return constant(op), nil
 	case *graph.Dropout: // of a rounded value
@@ -106,6 +107,14 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 			}
 		})
 	}
+}
+
+func clamp(lo, hi float32) func(*state, []*buffer, *buffer) {
+	return perRow(func(to, from []float32) {
+		for i, x := range from {
+			to[i] = min(hi, max(lo, x))
+		}
+	})
 }
 
 // function is a graph.Func, in float64; those that MobileNets have between all layers are

@@ -101,6 +101,7 @@ func init() { // not where it is declared: an operator on bytes leads back to it
 
 		"qonnx.custom_op.general.BipolarQuant": readBipolarQuant,
 		"qonnx.custom_op.general.Quant":        readQuant,
+		"qonnx.custom_op.general.Trunc":        readTrunc,
 	}
 }
 
@@ -142,6 +143,7 @@ func (c *call) run() error {
 			}
 		}
 	}
+	c.in = make([]operand, 0, min(len(c.node.Input), maxInputs))
 	for i, name := range c.node.Input {
 		if i == maxInputs {
 			return fmt.Errorf("%d inputs: want at most %d", len(c.node.Input), maxInputs)

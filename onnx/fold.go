@@ -154,8 +154,11 @@ func foldShape(c *call) (*constant, error) {
 		}
 		*at = min(max(*at, 0), rank)
 	}
+	if start >= end {
+		return nil, errors.New("an empty list of dimensions: not supported")
+	}
 	out := &constant{i: []int64{}}
-	for _, d := range k.dims[start:max(start, end)] {
+	for _, d := range k.dims[start:end] {
 		out.i = append(out.i, int64(d))
 	}
 	out.dims = []int{len(out.i)}

@@ -62,10 +62,17 @@ func TestONNXRuntimeOnRandomOperators(t *testing.T) {
 // half-way between two steps but for float32's own rounding: those are counted. No zero
 // point is 0 (unsigned 128): there we saturate at −127 and ONNX at −128.
 func TestONNXRuntimeOnRandomQuantized(t *testing.T) {
-	python := python(t, "onnx, onnxruntime")
-	const cases = 600
+	compareQuantized(t, python(t, "onnx, onnxruntime"), "random_quantized.py", 600)
+}
+
+// qonnx and package nn agree on random models with Quant of 2 to 8 bits, and Trunc.
+func TestQONNXOnRandomModels(t *testing.T) {
+	compareQuantized(t, python(t, "qonnx"), "random_qonnx.py", 300)
+}
+
+func compareQuantized(t *testing.T, python, script string, cases int) {
 	dir := t.TempDir()
-	said, err := exec.Command(python, filepath.Join("testdata", "random_quantized.py"), dir, fmt.Sprint(*operatorSeed), fmt.Sprint(cases)).Output()
+	said, err := exec.Command(python, filepath.Join("testdata", script), dir, fmt.Sprint(*operatorSeed), fmt.Sprint(cases)).Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

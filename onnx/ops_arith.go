@@ -262,7 +262,7 @@ func (c *call) valueOrConstant(i int) (*graph.Value, []int) {
 			rank = max(rank, len(c.dims(j))+1)
 		}
 	}
-	if len(dims) == rank { // the batch among them
+	if rank > 0 && len(dims) == rank { // the batch among them
 		if dims[0] != 1 {
 			c.fail("input %d is a constant of dimensions %v: want 1 first, for every image", i, graph.Shape(dims))
 			return &graph.Value{Shape: graph.Shape{1}}, []int{1}

@@ -131,6 +131,7 @@ func (c *call) dense(w *constant, v *graph.Value, transposed bool) *graph.Dense 
 	d := &graph.Dense{}
 	if len(w.dims) != 2 {
 		c.fail("weights of dimensions %v: want 2", w.dims)
+		return d
 	}
 	if transposed {
 		d.Weights = c.weights(w, v, 0)

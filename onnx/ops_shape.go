@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -97,7 +98,10 @@ func readShape(c *call) error {
 		}
 		*at = min(max(*at, 0), rank)
 	}
-	part := all[start:max(start, end)]
+	if start >= end {
+		return errors.New("an empty list of dimensions: not supported")
+	}
+	part := all[start:end]
 	return c.bind(operand{constant: &constant{dims: []int{len(part)}, i: part}})
 }
 

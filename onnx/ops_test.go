@@ -251,11 +251,11 @@ func TestUnsupported(t *testing.T) {
 	lstm := func(out, from string) part { return op("LSTM", out, in(from)) }
 	m := model(dims(2), op("Sin", "", in("x")), lstm("a", "x"), lstm("b", "a"), lstm("c", "b"), lstm("d", "c"),
 		func(m *onnxpb.ModelProto) {
-			op("Trunc", "e", in("d"))(m)
+			op("FloatQuant", "e", in("d"))(m)
 			m.Graph.Node[len(m.Graph.Node)-1].Domain = m.OpsetImport[1].Domain
 		}, op("Relu", "y", in("e")))
 	_, err := Read(marshal(t, m), "m.onnx")
-	want := `m.onnx: operators not supported: LSTM (4 nodes: "a", "b", "c", ...), qonnx.custom_op.general.Trunc (1 node: "e"); `
+	want := `m.onnx: operators not supported: LSTM (4 nodes: "a", "b", "c", ...), qonnx.custom_op.general.FloatQuant (1 node: "e"); `
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v\nwant %s...", err, want)
 	}

@@ -15,10 +15,12 @@ import (
 // node, attribute, tensor, segment).
 const maxDepth = 64
 
-// What the reader itself keeps for each node and each initializer, beside the
-// decoded message: table entries, the graph's node and value. Rounded up.
+// What the reader itself keeps for each node, its inputs, and each initializer, beside
+// the decoded message: table entries, the graph's node and value. Rounded up.
 const (
 	nodeCost        = 1024
+	inputCost       = 160  // each of a node's
+	stepCost        = 1536 // each op that a node becomes beside its own
 	initializerCost = 512
 )
 
@@ -152,6 +154,9 @@ func (s *scanner) field(parent protoreflect.MessageDescriptor, fd protoreflect.F
 		return s.message(fd.Message(), body, at, depth+1)
 	case protoreflect.StringKind, protoreflect.BytesKind:
 		cost += 48
+		if parent.Name() == "NodeProto" && fd.Name() == "input" {
+			cost += inputCost
+		}
 	case protoreflect.FloatKind, protoreflect.DoubleKind,
 		protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
 	default: // packed varints: 1 byte or more in the file, 8 in memory

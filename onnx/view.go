@@ -167,7 +167,7 @@ func (c *call) step(op graph.Op, in ...*graph.Value) (*graph.Value, error) {
 		name = fmt.Sprintf("%s#%d", base, i)
 	}
 	c.taken[name] = true
-	if !c.take(512 + 2*len(name)) {
+	if !c.take(stepCost + 4*len(name)) {
 		return nil, c.err
 	}
 	v, err := c.add(c.nodeName()+fmt.Sprintf("/%d", c.steps), name, op, in...)

@@ -110,6 +110,9 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	r.Runs, r.Shared = m.runs(kernels), m.shared(kernels)
 	r.describeNetworks(networks, m)
 	r.compareDesigns()
+	if r.Host, err = r.predictHost(networks); err != nil {
+		return nil, err
+	}
 
 	count := o.Limit
 	if count == 0 {

@@ -108,6 +108,7 @@ func (r *Report) document() document {
 		r.kernelSection(),
 		r.networkSection(),
 		r.layerSection(),
+		r.hostSection(),
 		r.designSection(),
 		r.designNotes(),
 		r.howTo(),

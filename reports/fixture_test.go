@@ -124,6 +124,12 @@ func fixture() *Report {
 					Notes: []string{"Method: made up."}},
 			}},
 	}
+	r.Host = &Host{Design: "toycore", ClockMHz: 3000, BestClockMHz: 3100,
+		Peaks: []HostLayer{{DType: dtype.Float32, Kernel: "simd", Predicted: 32, Median: 32, Best: 32}},
+		Layers: []HostLayer{
+			{Layer: "conv1", DType: dtype.Float32, Kernel: "simd", Predicted: 30, Median: 20, Best: 25},
+			{Layer: "conv1", DType: dtype.Int8, Kernel: "simd", Predicted: 90, Median: Float(math.NaN()), Best: Float(math.NaN())},
+		}}
 	r.Predictions = []bound.Prediction{
 		{Core: "Toy-1", DType: dtype.Float32, Impl: "neon", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.3125, MACPerCycle: 3, PeakPerCycle: 4, Limit: "load pipes"},
 		{Core: "Toy-1", DType: dtype.Int8, Impl: "dotprod", TileRows: 8, TileCols: 8, InstructionsPerMAC: 0.08, Missing: "SDOT"},

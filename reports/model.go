@@ -34,6 +34,10 @@ type Report struct {
 	Designs  []Design      `json:"designs"`
 	Notices  []string      `json:"notices"` // what tuning picked
 
+	// Host is this CPU as a design, its layers predicted; nil where no shipped
+	// design is of this CPU, or what that needs was not measured.
+	Host *Host `json:"this_cpu_predicted"`
+
 	// Predictions are upper bounds for kernels on CPUs that are not at hand.
 	Predictions []bound.Prediction `json:"predicted_not_measured"`
 

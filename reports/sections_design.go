@@ -9,7 +9,7 @@ import (
 
 func (r *Report) designSection() section {
 	s := section{id: "designs", title: "The network on accelerators"}
-	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. It was not compared with published hardware; what the cycles were compared with stands below. Energy and area leave out %s.", r.limits())
+	s.text("These numbers are calculated, not measured: an analytical model of each design, layer after layer, batch 1, latency at the design's own clock. What such designs' cycles were compared with stands below; macroscope designs --validate prints published figures of chips and boards beside the models'. Energy and area leave out %s.", r.limits())
 	s.charts(r.designLatencyChart(), r.designEnergyChart())
 	g := newGrid("The designs", 4, "design", "what", "family", "structure", "clock, MHz", "technology, nm", "area, mm²", "values with a source", "assumed values")
 	for _, d := range r.Designs {
@@ -74,7 +74,8 @@ func (r *Report) cyclesTable() *grid {
 				return digits(pj / 1e6)
 			}
 			b := &t.Energy
-			cells = append(cells, microjoule(b.Priced, b.MACPJ), microjoule(b.Priced, b.RegisterPJ), microjoule(b.Priced, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
+			parts := b.Priced && !b.CorePriced // of a processor only the whole is known
+			cells = append(cells, microjoule(parts, b.MACPJ), microjoule(parts, b.RegisterPJ), microjoule(parts, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
 			traffic := "not modelled"
 			if t.DRAM.Bytes >= 0 {
 				traffic = size(int(t.DRAM.Bytes))

@@ -171,6 +171,8 @@ type Layer struct {
 	ComputeUtilization float64 `json:"compute_utilization"` // the same without stalls and prefetch
 	MappingEfficiency  float64 `json:"mapping_efficiency"`  // PEs that have work, averaged over the folds
 
+	Roofline Roofline `json:"roofline"` // of machines with a DRAM of their own
+
 	// The folding of an engine that is the layer's own.
 	PE   int64 `json:"pe,omitempty"`
 	SIMD int64 `json:"simd,omitempty"`
@@ -274,6 +276,26 @@ func (e *Estimate) open(l *workload.Layer) *Layer {
 func (e *Estimate) close(l *Layer) error {
 	if e.Total.add(l); e.Total.Cycles >= memory.MaxCycles {
 		return fmt.Errorf("workload %q takes 2^60 cycles or more", e.Workload)
+	}
+	return nil
+}
+
+// The parts of energy that may have no price, shared by all estimates.
+var (
+	dramUnmodelled = []string{"dram energy"}
+	leakUnmodelled = []string{"leakage"}
+	bothUnmodelled = []string{"dram energy", "leakage"}
+)
+
+// unpriced names what the energy of a design with DRAM leaves out.
+func unpriced(p *energy.Prices, a *energy.Area) []string {
+	switch leaks := a.PEsKnown && a.SRAMKnown; {
+	case !leaks && !p.HasDRAM():
+		return bothUnmodelled
+	case !leaks:
+		return leakUnmodelled
+	case !p.HasDRAM():
+		return dramUnmodelled
 	}
 	return nil
 }

@@ -78,6 +78,9 @@ func TestProperties(t *testing.T) {
 				l.ComputeUtilization > l.MappingEfficiency+1e-12 || l.MappingEfficiency > 1 {
 				t.Fatalf("too good to be true: %+v", l)
 			}
+			if r := &l.Roofline; !r.Known() || r.Cycles() > l.Cycles {
+				t.Fatalf("%d cycles are less than the roofline's %d: %+v", l.Cycles, r.Cycles(), l)
+			}
 			if !s.Buffers.KeepActivations && int64(l.DRAM.Bytes) < l.UniqueBytes-1 {
 				t.Fatalf("%d bytes of traffic, %d words are there: %+v", l.DRAM.Bytes, l.UniqueBytes, w.Layers[i])
 			}

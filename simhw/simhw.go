@@ -56,10 +56,16 @@ func newMachine(f design.Family) (machine, error) {
 	switch f {
 	case design.FamilySystolic:
 		return &systolicMachine{}, nil
+	case design.FamilySpatial:
+		return &spatialMachine{}, nil
 	case design.FamilyStreaming:
 		return &streamingMachine{}, nil
 	case design.FamilyXNOR:
 		return &xnorMachine{}, nil
+	case design.FamilyMACTree:
+		return &macTreeMachine{}, nil
+	case design.FamilyVector:
+		return &vectorMachine{}, nil
 	}
 	return nil, fmt.Errorf("family %s is not simulated", f)
 }

@@ -71,7 +71,8 @@ func TestByHand(t *testing.T) {
 		{"write-back", float64(l.Stalls[memory.WriteBack]), 4}, {"utilization", l.Utilization, 16.0 / 104}, {"mapping", l.MappingEfficiency, 1},
 		{"ifmap reads", float64(l.SRAM.IfmapReads), 8}, {"filter reads", float64(l.SRAM.FilterReads), 8}, {"ofmap writes", float64(l.SRAM.OfmapWrites), 4},
 		{"dram bytes", float64(l.DRAM.Bytes), 20}, {"unique bytes", float64(l.UniqueBytes), 20}, {"µs", l.TimeUS.Value, 0.026},
-		{"mac pJ", l.Energy.MACPJ, 4.8}, {"ifmap pJ", l.Energy.IfmapSRAMPJ, 20}, {"filter pJ", l.Energy.FilterSRAMPJ, 20},
+		{"roofline", float64(l.Roofline.Cycles()), 20}, {"of compute", float64(l.Roofline.ComputeCycles), 4},
+		{"share", l.Roofline.Share(l.Cycles), 20. / 26}, {"mac pJ", l.Energy.MACPJ, 4.8}, {"ifmap pJ", l.Energy.IfmapSRAMPJ, 20}, {"filter pJ", l.Energy.FilterSRAMPJ, 20},
 		{"ofmap pJ", l.Energy.OfmapSRAMPJ, 40}, {"dram pJ", l.Energy.DRAMPJ, 1280},
 	} {
 		if math.Abs(c.got-c.want) > 1e-9*max(1, c.want) {
@@ -250,7 +251,7 @@ func TestShippedDesignsOnCIFAR10(t *testing.T) {
 		for _, dt := range dtype.All {
 			w := cifar(t, dt)
 			e, err := Evaluate(&d, &w)
-			if s.Lanes(dt) == 0 {
+			if !s.Computes(dt) {
 				if err == nil || !strings.Contains(err.Error(), "cannot compute "+dt.String()) {
 					t.Errorf("%s: %v: got %v, want a refusal", name, dt, err)
 				}

@@ -29,6 +29,13 @@ var (
 	}
 )
 
+// Words that the schedule walks over at most: of a stream, three of whose lengths it
+// keeps in memory, and in all, which takes a second.
+const (
+	mostWords  = 1 << 23
+	mostWalked = 1 << 27
+)
+
 const methodStreaming = "analytical model: steps of each layer's units, and a walk of one image's words through them; FIFOs deep enough that none waits for room"
 
 func (m *streamingMachine) set(s *design.Spec) error {
@@ -85,10 +92,11 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 	if err := m.pipe.Build(m.net.Layers, m.folds, int64(m.spec.Streaming.EnginePipelineCycles)); err != nil {
 		return err
 	}
-	const most = 1 << 26 // words of a stream that are walked over: an image of 4096×4096 pixels of four words
+	words := int64(0)
 	for i := range m.pipe.Units {
-		if u := &m.pipe.Units[i]; u.OutWords > most {
-			return fmt.Errorf("layer %q passes on %d words for an image: want %d at most", m.net.Layers[u.Layer].Name, u.OutWords, most)
+		u := &m.pipe.Units[i]
+		if words += u.OutWords; u.OutWords > mostWords || words > mostWalked {
+			return fmt.Errorf("layer %q passes on %d words for an image, those before it %d: want %d and %d at most", m.net.Layers[u.Layer].Name, u.OutWords, words-u.OutWords, mostWords, mostWalked)
 		}
 	}
 	m.schedule.First(&m.pipe)

@@ -126,7 +126,60 @@ func TestStreamingRefuses(t *testing.T) {
 	if _, err := Evaluate(&d, &w); err == nil || !strings.Contains(err.Error(), `design finn_cnv_pynq: layer "dw": a streaming pipeline has no groups`) {
 		t.Error(err)
 	}
+	big := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "big", DType: dtype.Int8, H: 5000, W: 5000, C: 1, OutC: 1, KH: 3, KW: 3}}}
+	if _, err := Evaluate(&d, &big); err == nil || !strings.Contains(err.Error(), `layer "big" passes on 25000000 words for an image`) {
+		t.Error(err)
+	}
 	if _, err := design.New(design.Spec{Name: "s", Family: design.FamilyStreaming, ClockMHz: 1}); err == nil || !strings.Contains(err.Error(), "lanes is missing: want it, or engines") {
 		t.Error(err)
+	}
+}
+
+// On random chains and budgets: products conserved, parts that sum, nothing better than
+// its lanes, a latency that holds every layer's products (but where a pool leaves out an
+// image's last row).
+func TestStreamingProperties(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	for range 300 {
+		h, w, c := 4+rnd.IntN(20), 4+rnd.IntN(20), 1+rnd.IntN(12)
+		net, cut := workload.Workload{Name: "r"}, false
+		for range 1 + rnd.IntN(4) {
+			d := []dtype.DType{dtype.Int8, dtype.Binary}[rnd.IntN(2)]
+			k := 1 + rnd.IntN(min(3, h, w))
+			l := workload.Layer{Name: "c", DType: d, H: h, W: w, C: c, OutC: 1 + rnd.IntN(24), KH: k, KW: k, PadTop: rnd.IntN(k), PadLeft: rnd.IntN(k)}
+			net.Layers = append(net.Layers, l)
+			oh, ow := l.OutSize()
+			h, w, c = int(oh), int(ow), l.OutC
+			if h >= 2 && w >= 2 && rnd.IntN(3) == 0 {
+				cut = cut || h%2 > 0
+				h, w = h/2, w/2
+				net.Layers = append(net.Layers, workload.Layer{Name: "p", Kind: workload.Other, Op: "maxpool", DType: d, Elements: int64(h * w * c)})
+			}
+		}
+		s := design.Spec{Name: "s", Family: design.FamilyStreaming, ClockMHz: 50 + 200*rnd.Float64(), Streaming: design.Streaming{Lanes: 8 + rnd.IntN(4000), EnginePipelineCycles: rnd.IntN(9)}}
+		d, err := design.New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := Evaluate(&d, &net)
+		if err != nil {
+			t.Fatalf("%+v: %v", net.Layers, err)
+		}
+		lanes, slowest := int64(0), int64(0)
+		for _, l := range e.Layers {
+			lanes += l.PE * l.SIMD
+			slowest = max(slowest, l.Cycles)
+			if l.ComputeCycles+l.FillDrainCycles != l.Cycles || l.Cycles*l.PE*l.SIMD < l.MACs || l.Utilization > 1 || l.Cycles < 1 {
+				t.Fatalf("%+v of %+v", l, net.Layers)
+			}
+			if !cut && e.Total.LatencyCycles < l.ComputeCycles {
+				t.Fatalf("latency %d, layer %+v", e.Total.LatencyCycles, l)
+			}
+		}
+		tot := &e.Total
+		if tot.MACs != net.MACs() || lanes > int64(s.Streaming.Lanes) || tot.IntervalCycles != slowest || tot.ComputeCycles+tot.FillDrainCycles != tot.Cycles ||
+			!(tot.Utilization > 0 && tot.Utilization <= 1) || math.Abs(tot.TimeUS.Value*s.ClockMHz-float64(tot.LatencyCycles)) > 1e-6*float64(tot.LatencyCycles) {
+			t.Fatalf("%+v of %+v on %d lanes", tot, net.Layers, s.Streaming.Lanes)
+		}
 	}
 }

@@ -25,9 +25,6 @@ type systolicMachine struct {
 // The reasons why a number is missing, shared by all estimates.
 var (
 	scaleSimUnmodelled = []string{"time", "energy"}
-	dramUnmodelled     = []string{"dram energy"}
-	leakUnmodelled     = []string{"leakage"}
-	bothUnmodelled     = []string{"dram energy", "leakage"}
 	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
 
 	// What no estimate of an array includes.
@@ -53,16 +50,7 @@ func (m *systolicMachine) set(s *design.Spec) error {
 	}
 	m.prices = prices
 	m.area = energy.AreaOf(config, s.PEs(), s.PERegisterBits())
-	switch leaks := m.area.PEsKnown && m.area.SRAMKnown; {
-	case !leaks && !prices.HasDRAM():
-		m.unmodelled = bothUnmodelled
-	case !leaks:
-		m.unmodelled = leakUnmodelled
-	case !prices.HasDRAM():
-		m.unmodelled = dramUnmodelled
-	default:
-		m.unmodelled = nil
-	}
+	m.unmodelled = unpriced(&m.prices, &m.area)
 	return nil
 }
 
@@ -144,6 +132,7 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	if !ok {
 		return tooLong(l.Name)
 	}
+	p = mem.Map // the order may do a product in parts
 	cycles := p.Cycles()
 	out.Cycles = cycles + mem.PrefetchCycles + mem.StallCycles
 	out.ComputeCycles = p.ComputeCycles()
@@ -163,6 +152,8 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 		(float64(mem.PsumReads)+float64(mem.PsumWrites))*float64(acc) + float64(mem.OfmapWrites)*float64(final)
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
+
+	out.Roofline = rooflineOf(out.MACs, peak, dramBits/8, m.spec.BytesPerCycle())
 
 	// A word from DRAM is written to its buffer once before it is read; a sum
 	// is read from the ofmap buffer once more to leave it. Sums are held there

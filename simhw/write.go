@@ -59,7 +59,7 @@ func WriteCSV(w io.Writer, e *Estimate) error {
 	rows := [][]string{{"design", "layer", "kind", "dtype", "macs", "cycles", "compute_cycles", "fill_drain_cycles", "stall_cycles", "prefetch_cycles",
 		"main_stall", "utilization", "mapping_efficiency", "sram_ifmap_reads", "sram_filter_reads", "sram_psum_reads", "sram_ofmap_writes",
 		"dram_ifmap_reads", "dram_filter_reads", "dram_psum_reads", "dram_psum_writes", "dram_ofmap_writes", "dram_bytes", "unique_bytes",
-		"time_us", "energy_pj", "not_modelled"}}
+		"roofline_cycles", "roofline_bound", "time_us", "energy_pj", "not_modelled"}}
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	f := func(v float64) string { return strconv.FormatFloat(v, 'g', 8, 64) }
 	counts := func(s *SRAM, d *DRAM) []string {
@@ -71,13 +71,17 @@ func WriteCSV(w io.Writer, e *Estimate) error {
 		row := []string{e.Design, l.Name, l.Kind, l.DType.String(), n(l.MACs), n(l.Cycles), n(l.ComputeCycles), n(l.FillDrainCycles), n(l.StallCycles),
 			n(l.PrefetchCycles), l.Stalls.Main(), f(l.Utilization), f(l.MappingEfficiency)}
 		row = append(row, counts(&l.SRAM, &l.DRAM)...)
-		rows = append(rows, append(row, n(l.UniqueBytes), l.TimeUS.text("%.8g"), l.EnergyPJ.text("%.8g"), strings.Join(l.NotModelled, "; ")))
+		roof, bound := "", l.Roofline.Bound()
+		if l.Roofline.Known() {
+			roof = n(l.Roofline.Cycles())
+		}
+		rows = append(rows, append(row, n(l.UniqueBytes), roof, bound, l.TimeUS.text("%.8g"), l.EnergyPJ.text("%.8g"), strings.Join(l.NotModelled, "; ")))
 	}
 	t := &e.Total
 	row := []string{e.Design, "total", "", e.DType.String(), n(t.MACs), n(t.Cycles), n(t.ComputeCycles), n(t.FillDrainCycles), n(t.StallCycles),
 		n(t.PrefetchCycles), t.Stalls.Main(), f(t.Utilization), ""}
 	row = append(row, counts(&t.SRAM, &t.DRAM)...)
-	rows = append(rows, append(row, n(t.UniqueBytes), t.TimeUS.text("%.8g"), t.EnergyPJ.text("%.8g"), strings.Join(e.missing(), "; ")))
+	rows = append(rows, append(row, n(t.UniqueBytes), "", "", t.TimeUS.text("%.8g"), t.EnergyPJ.text("%.8g"), strings.Join(e.missing(), "; ")))
 	for _, u := range e.UnmodelledLayers {
 		row := make([]string, len(rows[0]))
 		row[0], row[1], row[2], row[len(row)-1] = e.Design, u.Name, u.Op, "not modelled"
@@ -153,6 +157,9 @@ func (e *Estimate) Notes() []string {
 		leak := "leakage is not in it"
 		if b.LeakagePriced {
 			leak = fmt.Sprintf("%.3g µJ of it leakage", b.LeakagePJ/1e6)
+		}
+		if b.CorePriced {
+			leak = "by the cycle, leakage included"
 		}
 		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ, %.3g to %.3g µJ by the ranges of its prices, all low or all high at once; %s.", b.TotalPJ()/1e6, b.LowPJ/1e6, b.HighPJ/1e6, leak))
 	}

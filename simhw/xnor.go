@@ -22,7 +22,7 @@ type xnorMachine struct {
 }
 
 var (
-	xnorLimits = []string{"leakage", "clock distribution and control", "thresholds and pools", "the image's way into the chip"}
+	xnorLimits = []string{"clock distribution and control", "thresholds and pools", "the image's way into the chip"}
 	xnorChecks = []design.Check{
 		{What: "cycles, sums and bits", Against: "the stepped machine on random products and on the CIFAR-10 network's layers of signs", Result: "equal; the sums are the CPU kernels'"},
 	}
@@ -126,8 +126,12 @@ func (m *xnorMachine) layer(out *Layer, l *workload.Layer) error {
 	g := float64(groups)
 	a.Products, a.TreeAdds, a.Accumulates = groups*a.Products, groups*a.TreeAdds, groups*a.Accumulates
 	a.RegisterBits, a.IfmapBits, a.FilterBits, a.OfmapBits = g*a.RegisterBits, g*a.IfmapBits, g*a.FilterBits, g*a.OfmapBits
-	out.Energy = m.prices.Energy(&a)
-	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.Energy = m.prices.Energy(&a)
+	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	if !out.Energy.LeakagePriced {
+		out.NotModelled = leakUnmodelled
+	}
 	return nil
 }

@@ -19,7 +19,9 @@ type kernelsCmd struct {
 func (*kernelsCmd) Help() string {
 	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.
 
---predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources.`
+--predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources.
+
+The products of float32 are what “macroscope train --products” may ask for on this CPU.`
 }
 
 // kernelRow is a row of the table in JSON.
@@ -33,6 +35,7 @@ type kernelRow struct {
 	Needs     []string `json:"needs"`
 	TileRows  int      `json:"tile_rows"`
 	TileCols  int      `json:"tile_columns"`
+	Products  []string `json:"products"`
 }
 
 func (c *kernelsCmd) Run(e *env) error {
@@ -52,7 +55,7 @@ func (c *kernelsCmd) Run(e *env) error {
 		for _, op := range kernels.Ops {
 			r := kernelRow{
 				Op: op, DType: im.DType().String(), Impl: im.Name(), Available: im.Available(), Reason: im.Reason(),
-				Needs: im.Needs(), TileRows: mr, TileCols: nr,
+				Needs: im.Needs(), TileRows: mr, TileCols: nr, Products: productsOf(im),
 			}
 			if choice.For(im.DType()) == im {
 				r.Chosen, r.Reason = true, choice.Why(im.DType())
@@ -65,21 +68,33 @@ func (c *kernelsCmd) Run(e *env) error {
 	}
 	if c.Output == "csv" {
 		w := csv.NewWriter(e.stdout)
-		_ = w.Write([]string{"op", "dtype", "impl", "available", "chosen", "reason", "needs", "tile_rows", "tile_columns"}) // Error tells
+		_ = w.Write([]string{"op", "dtype", "impl", "available", "chosen", "reason", "needs", "tile_rows", "tile_columns", "products"}) // Error tells
 		for _, r := range rows {
-			_ = w.Write([]string{r.Op, r.DType, r.Impl, yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strconv.Itoa(r.TileRows), strconv.Itoa(r.TileCols)})
+			_ = w.Write([]string{r.Op, r.DType, r.Impl, yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strconv.Itoa(r.TileRows), strconv.Itoa(r.TileCols), strings.Join(r.Products, " ")})
 		}
 		w.Flush()
 		return w.Error()
 	}
 	// The three operations of a row share everything, so people see them once.
-	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs"}}
+	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs", "products"}}
 	for i := 0; i < len(rows); i += len(kernels.Ops) {
 		r := rows[i]
 		t.Add(strings.Join(kernels.Ops, " "), r.DType, r.Impl, strconv.Itoa(r.TileRows)+"x"+strconv.Itoa(r.TileCols),
-			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "))
+			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strings.Join(r.Products, " "))
 	}
 	return e.writeTable(c.Output, &t)
+}
+
+// productsOf is what a float32 row multiplies here, of which training has the choice; of
+// other dtypes none.
+func productsOf(im *kernels.Impl) []string {
+	list := []string{}
+	for _, p := range []kernels.Products{kernels.Float32Products, kernels.BFloat16Products} {
+		if im.Available() && im.CheckProducts(p) == nil {
+			list = append(list, p.String())
+		}
+	}
+	return list
 }
 
 func yes(b bool) string {

@@ -31,11 +31,12 @@ type simCmd struct {
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
 	Topology string `help:"Write the layers as a SCALE-Sim topology, padded." placeholder:"FILE.csv"`
+	accuracyFlags
 }
 
 // Help is the longer text of macroscope sim --help.
 func (*simCmd) Help() string {
-	return `Says what a network costs on an accelerator, by layer and in total: cycles split into compute, fill and drain, stall and prefetch, traffic, time and energy. It is an analytical model; every result says what such a design was compared with and what it leaves out.`
+	return `Says what a network costs on an accelerator, by layer and in total: cycles split into compute, fill and drain, stall and prefetch, traffic, time and energy. It is an analytical model; every result says what such a design was compared with and what it leaves out. With --accuracy it computes the network with the array's own sums instead, of as many bits as its accumulators have.`
 }
 
 func (c *simCmd) Run(e *env) error {
@@ -49,6 +50,12 @@ func (c *simCmd) Run(e *env) error {
 	des, err := loadDesign(c.Design)
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.Accuracy:
+		return c.accuracy(e, &des)
+	case len(c.Accumulators) > 0 || c.Data != "" || c.Limit != 0:
+		return usageError{errors.New("--accumulators, --data and --limit go with --accuracy")}
 	}
 	if c.Energy != "" {
 		if des, err = c.priced(&des); err != nil {
@@ -169,11 +176,20 @@ func (c *simCmd) reports(e *env, est *simhw.Estimate) error {
 	return nil
 }
 
+// roofline says how much of its bound a layer reaches, and which bound that is.
+func roofline(l *simhw.Layer) string {
+	r := &l.Roofline
+	if !r.Known() {
+		return ""
+	}
+	return fmt.Sprintf("%.1f of %s", 100*r.Share(l.Cycles), r.Bound())
+}
+
 // simText prints an estimate for people.
 func simText(out io.Writer, est *simhw.Estimate) error {
 	t := table.Table{
-		Head:  []string{"layer", "dtype", "MACs", "cycles", "compute", "fill+drain", "stall", "prefetch", "util %", "DRAM bytes", "µs", "µJ", "waits most for"},
-		Right: []bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true, 10: true, 11: true, 12: false},
+		Head:  []string{"layer", "dtype", "MACs", "cycles", "compute", "fill+drain", "stall", "prefetch", "util %", "roofline %", "DRAM bytes", "µs", "µJ", "waits most for"},
+		Right: []bool{2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true, 9: true, 10: true, 11: true, 12: true, 13: false},
 	}
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	known := func(ok bool, format string, v float64) string {
@@ -182,16 +198,16 @@ func simText(out io.Writer, est *simhw.Estimate) error {
 		}
 		return fmt.Sprintf(format, v)
 	}
-	add := func(name, dtype string, macs, cycles, compute, fill, stall, prefetch int64, util float64, bytes simhw.Count, us, pj simhw.Quantity, cause string) {
-		t.Add(name, dtype, n(macs), n(cycles), n(compute), n(fill), n(stall), n(prefetch), fmt.Sprintf("%.1f", 100*util),
+	add := func(name, dtype string, macs, cycles, compute, fill, stall, prefetch int64, util float64, roof string, bytes simhw.Count, us, pj simhw.Quantity, cause string) {
+		t.Add(name, dtype, n(macs), n(cycles), n(compute), n(fill), n(stall), n(prefetch), fmt.Sprintf("%.1f", 100*util), roof,
 			known(bytes != simhw.Unknown, "%.0f", float64(bytes)), known(us.Known, "%.2f", us.Value), known(pj.Known, "%.3f", pj.Value/1e6), cause)
 	}
 	for i := range est.Layers {
 		l := &est.Layers[i]
-		add(l.Name, l.DType.String(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
+		add(l.Name, l.DType.String(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, roofline(l), l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
 	}
 	s := &est.Total
-	add("total", est.DType.String(), s.MACs, s.Cycles, s.ComputeCycles, s.FillDrainCycles, s.StallCycles, s.PrefetchCycles, s.Utilization, s.DRAM.Bytes, s.TimeUS, s.EnergyPJ, s.Stalls.Main())
+	add("total", est.DType.String(), s.MACs, s.Cycles, s.ComputeCycles, s.FillDrainCycles, s.StallCycles, s.PrefetchCycles, s.Utilization, "", s.DRAM.Bytes, s.TimeUS, s.EnergyPJ, s.Stalls.Main())
 	clock := ""
 	if est.ClockMHz.Known {
 		clock = fmt.Sprintf(" at %g MHz", est.ClockMHz.Value)

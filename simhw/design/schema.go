@@ -33,8 +33,11 @@ type list struct {
 // kinds are the families that there are.
 var kinds = [families]*kind{
 	FamilySystolic:  &systolicKind,
+	FamilySpatial:   &spatialKind,
 	FamilyStreaming: &streamingKind,
 	FamilyXNOR:      &xnorKind,
+	FamilyMACTree:   &macTreeKind,
+	FamilyVector:    &vectorKind,
 }
 
 // common are the keys of every design.
@@ -49,6 +52,7 @@ var common = []field{
 var (
 	technology    = number("technology_nm", "technology node; energy and area are scaled to it", 7, 180, func(s *Spec) *float64 { return &s.TechnologyNM })
 	voltage       = number("voltage_v", "supply voltage; energy is scaled to it", 0.4, 1.8, func(s *Spec) *float64 { return &s.VoltageV })
+	leakage       = optional(number("leakage_mw_per_mm2", "leakage of the silicon at the design's voltage; absent: the energy table's, which is of a fast library", 1e-6, 1e3, func(s *Spec) *float64 { return &s.LeakageMWPerMM2 }))
 	dramBandwidth = number("dram.bandwidth_gb_s", "DRAM bandwidth, reads and writes together, 10⁹ bytes a second", 1e-3, 1e6, func(s *Spec) *float64 { return &s.DRAM.BandwidthGBs })
 	dramLow       = optional(number("dram.energy_low_pj_per_bit", "low end of that energy's range; absent: no lower than it", 1e-3, 1e4, func(s *Spec) *float64 { return &s.DRAM.EnergyLowPJPerBit }))
 	dramHigh      = optional(number("dram.energy_high_pj_per_bit", "high end of that energy's range; absent: no higher than it", 1e-3, 1e4, func(s *Spec) *float64 { return &s.DRAM.EnergyHighPJPerBit }))

@@ -53,6 +53,10 @@ type Spec struct {
 	VoltageV     float64
 	ClockMHz     float64
 
+	// LeakageMWPerMM2 is what the silicon leaks at its voltage; 0: what the
+	// energy table says, scaled.
+	LeakageMWPerMM2 float64
+
 	DRAM DRAM
 
 	// EnergyTable has the prices; nil: the table that comes with the program.
@@ -60,8 +64,11 @@ type Spec struct {
 	EnergyTable *energy.Table
 
 	Systolic
+	Spatial   Spatial
 	Streaming Streaming
 	XNOR      XNOR
+	MACTree
+	Vector Vector
 }
 
 // DRAM is one channel, shared by reads and writes. 1 GB is 10⁹ bytes.
@@ -149,7 +156,8 @@ func (d *Design) Sourced() int {
 
 // label tells a value that says what the design is called, not what it is.
 func (v Value) label() bool {
-	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer")
+	return v.Key == "name" || v.Key == "description" || v.Key == "family" || strings.HasSuffix(v.Key, "].layer") ||
+		strings.HasSuffix(v.Key, "].dtype") || strings.HasSuffix(v.Key, "].kernel")
 }
 
 // WithEnergyTable is the design with other prices than those that come with

@@ -43,7 +43,16 @@ const (
 	LoadBus                      // into shadow registers by a bus per row, during the fold before
 )
 
+// Overflow says what becomes of an int8 sum that its accumulator cannot hold.
+type Overflow uint8
+
+const (
+	OverflowWrap     Overflow = iota // it loses its upper bits
+	OverflowSaturate                 // it becomes the nearest value that can be held
+)
+
 var (
+	overflowNames   = []string{"wrap", "saturate"}
 	dataflowNames   = []string{"os", "ws", "is"}
 	drainNames      = []string{"in_place", "shift", "overlapped"}
 	weightLoadNames = []string{"serial", "chain", "bus"}
@@ -53,6 +62,7 @@ var (
 func (d Dataflow) String() string   { return enumName(dataflowNames, int(d)) }
 func (d Drain) String() string      { return enumName(drainNames, int(d)) }
 func (l WeightLoad) String() string { return enumName(weightLoadNames, int(l)) }
+func (o Overflow) String() string   { return enumName(overflowNames, int(o)) }
 
 // Array is the grid of processing elements.
 type Array struct {
@@ -70,6 +80,9 @@ type Array struct {
 
 	// AccumulatorBits is, by dtype.DType, the width of a partial sum.
 	AccumulatorBits [3]int
+
+	// Overflow decides on the values of int8 sums, not on their cost.
+	Overflow Overflow
 }
 
 // Buffers are the on-chip memories. Each is double-buffered: half of it feeds
@@ -96,7 +109,7 @@ func (s *Spec) EnergyConfig() energy.Config {
 		Lanes: s.Array.MACsPerPEPerCycle, AccumulatorBits: s.Array.AccumulatorBits,
 		IfmapKiB: float64(s.Buffers.IfmapKiB), FilterKiB: float64(s.Buffers.FilterKiB), OfmapKiB: float64(s.Buffers.OfmapKiB),
 		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
-		Table: s.EnergyTable,
+		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable,
 	}
 }
 
@@ -124,7 +137,7 @@ func (s *Spec) PERegisterBits() int {
 
 var systolicKind = kind{
 	fields: []field{
-		technology, voltage,
+		technology, voltage, leakage,
 		required(enum("dataflow", "operand that stays in a processing element: outputs, weights or inputs", "", dataflowNames, func(s *Spec) *Dataflow { return &s.Dataflow })),
 		integer("array.rows", "rows of processing elements", 1, maxSide, func(s *Spec) *int { return &s.Array.Rows }),
 		integer("array.cols", "columns of processing elements", 1, maxSide, func(s *Spec) *int { return &s.Array.Cols }),
@@ -137,6 +150,7 @@ var systolicKind = kind{
 		computed(dtype.Float32, byDType("array.accumulator_bits", "width of a partial sum", dtype.Float32, "32", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
 		computed(dtype.Int8, byDType("array.accumulator_bits", "", dtype.Int8, "32", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
 		computed(dtype.Binary, byDType("array.accumulator_bits", "", dtype.Binary, "16", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
+		computed(dtype.Int8, enum("array.accumulator_overflow", "what becomes of an int8 sum that does not fit: wrap (upper bits are lost), saturate", "wrap", overflowNames, func(s *Spec) *Overflow { return &s.Array.Overflow })),
 		integer("buffers.ifmap_kib", "input buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.IfmapKiB }),
 		integer("buffers.filter_kib", "weight buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.FilterKiB }),
 		integer("buffers.ofmap_kib", "output and partial-sum buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.OfmapKiB }),

@@ -29,12 +29,13 @@ type XNOR struct {
 func (x *XNOR) EnergyConfig(s *Spec) energy.Config {
 	return energy.Config{NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
 		Lanes: [3]int{dtype.Binary: x.SIMD}, AccumulatorBits: [3]int{dtype.Binary: x.AccumulatorBits},
-		IfmapKiB: float64(x.ActivationKiB), FilterKiB: float64(x.WeightKiB), OfmapKiB: float64(x.ActivationKiB)}
+		IfmapKiB: float64(x.ActivationKiB), FilterKiB: float64(x.WeightKiB), OfmapKiB: float64(x.ActivationKiB),
+		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable}
 }
 
 var xnorKind = kind{
 	fields: []field{
-		technology, voltage,
+		technology, voltage, leakage,
 		integer("engine.pes", "rows: outputs at a time", 1, maxSide, func(s *Spec) *int { return &s.XNOR.PEs }),
 		integer("engine.simd_bits", "bits of a vector that a row compares in a cycle", 1, maxSide, func(s *Spec) *int { return &s.XNOR.SIMD }),
 		optional(integer("engine.pipeline_registers", "registers between counting and summing; absent: 0", 1, 1<<10, func(s *Spec) *int { return &s.XNOR.Pipe })),

@@ -213,6 +213,15 @@ func TestLeakByHand(t *testing.T) {
 		if !near(b.LeakagePJ, want, 1e-9) {
 			t.Errorf("%g V: %g pJ, want %g", v, b.LeakagePJ, want)
 		}
+		c.LeakageMWPerMM2 = 1.23 // the design's own
+		if p, err = NewPrices(c); err != nil {
+			t.Fatal(err)
+		}
+		b = Breakdown{}
+		p.Leak(&b, &Area{TotalUM2: 2e6, LowUM2: 1e6, HighUM2: 3e6, PEsKnown: true, SRAMKnown: true}, 10)
+		if low := 0.12 * 1e4; !near(b.LeakagePJ, 24.6e3, 1e-9) || !near(b.LowPJ, low, 1e-9) {
+			t.Errorf("%g V, 1.23 mW/mm²: %g pJ, low %g, want 24600 and %g", v, b.LeakagePJ, b.LowPJ, low)
+		}
 		b = Breakdown{}
 		if p.Leak(&b, &Area{TotalUM2: 2e6, SRAMKnown: true}, 10); b.LeakagePriced || b.LeakagePJ != 0 {
 			t.Error("an area that is not known leaks")

@@ -28,6 +28,10 @@ type Config struct {
 	// The range of that price; 0: as DRAMPJPerBit.
 	DRAMLowPJPerBit, DRAMHighPJPerBit float64
 
+	// LeakageMWPerMM2 at VoltageV; 0: the table's. Its range is as wide as the
+	// table's.
+	LeakageMWPerMM2 float64
+
 	Table *Table // nil: Default()
 }
 
@@ -77,18 +81,31 @@ type Breakdown struct {
 	DRAMPJ                                 float64
 	LeakagePJ                              float64
 
+	// CorePJ is that of a processor, by the cycle: its parts are not known.
+	CorePJ float64
+
 	// The sum with every price at the low, and at the high end of its range.
 	LowPJ, HighPJ float64
 
 	Priced        bool // the fields but DRAMPJ and LeakagePJ mean something
 	DRAMPriced    bool // DRAMPJ means something
 	LeakagePriced bool // LeakagePJ means something
+	CorePriced    bool // CorePJ means something, and no other part does
+}
+
+// PerCycle is the energy of a processor that is known as a whole.
+func PerCycle(pj, cycles float64) Breakdown {
+	e := pj * cycles
+	return Breakdown{CorePJ: e, LowPJ: e, HighPJ: e, Priced: true, CorePriced: true}
 }
 
 // MarshalJSON writes null for what was not priced.
 func (b Breakdown) MarshalJSON() ([]byte, error) {
 	if !b.Priced {
 		return []byte("null"), nil
+	}
+	if b.CorePriced {
+		return json.Marshal(coreJSON{b.CorePJ, b.LowPJ, b.HighPJ})
 	}
 	j := breakdownJSON{MAC: b.MACPJ, Register: b.RegisterPJ, Ifmap: b.IfmapSRAMPJ, Filter: b.FilterSRAMPJ, Ofmap: b.OfmapSRAMPJ, Low: b.LowPJ, High: b.HighPJ}
 	if b.DRAMPriced {
@@ -106,6 +123,14 @@ func (b *Breakdown) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
+	var core coreJSON
+	if err := json.Unmarshal(data, &core); err != nil {
+		return err
+	}
+	if core.Core > 0 {
+		*b = Breakdown{CorePJ: core.Core, LowPJ: core.Low, HighPJ: core.High, Priced: true, CorePriced: true}
+		return nil
+	}
 	var j breakdownJSON
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
@@ -118,6 +143,12 @@ func (b *Breakdown) UnmarshalJSON(data []byte) error {
 		b.LeakagePJ, b.LeakagePriced = *j.Leakage, true
 	}
 	return nil
+}
+
+type coreJSON struct {
+	Core float64 `json:"core_pj"`
+	Low  float64 `json:"low_pj"`
+	High float64 `json:"high_pj"`
 }
 
 type breakdownJSON struct {
@@ -194,7 +225,9 @@ func (p *PriceSet) fill(c *Config, t *Table, b Bound) error {
 	case b == High && c.DRAMHighPJPerBit > 0:
 		p.DRAMBit = c.DRAMHighPJPerBit
 	}
-	p.LeakageMWPerMM2 = t.Leakage.At(b) * c.VoltageV / t.Leakage.VoltageV
+	if p.LeakageMWPerMM2 = t.Leakage.At(b) * c.VoltageV / t.Leakage.VoltageV; c.LeakageMWPerMM2 > 0 {
+		p.LeakageMWPerMM2 = c.LeakageMWPerMM2 * t.Leakage.At(b) / t.Leakage.Value
+	}
 	return nil
 }
 
@@ -266,7 +299,7 @@ func (p *Prices) Leak(b *Breakdown, a *Area, us float64) {
 
 // TotalPJ is the sum of the parts.
 func (b *Breakdown) TotalPJ() float64 {
-	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ + b.LeakagePJ
+	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ + b.LeakagePJ + b.CorePJ
 }
 
 // Add adds another layer's energy.
@@ -278,9 +311,11 @@ func (b *Breakdown) Add(o *Breakdown) {
 	b.OfmapSRAMPJ += o.OfmapSRAMPJ
 	b.DRAMPJ += o.DRAMPJ
 	b.LeakagePJ += o.LeakagePJ
+	b.CorePJ += o.CorePJ
 	b.LowPJ += o.LowPJ
 	b.HighPJ += o.HighPJ
 	b.Priced = b.Priced || o.Priced
 	b.DRAMPriced = b.DRAMPriced || o.DRAMPriced
 	b.LeakagePriced = b.LeakagePriced || o.LeakagePriced
+	b.CorePriced = b.CorePriced || o.CorePriced
 }

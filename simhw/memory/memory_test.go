@@ -27,11 +27,14 @@ func TestByHand(t *testing.T) {
 	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 4, 3, 1, 1)
 	p := Problem{Map: m, InputWords: 12, LineWords: 3, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
 		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 8192, BytesPerCycle: 1}
-	r, ok := Run(&p)
-	if !ok {
-		t.Fatal("too long")
+	var pl plan
+	pl.init(&p, 1)
+	pl.arrange(Order{By: Columns, Group: 1})
+	r, time, _, _ := pl.run(math.Inf(1))
+	if best, _ := Run(&p); time != 42 || best.PrefetchCycles+best.StallCycles != 22 {
+		t.Errorf("%g cycles, the best order waits for %d: want 42, of which 22 waiting, in any order", time, best.PrefetchCycles+best.StallCycles)
 	}
-	want := Result{IfmapReads: 12, FilterReads: 12, OfmapWrites: 16, PrefetchCycles: 12, StallCycles: 10}
+	want := Result{IfmapReads: 12, FilterReads: 12, OfmapWrites: 16, PrefetchCycles: 12, StallCycles: 10, Order: Order{Columns, 1, 1}, Map: m}
 	want.Stalls[IfmapRead], want.Stalls[FilterRead], want.Stalls[WriteBack] = 1, 5, 4
 	if r != want {
 		t.Errorf("got  %+v\nwant %+v", r, want)
@@ -41,22 +44,22 @@ func TestByHand(t *testing.T) {
 	// Nothing holds inputs: 6 words in each of six folds.
 	p.Map = systolic.Array{Rows: 2, Cols: 2, Dataflow: design.OS}.Map(4, 6, 3, 1, 1)
 	p.IfmapBits, p.FilterBits, p.LineWords = 90, 96, 100
-	if r, _ = Run(&p); r.IfmapReads != 36 || r.FilterReads != 18 || r.Order != ColumnsOutside {
+	if r, _ = Run(&p); r.IfmapReads != 36 || r.FilterReads != 18 || r.Order != (Order{Columns, 1, 1}) {
 		t.Errorf("small buffers: %+v, want 36 inputs and 18 weights", r)
 	}
 }
 
 // Weight stationary, K in three folds: partial sums of 4 outputs × 2 columns
-// in 32 bits are 256 bits; half of 256 bits does not hold them.
+// in 32 bits are 256 bits; there being no other columns, they may fill the buffer.
 func TestPartialSumsSpill(t *testing.T) {
 	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(4, 2, 6, 1, 1)
 	p := Problem{Map: m, InputWords: 24, LineWords: 6, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
-		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 256, BytesPerCycle: 100}
+		IfmapBits: 8192, FilterBits: 8192, OfmapBits: 255, BytesPerCycle: 100}
 	r, _ := Run(&p)
 	if r.PsumReads != 16 || r.PsumWrites != 16 || r.OfmapWrites != 8 {
 		t.Errorf("got %+v, want 2 × 8 partial sums out and back", r)
 	}
-	p.OfmapBits = 512
+	p.OfmapBits = 256
 	if r, _ := Run(&p); r.PsumReads != 0 || r.PsumWrites != 0 || r.OfmapWrites != 8 {
 		t.Errorf("got %+v, want no partial sums to move", r)
 	}
@@ -82,48 +85,72 @@ func drawProblem(t *rapid.T, m *systolic.Mapping) Problem {
 		InputOnChip:   rapid.Bool().Draw(t, "in"), OutputOnChip: rapid.Bool().Draw(t, "outOnChip")}
 }
 
-// The counting by runs of equal folds against fold after fold.
+// parts lists the numbers of chunks.
+func parts(p *Problem) (list []int64) {
+	for n := int64(1); n > 0; n = finer(p, n) {
+		list = append(list, n)
+	}
+	return list
+}
+
+func drawOrder(t *rapid.T, m *systolic.Mapping) Order {
+	o, n := Order{By: Axis(rapid.IntRange(0, 1).Draw(t, "by"))}, m.ColFolds
+	if o.By == Rows {
+		n = m.RowFolds
+	}
+	o.Group = rapid.Int64Range(1, n).Draw(t, "group")
+	return o
+}
+
+// The counting by runs of equal folds against fold after fold, and the closed form
+// of the traffic.
 func TestRunsAgreeWithEveryFold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var m systolic.Mapping
 		p := drawProblem(t, &m)
-		var pl plan
-		pl.init(&p, Order(rapid.IntRange(0, 1).Draw(t, "order")))
-		r, total := pl.run()
+		var s search
+		chunks := rapid.SampledFrom(parts(&p)).Draw(t, "chunks")
+		s.plan.init(&p, chunks)
+		pl := &s.plan
+		m = pl.p.Map
+		o := drawOrder(t, &m)
+		bound, bytes := s.bound(o)
+		r, total, moved, _ := pl.run(math.Inf(1))
 
-		outer, inner := m.ColFolds, m.RowFolds
-		if pl.order == RowsOutside {
-			outer, inner = inner, outer
-		}
-		var seq []*tile
-		for range m.Groups {
-			for o := range outer {
-				for i := range inner {
-					seq = append(seq, pl.at(o, i))
+		var seq []tile
+		for g := range m.Groups {
+			for o := range pl.outer {
+				for i := range pl.mid {
+					for j := range pl.size(o) {
+						seq = append(seq, pl.at(o, i, j, g%chunks > 0))
+					}
 				}
 			}
 		}
 		var words tile
-		time := math.Ceil(seq[0].readBytes/p.BytesPerCycle) + float64(m.LeadCycles())
+		time := pl.cycles(seq[0].reads) + float64(m.LeadCycles())
 		work := float64(m.LeadCycles())
 		for i, f := range seq {
 			words.ifmap += f.ifmap
 			words.filter += f.filter
 			words.psumIn += f.psumIn
+			words.psumOut += f.psumOut
 			words.out += f.out
+			words.reads += f.reads
+			words.writes += f.writes
 			bytes, compute := 0.0, float64(f.compute)
 			if i+1 < len(seq) {
-				bytes += seq[i+1].readBytes
+				bytes += seq[i+1].reads
 			} else {
 				compute = float64(m.LastFoldCycles(m.LastR, m.LastC))
 			}
 			if i > 0 {
-				bytes += seq[i-1].writeBytes
+				bytes += seq[i-1].writes
 			}
 			work += compute
-			time += max(compute, math.Ceil(bytes/p.BytesPerCycle))
+			time += max(compute, pl.cycles(bytes))
 		}
-		time += math.Ceil(seq[len(seq)-1].writeBytes / p.BytesPerCycle)
+		time += pl.cycles(seq[len(seq)-1].writes)
 		if work != float64(m.Cycles()) {
 			t.Fatalf("the folds compute for %g cycles, the array for %d", work, m.Cycles())
 		}
@@ -137,12 +164,24 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 			name      string
 			got, want float64
 		}{{"inputs", float64(r.IfmapReads), words.ifmap}, {"weights", float64(r.FilterReads), words.filter},
-			{"partial sums", float64(r.PsumReads), words.psumIn}, {"outputs", float64(r.OfmapWrites), words.out}} {
+			{"partial sums", float64(r.PsumReads), words.psumIn}, {"partial sums out", float64(r.PsumWrites), words.psumOut}, {"outputs", float64(r.OfmapWrites), words.out}} {
 			if math.Abs(c.got-c.want) > 0.51 {
 				t.Fatalf("%s: %g words, fold after fold %g", c.name, c.got, c.want)
 			}
 		}
+		if bound > time {
+			t.Fatalf("%+v takes %g cycles, less than its bound of %g", o, time, bound)
+		}
+		if want := words.reads + words.writes; math.Abs(bytes-want) > 1e-6*want || moved != bytes {
+			t.Fatalf("%+v: %g bytes by the closed form, %g fold after fold", o, bytes, want)
+		}
 	})
+}
+
+// bytesOf is a result's DRAM traffic.
+func bytesOf(r *Result, p *Problem) float64 {
+	return (float64(r.IfmapReads+r.FilterReads)*float64(p.OperandBits) +
+		float64(r.PsumReads+r.PsumWrites)*float64(p.AccumulatorBits) + float64(r.OfmapWrites)*float64(p.OutputBits)) / 8
 }
 
 func TestTrafficCoversTheLayer(t *testing.T) {
@@ -176,8 +215,8 @@ func TestTrafficCoversTheLayer(t *testing.T) {
 			t.Fatalf("%d partial sums come back of %d", r.PsumReads, r.PsumWrites)
 		}
 		// Everything crosses DRAM's bandwidth.
-		bytes := r.bytes(&p) / 8
-		if cycles := float64(m.Cycles() + r.PrefetchCycles + r.StallCycles); cycles*p.BytesPerCycle < bytes*(1-1e-9) {
+		bytes := bytesOf(&r, &p)
+		if cycles := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles); cycles*p.BytesPerCycle < bytes*(1-1e-9) {
 			t.Fatalf("%g bytes in %g cycles at %g a cycle", bytes, cycles, p.BytesPerCycle)
 		}
 	})
@@ -195,8 +234,8 @@ func TestMoreNeverCosts(t *testing.T) {
 		q.FilterBits += grow("more filter")
 		q.OfmapBits += grow("more ofmap")
 		after, _ := Run(&q)
-		if a, b := after.StallCycles+after.PrefetchCycles, before.StallCycles+before.PrefetchCycles; a > b {
-			t.Fatalf("more memory costs time: %d cycles of waiting, before %d\n%+v\n%+v", a, b, p, q)
+		if a, b := after.Map.Cycles()+after.StallCycles+after.PrefetchCycles, before.Map.Cycles()+before.StallCycles+before.PrefetchCycles; a > b {
+			t.Fatalf("more memory costs time: %d cycles, before %d\n%+v\n%+v", a, b, p, q)
 		}
 	})
 }

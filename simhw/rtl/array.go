@@ -45,12 +45,8 @@ const (
 // Multiply runs products, one after the other, on an int8 array whose elements
 // form lanes products along K in a cycle.
 func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, products []Product) ([]Result, error) {
-	if a.Rows < 1 || a.Cols < 1 || lanes < 1 || a.Rows > maxSide || a.Cols > maxSide || lanes > maxLanes {
-		return nil, fmt.Errorf("%d×%d elements of %d lanes: want 1 to %d, 1 to %d, 1 to %d", a.Rows, a.Cols, lanes, maxSide, maxSide, maxLanes)
-	}
-	overlaps := a.Dataflow == design.OS && a.Drain == design.DrainOverlapped || a.Dataflow != design.OS && a.WeightLoad != design.LoadSerial
-	if a.Gated && overlaps {
-		return nil, fmt.Errorf("an array whose folds overlap has no gated partial folds")
+	if err := checkArray(a, lanes); err != nil {
+		return nil, err
 	}
 	var m, n, steps int64 = 1, 1, 1 // the largest
 	for _, p := range products {
@@ -59,18 +55,33 @@ func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, p
 		}
 		m, n, steps = max(m, p.M), max(n, p.N), max(steps, (p.K+lanes-1)/lanes)
 	}
-	params := []parameter{
-		{"ROWS", a.Rows}, {"COLS", a.Cols}, {"LANES", lanes}, {"M", m}, {"N", n}, {"K", steps}, {"GATED", 0},
-	}
-	if a.Gated {
-		params[len(params)-1].value = 1
-	}
-	params = append(params, flow(a)...)
 	results := make([]Result, len(products))
-	err := ic.simulate(ctx, "array_bench", params,
+	err := ic.simulate(ctx, "array_bench", arrayParameters(a, lanes, m, n, steps),
 		func(w io.Writer) error { return writeProducts(w, lanes, products) },
 		func(r io.Reader) error { return readResults(r, products, results) })
 	return results, err
+}
+
+func checkArray(a systolic.Array, lanes int64) error {
+	if a.Rows < 1 || a.Cols < 1 || lanes < 1 || a.Rows > maxSide || a.Cols > maxSide || lanes > maxLanes {
+		return fmt.Errorf("%d×%d elements of %d lanes: want 1 to %d, 1 to %d, 1 to %d", a.Rows, a.Cols, lanes, maxSide, maxSide, maxLanes)
+	}
+	overlaps := a.Dataflow == design.OS && a.Drain == design.DrainOverlapped || a.Dataflow != design.OS && a.WeightLoad != design.LoadSerial
+	if a.Gated && overlaps {
+		return fmt.Errorf("an array whose folds overlap has no gated partial folds")
+	}
+	return nil
+}
+
+// arrayParameters gives a test bench's parameters for an array and the largest
+// product.
+func arrayParameters(a systolic.Array, lanes, m, n, steps int64) []parameter {
+	gated := int64(0)
+	if a.Gated {
+		gated = 1
+	}
+	return append(flow(a), parameter{"GATED", gated}, parameter{"ROWS", a.Rows}, parameter{"COLS", a.Cols}, parameter{"LANES", lanes},
+		parameter{"M", m}, parameter{"N", n}, parameter{"K", steps})
 }
 
 // flow gives the test bench's parameters for a dataflow and its variant.
@@ -83,48 +94,67 @@ func flow(a systolic.Array) []parameter {
 	return []parameter{{"FLOW", number}, {"VARIANT", variant}}
 }
 
-// writeProducts writes the test bench's input: words of lanes values along K,
-// the last of a line filled up with zeros.
+// writeProducts writes the test bench's input.
 func writeProducts(out io.Writer, lanes int64, products []Product) error {
 	w := bufio.NewWriter(out)
-	for _, p := range products {
-		steps := (p.K + lanes - 1) / lanes
-		fmt.Fprintln(w, p.M, p.N, steps)
-		line := func(at func(k int64) int8) {
-			for s := range steps {
-				for l := lanes - 1; l >= 0; l-- { // lane 0 is the lowest byte
-					v := int8(0)
-					if k := s*lanes + l; k < p.K {
-						v = at(k)
-					}
-					fmt.Fprintf(w, "%02x", uint8(v))
-				}
-				w.WriteByte('\n')
-			}
-		}
-		for i := range p.M {
-			line(func(k int64) int8 { return p.X[i*p.K+k] })
-		}
-		for j := range p.N {
-			line(func(k int64) int8 { return p.W[k*p.N+j] })
-		}
+	for i := range products {
+		p := &products[i]
+		fmt.Fprintln(w, p.M, p.N, (p.K+lanes-1)/lanes)
+		writeInputs(w, lanes, p)
+		writeWeights(w, lanes, p)
 	}
 	return w.Flush()
 }
 
+// writeInputs writes M lines of words of lanes values along K, the last of a line
+// filled up with zeros.
+func writeInputs(w *bufio.Writer, lanes int64, p *Product) {
+	for i := range p.M {
+		writeLine(w, lanes, p.K, func(k int64) int8 { return p.X[i*p.K+k] })
+	}
+}
+
+// writeWeights writes N lines likewise.
+func writeWeights(w *bufio.Writer, lanes int64, p *Product) {
+	for j := range p.N {
+		writeLine(w, lanes, p.K, func(k int64) int8 { return p.W[k*p.N+j] })
+	}
+}
+
+func writeLine(w *bufio.Writer, lanes, length int64, at func(k int64) int8) {
+	for s := int64(0); s < length; s += lanes {
+		for k := s + lanes - 1; k >= s; k-- { // lane 0 is the lowest byte
+			v := int8(0)
+			if k < length {
+				v = at(k)
+			}
+			fmt.Fprintf(w, "%02x", uint8(v))
+		}
+		w.WriteByte('\n')
+	}
+}
+
 func readResults(in io.Reader, products []Product, results []Result) error {
 	r := bufio.NewReader(in)
-	for i, p := range products {
-		results[i].Sums = make([]int32, p.M*p.N)
+	for i := range products {
 		if _, err := fmt.Fscan(r, &results[i].Cycles); err != nil {
 			return fmt.Errorf("cycles of product %d: %w", i, err)
 		}
-		for j := range results[i].Sums {
-			// A sum that was never written is an x, which is no number.
-			if _, err := fmt.Fscan(r, &results[i].Sums[j]); err != nil {
-				return fmt.Errorf("sum %d of product %d: %w", j, i, err)
-			}
+		var err error
+		if results[i].Sums, err = readSums(r, &products[i]); err != nil {
+			return fmt.Errorf("product %d: %w", i, err)
 		}
 	}
 	return nil
+}
+
+func readSums(r io.Reader, p *Product) ([]int32, error) {
+	sums := make([]int32, p.M*p.N)
+	for j := range sums {
+		// A sum that was never written is an x, which is no number.
+		if _, err := fmt.Fscan(r, &sums[j]); err != nil {
+			return nil, fmt.Errorf("sum %d: %w", j, err)
+		}
+	}
+	return sums, nil
 }

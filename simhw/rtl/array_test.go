@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"macroscope/simhw/design"
@@ -88,9 +89,13 @@ func (p *Product) multiply() []int32 {
 	return sums
 }
 
-// check runs products on the Verilog and holds its sums against plain
-// multiplication, its cycles against the closed form, and both against the
-// stepped machine where that has the variant.
+// compared counts the products on which the three tiers were held against one
+// another.
+var compared atomic.Int64
+
+// check runs products on the Verilog and on the stepped machine, and holds the
+// sums of both against plain multiplication, their cycles against the closed
+// form.
 func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 	t.Helper()
 	results, err := icarus(t).Multiply(t.Context(), a, lanes, products)
@@ -104,9 +109,6 @@ func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 		}
 		want := p.multiply()
 		same(t, fmt.Sprintf("%+v, %d lanes, %d×%d×%d: Verilog", a, lanes, p.M, p.N, p.K), results[i].Sums, want)
-		if overlaps := a.Drain == design.DrainOverlapped || a.WeightLoad != design.LoadSerial; overlaps || p.M*p.N*p.K > 1<<16 {
-			continue
-		}
 		mc := systolic.Machine{Array: a, Lanes: lanes}
 		sums, cycles, err := mc.Run(p.X, p.W, p.M, p.N, p.K)
 		if err != nil {
@@ -116,6 +118,7 @@ func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d of the stepped machine", a, lanes, p.M, p.N, p.K, results[i].Cycles, cycles)
 		}
 		same(t, fmt.Sprintf("%+v: stepped machine", a), sums, want)
+		compared.Add(1)
 	}
 }
 
@@ -132,6 +135,14 @@ func same(t *testing.T, who string, got, want []int32) {
 // Random shapes on random arrays, all variants: 13 × 5 arrays × 8 products, a
 // fifth of them unless all are asked for.
 func TestRandomProducts(t *testing.T) {
+	before := compared.Load()
+	t.Cleanup(func() { // after the parallel parts
+		n := compared.Load() - before
+		t.Logf("%d random products on %d variants of the array: closed form, stepped machine and Verilog compared", n, len(variants()))
+		if want := int64(500); all && !t.Failed() && n < want {
+			t.Errorf("%d random products, want at least %d", n, want)
+		}
+	})
 	for v, a := range variants() {
 		t.Run(name(a), func(t *testing.T) {
 			t.Parallel()

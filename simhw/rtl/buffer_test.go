@@ -92,7 +92,7 @@ func TestBufferedLayer(t *testing.T) {
 			}
 			tiles = append(tiles, tile(rnd, p.Map.FoldCycles(rows, n), reads, rows*n))
 		}
-		want := r.PrefetchCycles + p.Map.Cycles() + r.StallCycles
+		want := r.PrefetchCycles + r.Map.Cycles() + r.StallCycles
 		if got := buffered(t, width, tiles); got != want {
 			t.Errorf("%+v, %d×%d×%d, %d bytes a cycle: %d cycles in Verilog, %d by package memory", a, m, n, k, width, got, want)
 		}

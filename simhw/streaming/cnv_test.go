@@ -92,6 +92,26 @@ func TestBoards(t *testing.T) {
 	}
 }
 
+// FINN's CNV needs no FIFO of more than 64 words.
+func TestCNVFIFOs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some million cycles of 27 units")
+	}
+	var p Pipeline
+	if err := p.Build(cnv(10), append(cnvFolds()[:10], Fold{5, 1}), 5); err != nil {
+		t.Fatal(err)
+	}
+	var s Schedule
+	s.Run(&p)
+	depth, err := p.FIFOs(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if depth != 64 {
+		t.Errorf("%d words, want 64", depth)
+	}
+}
+
 // By hand: one row of 3 pixels of one channel, a kernel of 1×2, two outputs one at a
 // time. The window reads 3 words and writes 2·2; the engine takes 2·2 steps for each
 // of 2 pixels. Words of the source come in cycles 1, 2 and 3; the window's come in 5,

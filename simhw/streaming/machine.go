@@ -87,8 +87,13 @@ func (f *fifo) read() []int32 {
 const unbounded = 1 << 62
 
 // NewMachine builds the pipeline p with a layer's parameters each and a depth for the
-// FIFO behind each unit (the last one's is not looked at).
+// FIFO behind each unit (the last one's is not looked at). Without parameters, nil, the
+// machine takes its time over images of any content and computes nothing.
 func NewMachine(p *Pipeline, parameters []Parameters, depths []int64) (*Machine, error) {
+	timed := parameters == nil
+	if timed {
+		parameters = make([]Parameters, len(p.Layers))
+	}
 	if len(p.Layers) == 0 || len(parameters) != len(p.Layers) || len(depths) != len(p.Units) {
 		return nil, fmt.Errorf("parameters of %d layers and %d depths for a pipeline of %d layers, %d units", len(parameters), len(depths), len(p.Layers), len(p.Units))
 	}
@@ -116,6 +121,9 @@ func NewMachine(p *Pipeline, parameters []Parameters, depths []int64) (*Machine,
 		case Window:
 			s = newWindow(l, u.In)
 		case Engine:
+			if timed {
+				par = nil
+			}
 			e, err := newEngine(l, f, par)
 			if err != nil {
 				return nil, err

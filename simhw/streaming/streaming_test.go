@@ -233,3 +233,52 @@ func TestSmallFIFOs(t *testing.T) {
 		t.Error("no network is slower for its FIFOs")
 	}
 }
+
+// The depth that FIFOs finds keeps the schedule with real operands, and half of it does
+// not.
+func TestFIFOs(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(16, 17))
+	for range 100 {
+		n := randomNet(rnd)
+		var p Pipeline
+		if err := p.Build(n.layers, n.folds, rnd.Int64N(3)); err != nil {
+			t.Fatal(err)
+		}
+		var s Schedule
+		s.Run(&p)
+		depth, err := p.FIFOs(&s)
+		if err != nil {
+			t.Fatalf("%+v %+v: %v", n.layers, n.folds, err)
+		}
+		images := n.images(rnd, settle)
+		exact := func(depth int64) bool {
+			depths := make([]int64, len(p.Units))
+			for i := range depths {
+				depths[i] = depth
+			}
+			mc, err := NewMachine(&p, n.parameters, depths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := mc.Run(images, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range images {
+				if !slices.Equal(r.Outputs[i], n.plain(images[i])) {
+					t.Fatalf("image %d differs", i)
+				}
+				if r.Done[i] != s.Batch(int64(i)+1) {
+					return false
+				}
+			}
+			return true
+		}
+		if !exact(depth) || depth > 1 && exact(depth/2) {
+			t.Fatalf("%+v %+v: %d words are not the least that cost no time", n.layers, n.folds, depth)
+		}
+	}
+	if _, err := new(Pipeline).FIFOs(&Schedule{Depths: []int64{1}}); err == nil {
+		t.Error("a schedule of another pipeline: no error")
+	}
+}

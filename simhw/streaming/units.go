@@ -192,10 +192,18 @@ type engine struct {
 	vector        [][]int32 // the words of the vector at hand
 	group, word   int64
 	sums          []int32
+	blank         []int32 // what is written where only time counts
 }
 
+// newEngine checks a layer's parameters; without any it does not compute.
 func newEngine(l *Layer, f Fold, par *Parameters) (*engine, error) {
 	mh, mw, _ := l.Matrix()
+	e := &engine{Layer: l, Fold: f, Parameters: par, words: mw / f.SIMD, groups: mh / f.PE,
+		vector: make([][]int32, mw/f.SIMD), sums: make([]int32, f.PE)}
+	if par == nil {
+		e.blank = make([]int32, f.PE)
+		return e, nil
+	}
 	if int64(len(par.Weights)) != mh*mw {
 		return nil, fmt.Errorf("layer %q: %d weights: want %d·%d", l.Name, len(par.Weights), mh, mw)
 	}
@@ -207,8 +215,7 @@ func newEngine(l *Layer, f Fold, par *Parameters) (*engine, error) {
 	if len(par.Factor) != len(par.Shift) || par.Thresholds != nil && par.Factor != nil {
 		return nil, fmt.Errorf("layer %q: %d thresholds, %d factors and %d summands: want thresholds, or a factor and a summand each, or none", l.Name, len(par.Thresholds), len(par.Factor), len(par.Shift))
 	}
-	return &engine{Layer: l, Fold: f, Parameters: par, words: mw / f.SIMD, groups: mh / f.PE,
-		vector: make([][]int32, mw/f.SIMD), sums: make([]int32, f.PE)}, nil
+	return e, nil
 }
 
 func (e *engine) step(in, out *fifo, cycle int64) state {
@@ -221,6 +228,29 @@ func (e *engine) step(in, out *fifo, cycle int64) state {
 	if e.group == 0 {
 		e.vector[e.word] = in.read()
 	}
+	if e.blank == nil {
+		e.multiply()
+	}
+	if e.word++; e.word < e.words {
+		return stepped
+	}
+	e.word = 0
+	w := e.blank
+	if w == nil {
+		w = make([]int32, e.PE)
+		for i, sum := range e.sums {
+			w[i] = e.activate(e.group*e.PE+int64(i), sum)
+		}
+	}
+	out.write(w, cycle)
+	if e.group++; e.group == e.groups {
+		e.group = 0
+	}
+	return stepped
+}
+
+// multiply takes the word at hand into the sums.
+func (e *engine) multiply() {
 	x := e.vector[e.word]
 	width := e.words * e.SIMD
 	for i := range e.sums {
@@ -234,19 +264,6 @@ func (e *engine) step(in, out *fifo, cycle int64) state {
 		}
 		e.sums[i] += sum
 	}
-	if e.word++; e.word < e.words {
-		return stepped
-	}
-	e.word = 0
-	w := make([]int32, e.PE)
-	for i, sum := range e.sums {
-		w[i] = e.activate(e.group*e.PE+int64(i), sum)
-	}
-	out.write(w, cycle)
-	if e.group++; e.group == e.groups {
-		e.group = 0
-	}
-	return stepped
 }
 
 func (p *Parameters) activate(channel int64, sum int32) int32 {

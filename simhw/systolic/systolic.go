@@ -66,6 +66,15 @@ func (a Array) Map(m, n, k, lanes, groups int64) Mapping {
 
 func ceil(a, b int64) int64 { return (a + b - 1) / b }
 
+// overlaps tells whether folds overlap: one drains, or the next is loaded,
+// while another computes.
+func (a *Array) overlaps() bool {
+	if a.Dataflow == design.OS {
+		return a.Drain == design.DrainOverlapped
+	}
+	return a.WeightLoad != design.LoadSerial
+}
+
 // Folds is the number of folds of all groups.
 func (p *Mapping) Folds() int64 { return p.Groups * p.groupFolds }
 

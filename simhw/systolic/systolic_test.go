@@ -194,54 +194,6 @@ func drawArray(t *rapid.T, side int64) Array {
 	return a
 }
 
-// The machine returns exact products and exactly the closed form's cycles.
-func TestMachineAgrees(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a := drawArray(t, 6)
-		if a.Drain == design.DrainOverlapped {
-			a.Drain = design.DrainShift
-		}
-		a.WeightLoad = design.LoadSerial
-		m, n, k := rapid.Int64Range(1, 14).Draw(t, "m"), rapid.Int64Range(1, 14).Draw(t, "n"), rapid.Int64Range(1, 14).Draw(t, "k")
-		lanes := rapid.Int64Range(1, 4).Draw(t, "lanes")
-		values := func(n int64, label string) []int8 {
-			return rapid.SliceOfN(rapid.Int8(), int(n), int(n)).Draw(t, label)
-		}
-		x, w := values(m*k, "x"), values(k*n, "w")
-		mc := Machine{Array: a, Lanes: lanes}
-		sums, cycles, err := mc.Run(x, w, m, n, k)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := a.Map(m, n, k, lanes, 1)
-		if cycles != p.Cycles() {
-			t.Fatalf("%+v: the machine took %d cycles, the closed form says %d", a, cycles, p.Cycles())
-		}
-		for i := range m {
-			for j := range n {
-				want := int32(0)
-				for q := range k {
-					want += int32(x[i*k+q]) * int32(w[q*n+j])
-				}
-				if sums[i*n+j] != want {
-					t.Fatalf("%+v: sum (%d, %d) = %d, want %d", a, i, j, sums[i*n+j], want)
-				}
-			}
-		}
-	})
-}
-
-func TestMachineRefuses(t *testing.T) {
-	mc := Machine{Array: Array{Rows: 2, Cols: 2}, Lanes: 1}
-	if _, _, err := mc.Run(make([]int8, 3), make([]int8, 4), 2, 2, 2); err == nil {
-		t.Error("took three inputs for a 2×2 matrix")
-	}
-	mc.Drain = design.DrainOverlapped
-	if _, _, err := mc.Run(make([]int8, 4), make([]int8, 4), 2, 2, 2); err == nil {
-		t.Error("ran an overlapped drain")
-	}
-}
-
 func TestProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawArray(t, 40)

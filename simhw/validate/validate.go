@@ -53,8 +53,14 @@ var tables = []struct {
 	rows  func() ([]Row, error)
 }{
 	{"SCALE-Sim v3", scaleSim},
+	{"STONNE: an output-stationary mesh", stonneRows},
+	{"TPU v1", tpu},
+	{"Gemmini, 16×16", gemmini},
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
+	{"Eyeriss: row-stationary, AlexNet by layer", eyeriss},
+	{"NVDLA", nvdla},
+	{"MLPerf Tiny: microcontrollers", tiny},
 }
 
 // All works out every comparison.

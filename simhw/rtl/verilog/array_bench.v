@@ -56,14 +56,14 @@ module array_bench;
     generate
         if (FLOW == 0) begin : os
             os_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .DRAIN(VARIANT), .GATED(GATED), .D(D)) dut (
-                .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy),
+                .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy), .finishing(),
                 .a_line(a_line), .b_line(b_line), .step(a_step), .a_data(a_data), .b_data(b_data),
                 .out_valid(out_valid), .out_line(out_line), .out_base(out_base), .out_sum(out_sum)
             );
             assign b_step = a_step;
         end else begin : ws
             ws_array #(.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .ACC(ACC), .LOAD(VARIANT), .GATED(GATED), .D(D)) dut (
-                .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy),
+                .clk(clk), .rst(rst), .start(start), .sr(rows_of), .sc(cols_of), .len(len), .busy(busy), .finishing(),
                 .item(a_line), .a_step(a_step), .a_data(a_data),
                 .w_line(b_line), .w_step(b_step), .w_data(b_data),
                 .out_valid(out_valid), .out_item(out_line), .out_base(out_base), .out_sum(out_sum)

@@ -26,7 +26,9 @@ module double_buffer #(
     output reg [D-1:0] read_at,
     output [D-1:0]     writes,
     output reg [D-1:0] write_at,
-    // The machine: go in a tile's first cycle, done in its last or any later one.
+    // The machine: launch in the cycle before a tile's first, go in that, done in
+    // its last or any later one.
+    output             launch,
     output             go,
     output [D-1:0]     tile,
     input              done
@@ -48,6 +50,7 @@ module double_buffer #(
     assign go     = busy && working && !begun;
 
     wire ending = reads == to_read && writes == to_write && (!working || done);
+    assign launch = busy && ending && fetching; // what was fetched is worked on next
 
     always @(posedge clk) begin
         if (rst) begin

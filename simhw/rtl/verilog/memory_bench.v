@@ -35,7 +35,7 @@ module memory_bench;
         .clk(clk), .rst(rst), .start(start), .tiles(tiles_d), .busy(busy),
         .read_tile(read_tile), .read_words(read_words), .write_tile(write_tile), .write_words(write_words),
         .reads(reads), .read_at(read_at), .writes(writes), .write_at(write_at),
-        .go(go), .tile(tile), .done(done)
+        .launch(), .go(go), .tile(tile), .done(done)
     );
 
     integer k;

@@ -34,6 +34,7 @@ module os_array #(
     input  [D-1:0]            sc,
     input  [D-1:0]            len,
     output reg                busy,
+    output                    finishing, // the last busy cycle
     output [D-1:0]            a_line,
     output [D-1:0]            b_line,
     output reg [D-1:0]        step,
@@ -212,8 +213,9 @@ module os_array #(
 
                 if (rst) busy <= 0;
                 else if (start) busy <= 1;
-                else if (finish_col[COLS-1]) busy <= 0;
+                else if (finishing) busy <= 0;
             end
+            assign finishing = finish_col[COLS-1];
             assign shift    = {move_q, on && k + 1 < ROWS};
             assign out_line = {line_q, line};
             assign out_base = {base_q, base};
@@ -245,8 +247,9 @@ module os_array #(
 
                 if (rst) busy <= 0;
                 else if (start) busy <= 1;
-                else if (ending && final) busy <= 0;
+                else if (finishing) busy <= 0;
             end
+            assign finishing = ending && final;
         end
     endgenerate
 endmodule

@@ -37,6 +37,7 @@ module ws_array #(
     input  [D-1:0]            sc,
     input  [D-1:0]            len,
     output reg                busy,
+    output                    finishing, // the last busy cycle
     output reg [D-1:0]        item,
     output [D-1:0]            a_step,
     input  [ROWS*8*LANES-1:0] a_data,
@@ -186,7 +187,8 @@ module ws_array #(
     always @(posedge clk)
         if (rst) busy <= 0;
         else if (start) busy <= 1;
-        else if (corner && bot_final[cols-1]) busy <= 0;
+        else if (finishing) busy <= 0;
+    assign finishing = corner && bot_final[cols-1];
 
     // --- loading ---
 

@@ -1,0 +1,57 @@
+package reports
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"macroscope/bench"
+	"macroscope/dtype"
+	"macroscope/ptq"
+)
+
+// A prediction takes the clock from the float32 peak, and each layer from the
+// design: half the peak is half the clock, and the same MACs a cycle.
+func TestPredictHost(t *testing.T) {
+	g, err := bench.LoadNetwork(defaultModel, dtype.Float32, ptq.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := []*bench.Network{{DType: dtype.Float32, Graph: g}}
+	r := &Report{Machine: []Setting{{"cpu-family", "AMD family 26 model 2"}},
+		Kernels: []Kernel{{DType: dtype.Float32, Impl: "avx512", Peak: around(128, 1)}, {DType: dtype.Int8, Impl: "avx512vnni", Peak: around(512, 1)}},
+		Convs:   []Measurement{{DType: dtype.Float32, Impl: "avx512", Case: "conv2", GMACs: around(64, 1)}, {DType: dtype.Float32, Impl: "avx2", Case: "conv3", GMACs: around(60, 1)}}}
+	h, err := r.predictHost(networks)
+	if err != nil || h == nil {
+		t.Fatal(h, err)
+	}
+	if h.Design != "zen5" || h.ClockMHz != 4000 || len(h.Peaks) != 2 || len(h.Layers) != 1 {
+		t.Fatalf("%+v", h)
+	}
+	p := h.Peaks[1]
+	if median, best := p.Errors(); p.Predicted != 128 || math.Abs(float64(p.Median)-128) > 1e-9 || math.Abs(float64(median)) > 1e-9 || math.Abs(float64(best)) > 1e-9 {
+		t.Errorf("peak of int8 %+v, errors %g and %g", p, median, best)
+	}
+	// conv2: 32×32 outputs of 288 products, of which 94²/96² are inside the image;
+	// 32 MACs a cycle at most.
+	l := h.Layers[0]
+	if most := 32 * (96. * 96) / (94 * 94); l.Layer != "conv2" || !(l.Predicted > 0.9*most && l.Predicted < most) || math.Abs(float64(l.Median)-16) > 1e-9 {
+		t.Errorf("%+v, want below %g", l, most)
+	}
+	// No peak, or another CPU: no prediction.
+	r.Kernels = r.Kernels[1:]
+	if h, err := r.predictHost(networks); h != nil || err != nil {
+		t.Error(h, err)
+	}
+	for _, cpu := range []string{"AMD family 25 model 97", "AMD family 261 model 2", ""} {
+		r.Machine[0].Value = cpu
+		if d, err := r.hostDesign(); d != nil || err != nil {
+			t.Errorf("%q: design %v, %v", cpu, d, err)
+		}
+	}
+	r.Host = nil
+	s := r.hostSection()
+	if len(s.blocks) != 1 || !strings.Contains(s.blocks[0].text, "nothing is predicted") {
+		t.Errorf("%+v", s)
+	}
+}

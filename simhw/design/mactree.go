@@ -1,0 +1,99 @@
+package design
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/simhw/energy"
+)
+
+// MACTree is a core of cells that multiply many input channels at once and sum
+// the products by a tree, after the convolution core of NVDLA.
+type MACTree struct {
+	Tree       Tree
+	ConvBuffer ConvBuffer
+}
+
+// Tree is the core.
+type Tree struct {
+	Kernels  int    // cells: output channels at once
+	Channels [3]int // by dtype.DType, input channels that a cell multiplies in a cycle; 0: none
+
+	StripeOutputs    int // accumulators of a cell
+	WeightLoadCycles int // to bring all cells their next weights
+	PipelineCycles   int // from an operand's entry to the accumulator
+	AccumulatorBits  int
+
+	// Winograd computes 3×3 layers of stride 1 by F(2×2, 3×3).
+	Winograd bool
+}
+
+// ConvBuffer holds inputs and weights together.
+type ConvBuffer struct{ KiB int }
+
+// TreeEnergyConfig is what energy prices and areas depend on. Inputs and
+// weights share one memory, whose capacity decides what an access costs.
+func (s *Spec) TreeEnergyConfig() energy.Config {
+	bits := s.Tree.AccumulatorBits
+	kib := float64(s.ConvBuffer.KiB)
+	return energy.Config{
+		NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
+		Lanes: s.Tree.Channels, AccumulatorBits: [3]int{bits, bits, bits},
+		IfmapKiB: kib, FilterKiB: kib, OfmapKiB: float64(s.Tree.StripeOutputs*bits) * float64(s.Tree.Kernels) / 8 / 1024,
+		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
+		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable,
+	}
+}
+
+func treeChannels(s *Spec) *[3]int { return &s.Tree.Channels }
+
+var macTreeKind = kind{
+	fields: []field{
+		technology, voltage, leakage,
+		integer("tree.kernels", "cells: output channels that are computed at once", 1, maxMACs, func(s *Spec) *int { return &s.Tree.Kernels }),
+		listed(byDType("tree.channels", "input channels that a cell multiplies and sums in a cycle; a format that is absent cannot be computed", dtype.Float32, "", maxMACs, treeChannels)),
+		listed(byDType("tree.channels", "", dtype.Int8, "", maxMACs, treeChannels)),
+		listed(byDType("tree.channels", "", dtype.Binary, "", maxMACs, treeChannels)),
+		integer("tree.stripe_outputs", "accumulators of a cell: outputs that are computed before the weights change", 1, maxSide, func(s *Spec) *int { return &s.Tree.StripeOutputs }),
+		integer("tree.weight_load_cycles", "time to bring all cells their next weights, during the stripe before", 1, maxSide, func(s *Spec) *int { return &s.Tree.WeightLoadCycles }),
+		integer("tree.pipeline_cycles", "time from an operand's entry to the accumulator", 1, maxMACs, func(s *Spec) *int { return &s.Tree.PipelineCycles }),
+		integer("tree.accumulator_bits", "width of a partial sum", 8, 64, func(s *Spec) *int { return &s.Tree.AccumulatorBits }),
+		flag("tree.winograd", "compute 3×3 layers of stride 1 with 16 products for four outputs", func(s *Spec) *bool { return &s.Tree.Winograd }),
+		integer("conv_buffer.kib", "buffer of inputs and weights together", 1, maxKiB, func(s *Spec) *int { return &s.ConvBuffer.KiB }),
+		dramBandwidth, dramEnergy, dramLow, dramHigh,
+	},
+	check:    checkMACTree,
+	computes: func(s *Spec, d dtype.DType) bool { return s.Tree.Channels[d] > 0 },
+	same:     func(a, b *Spec) bool { return a.Tree.Winograd == b.Tree.Winograd },
+	structure: func(s *Spec) string {
+		widest := 0
+		for _, c := range s.Tree.Channels {
+			widest = max(widest, c)
+		}
+		return fmt.Sprintf("%d×%d tree", s.Tree.Kernels, widest)
+	},
+}
+
+func checkMACTree(s *Spec) *checkError {
+	if err := checkDRAMRange(s); err != nil {
+		return err
+	}
+	if _, err := energy.NewPrices(s.TreeEnergyConfig()); err != nil {
+		return &checkError{"voltage_v", err.Error()}
+	}
+	if err := checkDRAMRange(s); err != nil {
+		return err
+	}
+	computes := false
+	for _, d := range dtype.All {
+		c := s.Tree.Channels[d]
+		computes = computes || c > 0
+		if s.Tree.Winograd && c%16 != 0 {
+			return &checkError{"tree.channels." + d.String(), fmt.Sprintf("%d: want a multiple of 16 with winograd", c)}
+		}
+	}
+	if !computes {
+		return &checkError{"tree.channels", "has no format: want float32, int8 or binary"}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package design
+
+import (
+	"fmt"
+	"strings"
+
+	"macroscope/dtype"
+	"macroscope/simhw/energy"
+)
+
+// Limits of what a spatial design lists.
+const (
+	MaxSpatialLevels = 4  // below DRAM
+	MaxMappings      = 24 // of layers
+)
+
+// Spatial is an array of multipliers below a tree of buffers, with a mapping for each
+// layer: given, or searched.
+type Spatial struct {
+	// OperandBits and SumBits are the widths of a word of inputs and weights and of an
+	// output as it is summed up, in every buffer. Operands of less bits take a whole
+	// word.
+	OperandBits, SumBits int
+
+	Objective Objective
+
+	// Levels are the buffers from DRAM inwards, Count of them.
+	Count  int
+	Levels [MaxSpatialLevels]SpatialLevel
+
+	// Mappings are those of layers by name, Mapped of them.
+	Mapped   int
+	Mappings [MaxMappings]LayerMapping
+}
+
+// SpatialLevel is a kind of buffer and what is below it.
+type SpatialLevel struct {
+	Name    string
+	Storage Storage
+
+	// WeightBytes, InputBytes and OutputBytes are parts for one dataspace each, and
+	// Shared is what those named in Shares have together. What is in neither passes by.
+	WeightBytes, InputBytes, OutputBytes, SharedBytes int
+	Shares                                            string
+
+	ReadWords, WriteWords float64 // per cycle; 0: no limit
+
+	Children int // below each instance: buffers of the next level, or multipliers
+
+	// WeightBus, InputBus and SumBus are words per cycle on the network to the
+	// children; 0: no limit.
+	WeightBus, InputBus, SumBus float64
+	ChildrenWait                bool
+
+	Time, Across string // dimensions that a search may loop over here
+}
+
+// LayerMapping is one layer's loops, as EachLoop reads them.
+type LayerMapping struct{ Layer, Loops string }
+
+// Storage says what a buffer is made of, for its energy and area.
+type Storage uint8
+
+// The storages.
+const (
+	SRAM Storage = iota
+	Registers
+)
+
+// Objective is what the best mapping has least of.
+type Objective uint8
+
+// The objectives.
+const (
+	EnergyDelay Objective = iota
+	LeastCycles
+	LeastEnergy
+)
+
+var (
+	storageNames   = []string{"sram", "registers"}
+	objectiveNames = []string{"energy_delay", "cycles", "energy"}
+)
+
+// Multipliers is the number of them.
+func (s *Spatial) Multipliers() int64 {
+	n := int64(1)
+	for _, l := range s.Levels[:s.Count] {
+		n *= int64(l.Children)
+	}
+	return n
+}
+
+// Shared tells whether the level has weights, inputs or outputs (W, I, O) in its
+// shared part.
+func (l *SpatialLevel) Shared(space byte) bool { return strings.IndexByte(l.Shares, space) >= 0 }
+
+// Parts are the bytes in which weights, inputs and outputs are, the shared part for
+// those that are there; 0 for what passes by.
+func (l *SpatialLevel) Parts() [3]int {
+	parts := [3]int{l.WeightBytes, l.InputBytes, l.OutputBytes}
+	for i := range parts {
+		if l.Shared("WIO"[i]) {
+			parts[i] = l.SharedBytes
+		}
+	}
+	return parts
+}
+
+// EnergyConfig is what the prices of a level depend on: its three parts as buffers.
+// Those that it has not are priced as 1 KiB, which nothing uses.
+func (s *Spatial) EnergyConfig(spec *Spec, level int) energy.Config {
+	kib := [3]float64{1, 1, 1}
+	if level < s.Count {
+		for i, bytes := range s.Levels[level].Parts() {
+			if bytes > 0 {
+				kib[i] = float64(bytes) / 1024
+			}
+		}
+	}
+	return energy.Config{NodeNM: spec.TechnologyNM, VoltageV: spec.VoltageV,
+		Lanes: [3]int{dtype.Int8: 1}, AccumulatorBits: [3]int{dtype.Int8: s.SumBits},
+		FilterKiB: kib[0], IfmapKiB: kib[1], OfmapKiB: kib[2],
+		DRAMPJPerBit: spec.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: spec.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: spec.DRAM.EnergyHighPJPerBit,
+		LeakageMWPerMM2: spec.LeakageMWPerMM2, Table: spec.EnergyTable}
+}
+
+const dimLetters = "RSPQCKNG"
+
+// letters is a text of some of the letters of all, each once.
+func letters(key, doc, all, fallback string, at func(*Spec) *string) field {
+	fits := func(t string) bool {
+		if t == "-" {
+			return true
+		}
+		for i := range t {
+			if strings.IndexByte(all, t[i]) < 0 || strings.IndexByte(t[:i], t[i]) >= 0 {
+				return false
+			}
+		}
+		return t != ""
+	}
+	return field{key: key, doc: fmt.Sprintf("%s: letters of %s, or - for none", doc, all), fallback: fallback,
+		absent: never, ok: func(s *Spec) bool { return fits(*at(s)) },
+		set: func(s *Spec, t string) error {
+			if !fits(t) {
+				return fmt.Errorf("want letters of %s, each once, or - for none", all)
+			}
+			*at(s) = t
+			return nil
+		},
+		get: func(s *Spec) string { return *at(s) },
+	}
+}
+
+const maxBytes = 1 << 31
+
+var spatialKind = kind{
+	fields: []field{
+		technology, voltage, leakage,
+		integer("operand_bits", "width of a word of inputs and weights", 8, 32, func(s *Spec) *int { return &s.Spatial.OperandBits }),
+		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
+		enum("search_for", "what the best mapping of a layer that has none has least of", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
+		dramBandwidth, dramEnergy, dramLow, dramHigh,
+	},
+	lists: []*list{{
+		key: "levels", doc: "buffers from DRAM to the multipliers", min: 1, max: MaxSpatialLevels,
+		count: func(s *Spec) *int { return &s.Spatial.Count },
+		entry: func(i int) []field {
+			at := func(s *Spec) *SpatialLevel { return &s.Spatial.Levels[i] }
+			return []field{
+				text("name", "one word, for mappings", 32, true, func(s *Spec) *string { return &at(s).Name }),
+				enum("storage", "what it is made of", "sram", storageNames, func(s *Spec) *Storage { return &at(s).Storage }),
+				optional(integer("weights_bytes", "part for weights, of one instance; absent: none", 1, maxBytes, func(s *Spec) *int { return &at(s).WeightBytes })),
+				optional(integer("inputs_bytes", "part for inputs; absent: none", 1, maxBytes, func(s *Spec) *int { return &at(s).InputBytes })),
+				optional(integer("outputs_bytes", "part for outputs; absent: none", 1, maxBytes, func(s *Spec) *int { return &at(s).OutputBytes })),
+				optional(integer("shared_bytes", "part that the dataspaces of shares have together; absent: none", 1, maxBytes, func(s *Spec) *int { return &at(s).SharedBytes })),
+				letters("shares", "weights, inputs, outputs that the shared part is for", "WIO", "-", func(s *Spec) *string { return &at(s).Shares }),
+				optional(number("read_words_per_cycle", "of one instance; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).ReadWords })),
+				optional(number("write_words_per_cycle", "of one instance; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).WriteWords })),
+				integer("children", "buffers of the next level below one instance, or multipliers below the last", 1, maxSide, func(s *Spec) *int { return &at(s).Children }),
+				optional(number("weights_words_per_cycle", "on the network to the children; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).WeightBus })),
+				optional(number("inputs_words_per_cycle", "likewise", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).InputBus })),
+				optional(number("sums_words_per_cycle", "likewise, in each direction", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).SumBus })),
+				flag("children_wait", "children have no second set of weights: when those change, all wait for them and the first inputs", func(s *Spec) *bool { return &at(s).ChildrenWait }),
+				letters("time", "dimensions that a search may loop over here in time", dimLetters, dimLetters, func(s *Spec) *string { return &at(s).Time }),
+				letters("across", "dimensions that a search may spread over the children", dimLetters, dimLetters, func(s *Spec) *string { return &at(s).Across }),
+			}
+		},
+	}, {
+		key: "mappings", doc: "loops of layers, by their names; others are searched", max: MaxMappings,
+		count: func(s *Spec) *int { return &s.Spatial.Mapped },
+		entry: func(i int) []field {
+			at := func(s *Spec) *LayerMapping { return &s.Spatial.Mappings[i] }
+			return []field{
+				text("layer", "the layer's name", 64, true, func(s *Spec) *string { return &at(s).Layer }),
+				text("loops", "levels from DRAM inwards with their loops, outermost first: DRAM C3; buffer K3 P55; across S11; spad K16 R11", 400, true, func(s *Spec) *string { return &at(s).Loops }),
+			}
+		},
+	}},
+	check:    checkSpatial,
+	computes: func(_ *Spec, d dtype.DType) bool { return d == dtype.Int8 },
+	same:     func(a, b *Spec) bool { return a.Spatial.Count == b.Spatial.Count },
+	structure: func(s *Spec) string {
+		return fmt.Sprintf("%d multipliers below %d levels", s.Spatial.Multipliers(), s.Spatial.Count)
+	},
+}
+
+func checkSpatial(s *Spec) *checkError {
+	sp := &s.Spatial
+	if err := checkDRAMRange(s); err != nil {
+		return err
+	}
+	for i := range sp.Levels[:sp.Count] {
+		l := &sp.Levels[i]
+		key := func(name string) string { return fmt.Sprintf("levels[%d].%s", i, name) }
+		if strings.ContainsAny(l.Name, " ;") || l.Name == "across" || l.Name == "DRAM" {
+			return &checkError{key("name"), fmt.Sprintf("%q: want one word, not across or DRAM", l.Name)}
+		}
+		for j := range i {
+			if sp.Levels[j].Name == l.Name {
+				return &checkError{key("name"), fmt.Sprintf("%q: levels[%d] has the same", l.Name, j)}
+			}
+		}
+		if l.SharedBytes > 0 != (l.Shares != "-") {
+			return &checkError{key("shares"), fmt.Sprintf("%q: want it where shared_bytes is given, and only there", l.Shares)}
+		}
+		own := [3]int{l.WeightBytes, l.InputBytes, l.OutputBytes}
+		for j, name := range [3]string{"weights_bytes", "inputs_bytes", "outputs_bytes"} {
+			if own[j] > 0 && l.Shared("WIO"[j]) {
+				return &checkError{key(name), fmt.Sprintf("\"%d\": they are in the shared part: want one of the two", own[j])}
+			}
+		}
+		if _, err := energy.NewPrices(sp.EnergyConfig(s, i)); err != nil {
+			return &checkError{"voltage_v", err.Error()}
+		}
+	}
+	for i := range sp.Mappings[:sp.Mapped] {
+		m := &sp.Mappings[i]
+		if err := sp.checkLoops(m.Loops); err != nil {
+			return &checkError{fmt.Sprintf("mappings[%d].loops", i), err.Error()}
+		}
+	}
+	if n := sp.Multipliers(); n > 1<<24 {
+		return &checkError{"levels[0].children", fmt.Sprintf("make %d multipliers in all: want %d at most", n, 1<<24)}
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package design
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSpatialFile(t *testing.T) {
+	const text = `name: s
+family: spatial
+clock_mhz: 100
+technology_nm: 45
+voltage_v: 0.9
+operand_bits: 8
+sum_bits: 24
+dram: {bandwidth_gb_s: 1}
+levels:
+  - {name: buffer, shared_bytes: 4096, shares: IO, children: 16, across: CK}
+  - {name: pe, storage: registers, weights_bytes: 8, outputs_bytes: 3, children: 1, time: RC}
+mappings:
+  - {layer: a, loops: "DRAM K2; buffer P4; across K4; pe C8"}
+`
+	d, err := parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.Spec()
+	if sp := &s.Spatial; sp.Count != 2 || sp.Levels[0].Parts() != [3]int{0, 4096, 4096} || sp.Levels[1].Parts() != [3]int{8, 0, 3} ||
+		sp.Multipliers() != 16 || sp.Mapped != 1 || s.Structure() != "16 multipliers below 2 levels" || !s.Computes(1) || s.Computes(0) {
+		t.Errorf("%+v", sp)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"shares: IO", "shares: IX", `t.yaml:10: levels[0].shares "IX": want letters of WIO, each once, or - for none`},
+		{"shares: IO", "shares: II", `t.yaml:10: levels[0].shares "II": want letters`},
+		{"shares: IO, ", "", `levels[0].shares "-": want it where shared_bytes is given`},
+		{"shares: IO", "shares: IO, inputs_bytes: 5", `t.yaml:10: levels[0].inputs_bytes "5": they are in the shared part`},
+		{"time: RC", "time: RX", `t.yaml:11: levels[1].time "RX": want letters of RSPQCKNG`},
+		{"name: pe", "name: buffer", `t.yaml:11: levels[1].name "buffer": levels[0] has the same`},
+		{"name: pe", "name: across", `t.yaml:11: levels[1].name "across": want one word`},
+		{"children: 16, ", "", `t.yaml:10: levels[0].children is missing`},
+		{"children: 16", "children: 0", `t.yaml:10: levels[0].children "0": want a whole number from 1`},
+		{"operand_bits: 8", "operand_bits: 4", `t.yaml:6: operand_bits "4": want a whole number from 8 to 32`},
+		{"buffer P4", "cache P4", `t.yaml:13: mappings[0].loops level "cache": want DRAM and then the levels`},
+		{"DRAM K2; buffer P4", "buffer P4; DRAM K2", `t.yaml:13: mappings[0].loops level "DRAM"`},
+		{"pe C8", "pe C8 C2", `t.yaml:13: mappings[0].loops pe: two loops over C`},
+		{"pe C8", "pe Cx", `t.yaml:13: mappings[0].loops loop "Cx": want a letter`},
+		{"DRAM K2; buffer", "across K2; buffer", `t.yaml:13: mappings[0].loops across: want it once, after a level`},
+		{"voltage_v: 0.9", "voltage_v: 0.9\narray: {rows: 1}", "applies to family systolic only"},
+	} {
+		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", c.to, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package design
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+)
+
+// Vector is a processor core, the innermost loops that it runs, and the memory
+// that its weights come from.
+type Vector struct {
+	// CPU says which processors of the machine that measures are this one, as
+	// reports describe them: "AMD family 26"; "" for any other design.
+	CPU string
+
+	// In a cycle: instructions, those on the pipe that multiplies, loads.
+	Issue, Multiplies, Loads float64
+
+	LoadRunCycles float64 // lost once a step: the first load of a run takes longer
+	BranchCycles  float64 // lost at a taken branch
+
+	Memory SlowMemory
+
+	// Efficiency is what a library makes of the loops: 1 is as they say.
+	Efficiency float64
+
+	EnergyPJPerCycle float64 // of the whole processor; 0: not modelled
+
+	Loops     [3]VectorLoop // the first Count
+	LoopCount int
+}
+
+// SlowMemory holds the weights, behind a cache. Without a line there are no
+// waits.
+type SlowMemory struct {
+	CacheBytes, LineBytes int
+	MissCycles            float64
+}
+
+// VectorLoop is the innermost loop of one number format: Rows outputs by Cols
+// registers of Lanes channels, Step products of each at a time.
+type VectorLoop struct {
+	DType                   dtype.DType
+	Kernel                  string // of package kernels, which the loop is; or ""
+	Rows, Cols, Lanes, Step int
+
+	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64 // instructions a step
+	MultiplyCycles, LoadCycles                           float64
+
+	Unroll           int
+	LoopInstructions float64
+
+	TileInstructions, OutputInstructions, GatherInstructions, CallCycles float64
+	GatherAlways                                                         bool
+
+	// Loops that read images where they stand.
+	RowSegments         bool
+	SegmentInstructions float64
+	SkipsPadding        bool
+}
+
+// Loop returns the loop of a number format, nil where there is none.
+func (v *Vector) Loop(d dtype.DType) *VectorLoop {
+	for i := range min(v.LoopCount, len(v.Loops)) {
+		if v.Loops[i].DType == d {
+			return &v.Loops[i]
+		}
+	}
+	return nil
+}
+
+// count is an optional number of instructions or cycles; 0 where absent.
+func count(key, doc string, at func(*Spec) *float64) field {
+	return optional(number(key, doc+"; absent: 0", 1e-3, 1e5, at))
+}
+
+var dtypeNames = []string{dtype.Float32.String(), dtype.Int8.String(), dtype.Binary.String()}
+
+var vectorKind = kind{
+	fields: []field{
+		text("cpu", "processors of machines that measure that are this one: AMD family 26", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
+		number("core.instructions_per_cycle", "instructions that start in a cycle", 0.1, 16, func(s *Spec) *float64 { return &s.Vector.Issue }),
+		number("core.multiplies_per_cycle", "instructions on the pipe that multiplies and widens", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Multiplies }),
+		number("core.loads_per_cycle", "load instructions", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Loads }),
+		count("core.load_run_cycles", "lost once a step, where the first of several loads takes longer", func(s *Spec) *float64 { return &s.Vector.LoadRunCycles }),
+		count("core.branch_cycles", "lost at a taken branch, beyond its own cycle", func(s *Spec) *float64 { return &s.Vector.BranchCycles }),
+		optional(integer("memory.cache_bytes", "cache in front of the memory that weights come from; a layer's weights that fit are fetched once; absent: none", 1, 1<<30, func(s *Spec) *int { return &s.Vector.Memory.CacheBytes })),
+		optional(integer("memory.line_bytes", "what one access brings; absent: no waits", 1, 1<<12, func(s *Spec) *int { return &s.Vector.Memory.LineBytes })),
+		count("memory.miss_cycles", "lost for each line", func(s *Spec) *float64 { return &s.Vector.Memory.MissCycles }),
+		number("software_efficiency", "what the library makes of the loops below, waits apart; 1 is as they say", 0.01, 10, func(s *Spec) *float64 { return &s.Vector.Efficiency }),
+		optional(number("energy_pj_per_cycle", "energy of the whole processor in a cycle; absent: not modelled", 1e-3, 1e6, func(s *Spec) *float64 { return &s.Vector.EnergyPJPerCycle })),
+	},
+	lists: []*list{{
+		key: "loops", doc: "innermost loop of each number format; one that is absent cannot be computed", min: 1, max: 3,
+		count: func(s *Spec) *int { return &s.Vector.LoopCount },
+		entry: func(i int) []field {
+			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
+			return []field{
+				required(enum("dtype", "number format", "", dtypeNames, func(s *Spec) *dtype.DType { return &at(s).DType })),
+				text("kernel", "this program's kernel that the loop is", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
+				integer("rows", "outputs of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Rows }),
+				integer("cols", "registers of channels of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Cols }),
+				integer("lanes", "channels of such a register; 1 where a register holds products of one sum", 1, maxMACs, func(s *Spec) *int { return &at(s).Lanes }),
+				integer("step", "products of each sum in a step", 1, maxMACs, func(s *Spec) *int { return &at(s).Step }),
+				count("row_loads", "load instructions a step, for each row", func(s *Spec) *float64 { return &at(s).RowLoads }),
+				count("row_widens", "widening instructions a step, for each row", func(s *Spec) *float64 { return &at(s).RowWidens }),
+				count("col_loads", "load instructions a step, for each register of channels", func(s *Spec) *float64 { return &at(s).ColLoads }),
+				count("col_widens", "widening instructions a step, for each register of channels", func(s *Spec) *float64 { return &at(s).ColWidens }),
+				number("multiplies", "instructions a step that multiply (and add), for each row and register", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).Multiplies }),
+				number("multiply_cycles", "time of one on its pipe", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).MultiplyCycles }),
+				number("load_cycles", "time of a load on its pipe", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).LoadCycles }),
+				integer("unroll", "steps between two branches", 1, maxMACs, func(s *Spec) *int { return &at(s).Unroll }),
+				count("loop_instructions", "counting and branching, each time", func(s *Spec) *float64 { return &at(s).LoopInstructions }),
+				count("tile_instructions", "instructions around a tile: pointers, sums", func(s *Spec) *float64 { return &at(s).TileInstructions }),
+				count("output_instructions", "instructions for an output: scale, clamp, store", func(s *Spec) *float64 { return &at(s).OutputInstructions }),
+				count("gather_instructions", "instructions for each input of an output, to bring them together or widen them beforehand", func(s *Spec) *float64 { return &at(s).GatherInstructions }),
+				flag("gather_always", "gather in 1×1 and dense layers too", func(s *Spec) *bool { return &at(s).GatherAlways }),
+				flag("row_segments", "read images where they stand: a kernel row's values are a run of steps", func(s *Spec) *bool { return &at(s).RowSegments }),
+				count("segment_instructions", "instructions around a run of steps", func(s *Spec) *float64 { return &at(s).SegmentInstructions }),
+				flag("skips_padding", "leave out products with padding", func(s *Spec) *bool { return &at(s).SkipsPadding }),
+				count("call_cycles", "time of a call, once a layer", func(s *Spec) *float64 { return &at(s).CallCycles }),
+			}
+		},
+	}},
+	check: func(s *Spec) *checkError {
+		seen := [3]bool{}
+		for i := range s.Vector.LoopCount {
+			d := s.Vector.Loops[i].DType
+			if seen[d] {
+				return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already", d)}
+			}
+			seen[d] = true
+		}
+		if m := &s.Vector.Memory; (m.LineBytes > 0) != (m.MissCycles > 0) {
+			return &checkError{"memory.miss_cycles", "and memory.line_bytes: want both or neither"}
+		}
+		return nil
+	},
+	computes: func(s *Spec, d dtype.DType) bool { return s.Vector.Loop(d) != nil },
+	same:     func(a, b *Spec) bool { return a.Vector.Loops == b.Vector.Loops },
+	structure: func(s *Spec) string {
+		return fmt.Sprintf("core of %g instructions a cycle", s.Vector.Issue)
+	},
+}

@@ -1,0 +1,135 @@
+package simhw
+
+import (
+	"fmt"
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
+	"macroscope/simhw/mactree"
+	"macroscope/simhw/memory"
+	"macroscope/workload"
+)
+
+// macTreeMachine estimates cores of MAC trees, layers one after another.
+type macTreeMachine struct {
+	spec   design.Spec
+	buffer mactree.Buffer
+	prices energy.Prices
+	area   energy.Area
+
+	unmodelled []string
+}
+
+var macTreeLimits = []string{"clock distribution and control", "latency of a DRAM access", "configuring a layer",
+	"padding of channels in memory", "a convolution buffer that is shared out in whole banks", "additions and multiplications of Winograd's transforms"}
+
+const methodMACTree = "analytical model; core cycles equal those of a stepped machine; see macroscope designs --validate for NVDLA"
+
+func (m *macTreeMachine) set(s *design.Spec) error {
+	m.spec = *s
+	config := s.TreeEnergyConfig()
+	prices, err := energy.NewPrices(config)
+	if err != nil {
+		return fmt.Errorf("design %s: %w", s.Name, err)
+	}
+	m.prices = prices
+	config.FilterKiB = 0 // one memory holds both
+	registers := 0
+	for d, c := range s.Tree.Channels {
+		registers = max(registers, 3*c*dtype.DType(d).Bits()) // an input, weights in use and the next ones
+	}
+	m.area = energy.AreaOf(config, int64(s.Tree.Kernels), registers)
+	m.buffer = mactree.Buffer{Bytes: float64(s.ConvBuffer.KiB) * 1024, BytesPerCycle: s.BytesPerCycle()}
+	m.unmodelled = unpriced(&m.prices, &m.area)
+	return nil
+}
+
+func (m *macTreeMachine) checks() []design.Check {
+	return []design.Check{{What: "core cycles and every sum", Against: "the stepped machine on random int8 layers and on those of the CIFAR-10 network", Result: "equal"}}
+}
+
+func (m *macTreeMachine) describe(e *Estimate) {
+	e.Area, e.Limits, e.Method = m.area, macTreeLimits, methodMACTree
+}
+
+func (m *macTreeMachine) layers(e *Estimate, w *workload.Workload) error {
+	for i := range w.Layers {
+		l := &w.Layers[i]
+		if l.Kind == workload.Other {
+			continue
+		}
+		out := e.open(l)
+		if err := m.layer(out, l); err != nil {
+			return err
+		}
+		if err := e.close(out); err != nil {
+			return err
+		}
+	}
+	e.Total.NotModelled = m.unmodelled
+	return nil
+}
+
+func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
+	t := &m.spec.Tree
+	array := mactree.Array{Channels: int64(t.Channels[l.DType]), Kernels: int64(t.Kernels), StripeOutputs: int64(t.StripeOutputs),
+		WeightLoadCycles: int64(t.WeightLoadCycles), PipelineCycles: int64(t.PipelineCycles), Winograd: t.Winograd}
+	work := array.Map(l)
+	traffic, ok := m.buffer.Traffic(&array, l)
+	if !ok {
+		return fmt.Errorf("layer %q: conv_buffer.kib %d does not hold the input rows under a kernel (%d words) and the weights of %d output channels",
+			l.Name, m.spec.ConvBuffer.KiB, l.LineWords(), t.Kernels)
+	}
+	time, ok := m.buffer.Time(&work, &traffic)
+	if !ok {
+		return tooLong(l.Name)
+	}
+	out.Cycles, out.ComputeCycles, out.FillDrainCycles = time.Cycles, time.ComputeCycles, time.FillDrainCycles
+	out.StallCycles, out.PrefetchCycles = time.StallCycles, time.PrefetchCycles
+	out.Stalls[m.cause(&traffic)] = time.StallCycles
+
+	// With Winograd a MAC takes less than a product: the multipliers' use is
+	// that of products.
+	counts := work.Counts()
+	peak := float64(array.Channels) * float64(array.Kernels)
+	out.Utilization = float64(counts.Products) / (float64(out.Cycles) * peak)
+	out.ComputeUtilization = float64(counts.Products) / (float64(time.ComputeCycles+time.FillDrainCycles) * peak)
+	out.MappingEfficiency = work.MappingEfficiency()
+
+	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())
+	out.SRAM = SRAM{IfmapReads: counts.FeatureReads, FilterReads: counts.WeightReads, OfmapWrites: l.OutputWords()}
+	words := func(bytes, bits float64) Count { return Count(math.Ceil(bytes * 8 / bits)) }
+	out.DRAM = DRAM{IfmapReads: words(traffic.InputBytes, operand), FilterReads: words(traffic.WeightBytes, operand),
+		OfmapWrites: words(traffic.OutputBytes, final), Bytes: Count(math.Ceil(traffic.Bytes()))}
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()+l.WeightWords())*operand + float64(l.OutputWords())*final) / 8))
+
+	// A word from memory is written to the buffer once before it is read; an
+	// accumulator is read and written for each sum; an input is latched once
+	// for all cells, weights twice: in waiting and in use.
+	acc := float64(t.AccumulatorBits)
+	actions := energy.Actions{DType: l.DType, Products: counts.Products, TreeAdds: max(counts.Products-counts.Accumulates, 0), Accumulates: counts.Accumulates,
+		RegisterBits: (float64(counts.FeatureReads) + 2*float64(counts.WeightReads)) * operand,
+		IfmapBits:    float64(counts.FeatureReads)*operand + traffic.InputBytes*8,
+		FilterBits:   float64(counts.WeightReads)*operand + traffic.WeightBytes*8,
+		OfmapBits:    (2*float64(counts.Accumulates) + float64(l.OutputWords())) * acc,
+		DRAMBits:     traffic.Bytes() * 8}
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.Energy = m.prices.Energy(&actions)
+	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	out.NotModelled = m.unmodelled
+	return nil
+}
+
+// cause puts a stall down to what moves most.
+func (m *macTreeMachine) cause(t *mactree.Traffic) memory.Cause {
+	switch most := max(t.InputBytes, t.WeightBytes, t.OutputBytes); most {
+	case t.WeightBytes:
+		return memory.FilterRead
+	case t.InputBytes:
+		return memory.IfmapRead
+	}
+	return memory.OfmapWrite
+}

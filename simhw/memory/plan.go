@@ -1,0 +1,344 @@
+package memory
+
+import (
+	"math"
+
+	"macroscope/simhw/design"
+)
+
+// tile is what one fold moves, in words and in bytes, and its time.
+type tile struct {
+	ifmap, filter, psumIn, psumOut, out float64
+	reads, writes                       float64
+	compute                             int64
+}
+
+// sizes is what a fold has, whether or not it is moved: that of a fold inside, of
+// one in the last row, column, or both.
+type sizes struct {
+	ifmap, filter, sums float64
+	compute             int64
+}
+
+// fetch says by which of the folds that use a part of an operand it is fetched.
+type fetch uint8
+
+const (
+	everyFold  fetch = iota
+	groupStart       // the first of each group
+	axisStart        // the first of all
+)
+
+// plan is a problem with its streams cut into chunks, prepared for counting in any
+// order. Each chunk is a product of its own, as a group of a convolution is, but for
+// what stays: an operand held in the array that fits its buffer whole.
+type plan struct {
+	p      Problem // of a chunk
+	all    Problem // of whole streams
+	chunks int64
+	again  bool     // later chunks find the held operand in its buffer
+	fold   [4]sizes // by lastRow and lastCol, 1 and 2
+
+	operandBytes, accBytes, outBytes float64
+	ifmapWords, filterWords          float64 // of all folds that share nothing: one pass
+	sumWords                         float64
+
+	ifmapWhole, filterWhole bool    // fits its buffer
+	ifmapPart, filterPart   float64 // words that folds in turn come back to
+	sumsWhole               bool    // all partial sums fit
+	sumsPart                float64 // of one column fold
+	work, ends              float64 // cycles of all folds; of the first read and the last write
+
+	// Of the order at hand.
+	order             Order
+	ifmapBy, filterBy fetch
+	spill             bool // partial sums go to DRAM and back,
+	spillGroups       bool // but only between groups
+	outer, mid, inner int64
+	lastInner         int64 // of the last group
+}
+
+const (
+	lastRow = 1 << iota
+	lastCol
+)
+
+func (pl *plan) init(whole *Problem, chunks int64) {
+	*pl = plan{p: *whole, all: *whole, chunks: chunks,
+		operandBytes: float64(whole.OperandBits) / 8, accBytes: float64(whole.AccumulatorBits) / 8, outBytes: float64(whole.OutputBits) / 8}
+	p := &pl.p
+	if chunks > 1 {
+		pl.cut()
+	}
+	m := &p.Map
+	pl.ifmapWhole = p.InputOnChip || p.InputWords*p.OperandBits <= p.IfmapBits
+	pl.filterWhole = m.K*m.N*p.OperandBits <= p.FilterBits
+	pl.again = chunks > 1 && (m.Dataflow == design.WS && pl.filterWhole || m.Dataflow == design.IS && pl.ifmapWhole)
+
+	fk, fm, fn, input := float64(m.K), float64(m.M), float64(m.N), float64(p.InputWords)
+	slice := float64(min(m.Rows*m.Lanes, m.K)) // products along K in one row fold of WS or IS
+	part := func(share, lowered float64) float64 {
+		if pl.ifmapWhole {
+			return input * share
+		}
+		return min(input, lowered)
+	}
+	for i := range pl.fold {
+		rows, cols := m.Rows, m.Cols
+		depth := float64(rows * m.Lanes)
+		if i&lastRow != 0 {
+			rows = m.LastR
+			depth = float64(m.K - (m.RowFolds-1)*m.Rows*m.Lanes)
+		}
+		if i&lastCol != 0 {
+			cols = m.LastC
+		}
+		r, c, f := float64(rows), float64(cols), &pl.fold[i]
+		f.compute = m.FoldCycles(rows, cols)
+		switch m.Dataflow {
+		case design.OS:
+			// A row fold's inputs serve all column folds, a column fold's weights
+			// all row folds. Consecutive row folds share input lines.
+			if f.ifmap = part(r/fm, r*fk); p.LineWords*p.OperandBits <= p.IfmapBits/2 {
+				f.ifmap = input * r / fm
+			}
+			f.filter, f.sums = fk*c, r*c
+		case design.WS:
+			// A row fold's slice of inputs serves all column folds; every fold has
+			// its own weights.
+			f.ifmap, f.filter, f.sums = part(depth/fk, fm*depth), depth*c, fm*c
+		default:
+			f.ifmap, f.filter, f.sums = part(depth*c/(fk*fm), depth*c), depth*fn, fn*c
+		}
+		if p.InputOnChip {
+			f.ifmap = 0
+		}
+	}
+	full, row, col := &pl.fold[0], &pl.fold[lastRow], &pl.fold[lastCol]
+	corner := &pl.fold[lastRow|lastCol]
+	rowFolds, colFolds := float64(m.RowFolds-1), float64(m.ColFolds-1)
+	pl.ifmapWords, pl.filterWords = rowFolds*full.ifmap+row.ifmap, rowFolds*full.filter+row.filter
+	switch m.Dataflow {
+	case design.OS:
+		pl.ifmapPart, pl.filterPart = min(input, float64(m.Rows)*fk), float64(m.Cols)*fk
+		pl.filterWords = fk * fn
+	case design.WS:
+		pl.ifmapPart = min(input, fm*slice)
+		pl.filterWords = fk * fn
+		pl.sumsPart = fm * float64(min(m.Cols, m.N))
+	default:
+		pl.filterPart = fn * slice
+		pl.ifmapWords = rowFolds*(colFolds*full.ifmap+col.ifmap) + colFolds*row.ifmap + corner.ifmap
+		pl.sumsPart = fn * float64(min(m.Cols, m.M))
+	}
+	pl.sumWords = fm * fn
+	pl.sumsWhole = m.Dataflow == design.OS || m.RowFolds == 1 || pl.sumWords*float64(p.AccumulatorBits) <= float64(p.OfmapBits)
+	pl.work = float64(m.Cycles())
+
+	// The first fold is the last row's, or column's, where there is one only.
+	key := 0
+	if m.RowFolds == 1 {
+		key |= lastRow
+	}
+	if m.ColFolds == 1 {
+		key |= lastCol
+	}
+	pl.ends = pl.cycles((pl.fold[key].ifmap + pl.fold[key].filter) * pl.operandBytes)
+	if !p.OutputOnChip {
+		pl.ends += pl.cycles(corner.sums * pl.outBytes)
+	}
+}
+
+// cut makes the problem that of a chunk.
+func (pl *plan) cut() {
+	p, m := &pl.p, pl.all.Map
+	if m.Dataflow == design.IS {
+		// The weights of some output channels.
+		p.Map = m.Array.Map(m.M, m.N/pl.chunks, m.K, m.Lanes, m.Groups*pl.chunks)
+		return
+	}
+	p.Map = m.Array.Map(m.M/pl.chunks, m.N, m.K, m.Lanes, m.Groups*pl.chunks)
+	// Inputs of some outputs: their share, and the lines that a kernel reads past it,
+	// unless those are in the buffer.
+	p.InputWords = (p.InputWords + pl.chunks - 1) / pl.chunks
+	if !p.InputOnChip && pl.all.InputWords*p.OperandBits > p.IfmapBits {
+		p.InputWords = min(pl.all.InputWords, p.InputWords+p.LineWords, p.Map.M*p.Map.K)
+	}
+}
+
+// half tells whether n parts fit half of a buffer.
+func half(n int64, words float64, bits, capacity int64) bool {
+	return float64(n)*words*float64(bits) <= float64(capacity/2)
+}
+
+// fit is the largest group for which what its folds come back to fits half of its
+// buffer; 0 if none. Larger and smaller groups do not differ among themselves in
+// what is kept.
+func (pl *plan) fit(by Axis) int64 {
+	p := &pl.p
+	words, bits, capacity := 0.0, p.OperandBits, p.IfmapBits
+	switch flow := p.Map.Dataflow; {
+	case by == Columns && flow == design.OS, by == Rows && flow == design.IS:
+		words, capacity = pl.filterPart, p.FilterBits
+	case by == Columns:
+		words, bits, capacity = pl.sumsPart, p.AccumulatorBits, p.OfmapBits
+	default:
+		words = pl.ifmapPart
+	}
+	return int64(min(float64(capacity/2)/(words*float64(bits)), 1<<60))
+}
+
+// arrange sets the order.
+func (pl *plan) arrange(o Order) {
+	p, m := &pl.p, &pl.p.Map
+	pl.order = o
+	pl.outer, pl.mid = m.ColFolds, m.RowFolds
+	if o.By == Rows {
+		pl.outer, pl.mid = m.RowFolds, m.ColFolds
+	}
+	n := pl.outer
+	pl.outer = (n + o.Group - 1) / o.Group
+	pl.inner, pl.lastInner = o.Group, n-(pl.outer-1)*o.Group
+
+	// A part of the operand that serves all column folds: by columns, those of a
+	// group follow one another; by rows, the group's row folds come again.
+	across := func(whole bool, part float64, capacity int64) fetch {
+		switch {
+		case whole || o.By == Rows && half(o.Group, part, p.OperandBits, capacity):
+			return axisStart
+		case o.By == Columns && half(1, part, p.OperandBits, capacity):
+			return groupStart
+		}
+		return everyFold
+	}
+	pl.ifmapBy, pl.filterBy = everyFold, everyFold
+	pl.spill, pl.spillGroups = !pl.sumsWhole, false
+	switch m.Dataflow {
+	case design.OS:
+		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.IfmapBits)
+		switch {
+		case pl.filterWhole || o.By == Columns && half(o.Group, pl.filterPart, p.OperandBits, p.FilterBits):
+			pl.filterBy = axisStart
+		case o.By == Rows && half(1, pl.filterPart, p.OperandBits, p.FilterBits):
+			pl.filterBy = groupStart
+		}
+		return
+	case design.WS:
+		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.IfmapBits)
+	default:
+		pl.filterBy = across(pl.filterWhole, pl.filterPart, p.FilterBits)
+	}
+	if o.By == Columns {
+		pl.spill = pl.spill && !half(o.Group, pl.sumsPart, p.AccumulatorBits, p.OfmapBits)
+	} else {
+		pl.spillGroups = pl.spill && half(1, pl.sumsPart, p.AccumulatorBits, p.OfmapBits)
+	}
+}
+
+// at is the fold at place (o, i, j) of the three loops; later says that a chunk went
+// before, which left its held operand where again is set.
+func (pl *plan) at(o, i, j int64, later bool) tile {
+	row, col := i, o*pl.order.Group+j
+	if pl.order.By == Rows {
+		row, col = col, row
+	}
+	m, key := &pl.p.Map, 0
+	if row == m.RowFolds-1 {
+		key |= lastRow
+	}
+	if col == m.ColFolds-1 {
+		key |= lastCol
+	}
+	f := &pl.fold[key]
+	t := tile{compute: f.compute}
+	if pl.ifmapBy == everyFold || pl.ifmapBy == groupStart && j == 0 || col == 0 {
+		t.ifmap = f.ifmap
+	}
+	// Weights serve all row folds in OS, a slice of them all column folds in IS.
+	first := row == 0
+	if m.Dataflow == design.IS {
+		first = col == 0
+	}
+	if pl.filterBy == everyFold || pl.filterBy == groupStart && j == 0 || first {
+		t.filter = f.filter
+	}
+	if !pl.p.OutputOnChip && (m.Dataflow == design.OS || row == m.RowFolds-1) {
+		t.out = f.sums
+	}
+	if pl.spill {
+		end := pl.inner - 1
+		if o == pl.outer-1 {
+			end = pl.lastInner - 1
+		}
+		if row > 0 && (!pl.spillGroups || j == 0) {
+			t.psumIn = f.sums
+		}
+		if row < m.RowFolds-1 && (!pl.spillGroups || j == end) {
+			t.psumOut = f.sums
+		}
+	}
+	if later && pl.again {
+		if m.Dataflow == design.WS {
+			t.filter = 0
+		} else {
+			t.ifmap = 0
+		}
+	}
+	pl.weigh(&t)
+	return t
+}
+
+// weigh sets a tile's bytes.
+func (pl *plan) weigh(t *tile) {
+	t.reads = (t.ifmap+t.filter)*pl.operandBytes + t.psumIn*pl.accBytes
+	t.writes = t.psumOut*pl.accBytes + t.out*pl.outBytes
+}
+
+func (pl *plan) cycles(bytes float64) float64 { return math.Ceil(bytes / pl.p.BytesPerCycle) }
+
+// traffic is the words that the layer moves in the order at hand.
+func (pl *plan) traffic() tile {
+	m := &pl.p.Map
+	passes := func(by fetch, grouped, folds int64) float64 {
+		switch by {
+		case axisStart:
+			return 1
+		case groupStart:
+			return float64(grouped)
+		}
+		return float64(folds)
+	}
+	t := tile{ifmap: pl.ifmapWords, filter: pl.filterWords}
+	switch m.Dataflow {
+	case design.OS:
+		t.ifmap *= passes(pl.ifmapBy, pl.outer, m.ColFolds)
+		t.filter *= passes(pl.filterBy, pl.outer, m.RowFolds)
+	case design.WS:
+		t.ifmap *= passes(pl.ifmapBy, pl.outer, m.ColFolds)
+	default:
+		t.filter *= passes(pl.filterBy, pl.outer, m.ColFolds)
+	}
+	if !pl.p.OutputOnChip {
+		t.out = pl.sumWords
+	}
+	switch {
+	case pl.spillGroups:
+		t.psumIn = pl.sumWords * float64(pl.outer-1)
+	case pl.spill:
+		t.psumIn = pl.sumWords * float64(m.RowFolds-1)
+	}
+	t.psumOut = t.psumIn
+	parts := float64(m.Groups)
+	held := parts
+	if pl.again {
+		held = float64(pl.all.Map.Groups)
+	}
+	if m.Dataflow == design.IS {
+		t.ifmap, t.filter = t.ifmap*held, t.filter*parts
+	} else {
+		t.ifmap, t.filter = t.ifmap*parts, t.filter*held
+	}
+	t.psumIn, t.psumOut, t.out = t.psumIn*parts, t.psumOut*parts, t.out*parts
+	pl.weigh(&t)
+	return t
+}

@@ -1,0 +1,262 @@
+package memory
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
+)
+
+func TestSizes(t *testing.T) {
+	var sizes, chunks []int64
+	for size := int64(11); size > 0; size = smaller(size) {
+		sizes = append(sizes, size)
+	}
+	p := Problem{Map: systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(4*7*23, 2, 2, 1, 1)}
+	for n := int64(1); n > 0; n = finer(&p, n) {
+		chunks = append(chunks, n)
+	}
+	if !slices.Equal(sizes, []int64{11, 6, 3, 2, 1}) || !slices.Equal(chunks, []int64{1, 2, 4, 28}) {
+		t.Errorf("groups of %v folds out of 11, %v chunks of 644", sizes, chunks)
+	}
+}
+
+// held is a buffer that keeps what was used last, by its number: at most n parts.
+type held struct {
+	n     int64
+	parts []int64
+}
+
+// take tells whether a part has to be fetched, and makes it the last used.
+func (h *held) take(part int64) bool {
+	i := slices.Index(h.parts, part)
+	if i >= 0 {
+		h.parts = slices.Delete(h.parts, i, i+1)
+	}
+	if h.parts = append(h.parts, part); int64(len(h.parts)) > h.n {
+		h.parts = h.parts[1:]
+	}
+	return i < 0 || h.n == 0
+}
+
+// brute works out an order fold by fold, with buffers that hold whole parts and drop
+// the one that was used longest ago. It shares the sizes of folds with the plan, but
+// nothing about what is kept.
+func brute(whole *Problem, o Order) (time, bytes float64) {
+	var pl plan
+	pl.init(whole, o.Chunks)
+	pl.arrange(o)
+	p := &pl.p
+	m := &p.Map
+	type fold struct{ row, col int64 }
+	var folds []fold
+	n, other := m.ColFolds, m.RowFolds
+	if o.By == Rows {
+		n, other = other, n
+	}
+	for g := int64(0); g < n; g += o.Group {
+		for i := range other {
+			for j := g; j < min(g+o.Group, n); j++ {
+				f := fold{i, j}
+				if o.By == Rows {
+					f = fold{j, i}
+				}
+				folds = append(folds, f)
+			}
+		}
+	}
+	buffer := func(whole bool, words float64, bits, capacity int64) held {
+		if whole {
+			return held{n: math.MaxInt64}
+		}
+		return held{n: int64(float64(capacity/2) / (words * float64(bits)))}
+	}
+	ifmap := buffer(pl.ifmapWhole, pl.ifmapPart, p.OperandBits, p.IfmapBits)
+	filter := buffer(pl.filterWhole, pl.filterPart, p.OperandBits, p.FilterBits)
+	// Columns of partial sums that stay: a group of them, or what is worked on.
+	sums := int64(math.MaxInt64)
+	if !pl.sumsWhole {
+		sums = int64(float64(p.OfmapBits/2) / (pl.sumsPart * float64(p.AccumulatorBits)))
+	}
+	type moved struct{ reads, writes, work float64 }
+	var tiles []tile
+	for i, f := range folds {
+		key := 0
+		if f.row == m.RowFolds-1 {
+			key |= lastRow
+		}
+		if f.col == m.ColFolds-1 {
+			key |= lastCol
+		}
+		size := &pl.fold[key]
+		t := tile{compute: size.compute}
+		unique := f.row*m.ColFolds + f.col
+		a, b := f.row, f.col // the parts of inputs and of weights
+		switch m.Dataflow {
+		case design.WS:
+			b = unique
+		case design.IS:
+			a, b = unique, f.row
+		}
+		if ifmap.take(a) {
+			t.ifmap = size.ifmap
+		}
+		if filter.take(b) {
+			t.filter = size.filter
+		}
+		if m.Dataflow == design.OS || f.row == m.RowFolds-1 {
+			t.out = size.sums
+		}
+		if p.OutputOnChip {
+			t.out = 0
+		}
+		if m.Dataflow != design.OS {
+			// Distinct columns until this one comes again.
+			between := func(step int) int64 {
+				seen := map[int64]bool{}
+				for k := i + step; k >= 0 && k < len(folds); k += step {
+					if folds[k].col == f.col {
+						return int64(len(seen)) + 1
+					}
+					seen[folds[k].col] = true
+				}
+				return 0 // it does not
+			}
+			if n := between(-1); n > sums {
+				t.psumIn = size.sums
+			}
+			if n := between(1); n > sums {
+				t.psumOut = size.sums
+			}
+		}
+		tiles = append(tiles, t)
+	}
+	// The convolution's groups, one after another, keep nothing; chunks what they
+	// hold in the array, if it is whole.
+	var all []moved
+	for g := range m.Groups {
+		for _, t := range tiles {
+			switch later := g%o.Chunks > 0; {
+			case later && m.Dataflow == design.WS && filter.n == math.MaxInt64:
+				t.filter = 0
+			case later && m.Dataflow == design.IS && ifmap.n == math.MaxInt64:
+				t.ifmap = 0
+			}
+			pl.weigh(&t)
+			all = append(all, moved{t.reads, t.writes, float64(t.compute)})
+		}
+	}
+	time = pl.cycles(all[0].reads) + pl.cycles(all[len(all)-1].writes) + float64(m.LeadCycles())
+	for i, f := range all {
+		work, b := f.work, 0.0
+		if i+1 < len(all) {
+			b += all[i+1].reads
+		} else {
+			work = float64(m.LastFoldCycles(m.LastR, m.LastC))
+		}
+		if i > 0 {
+			b += all[i-1].writes
+		}
+		time += max(work, pl.cycles(b))
+		bytes += f.reads + f.writes
+	}
+	return time, bytes
+}
+
+// The order that is found takes as few cycles as the best of all, each worked out
+// fold by fold with buffers that remember what they hold, and moves no more than
+// any as fast.
+func TestBestOrder(t *testing.T) {
+	walked, orders, between, cut := 0, 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		var m systolic.Mapping
+		p := drawProblem(t, &m)
+		if m.RowFolds*m.ColFolds > 400 {
+			t.Skip("too many folds to try all")
+		}
+		var s search
+		r, _ := s.run(&p)
+		walked += s.walked
+		best, least := math.Inf(1), 0.0
+		for _, chunks := range parts(&p) {
+			for by, folds := range []int64{Columns: m.ColFolds, Rows: m.RowFolds} {
+				for size := folds; size > 0; size = smaller(size) {
+					orders++
+					time, bytes := brute(&p, Order{Axis(by), size, chunks})
+					if time < best || time == best && bytes < least {
+						best, least = time, bytes
+					}
+				}
+			}
+		}
+		if r.Order.Chunks > 1 {
+			cut++
+		}
+		got := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles)
+		if math.Abs(got-best) > 1e-6*best {
+			t.Fatalf("%+v takes %g cycles, the best order %g\\n%+v", r.Order, got, best, p)
+		}
+		if bytes := bytesOf(&r, &p); bytes > least*(1+1e-6)+float64(8*m.Groups) {
+			t.Fatalf("%+v moves %g bytes, an order as fast %g\\n%+v", r.Order, bytes, least, p)
+		}
+		n := m.ColFolds
+		if r.Order.By == Rows {
+			n = m.RowFolds
+		}
+		if r.Order.Group > 1 && r.Order.Group < n {
+			between++
+		}
+	})
+	t.Logf("%d of %d orders worked out; the best has several groups of several folds %d times, chunks %d times", walked, orders, between, cut)
+	if walked >= orders {
+		t.Error("no order is passed over")
+	}
+}
+
+// A weight-stationary layer of 6 column folds and 4 row folds, 2×2 elements, M = 8,
+// K = 8, N = 12, int8 with sums of 32 bits. Half of the ofmap buffer holds the sums
+// of two column folds (2·8·2·32 bits), half of the ifmap buffer one slice of K (8·2
+// bytes). Column folds one by one read the 64 inputs six times; all at once spill
+// the sums of three of four row folds, 3·96·4 bytes out and back. In groups of two,
+// the inputs come three times and no sum leaves: 192 inputs, 96 weights, 96 outputs.
+func TestGroupsByHand(t *testing.T) {
+	m := systolic.Array{Rows: 2, Cols: 2, Dataflow: design.WS}.Map(8, 12, 8, 1, 1)
+	p := Problem{Map: m, InputWords: 64, LineWords: 64, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
+		IfmapBits: 2 * 16 * 8, FilterBits: 2 * 4 * 8, OfmapBits: 2 * 2 * 16 * 32, BytesPerCycle: 0.5}
+	// In one chunk; in two, all sums fit, and weights come twice.
+	var s search
+	s.plan.init(&p, 1)
+	s.orders()
+	r := s.best
+	if r.Order != (Order{Columns, 2, 1}) || r.IfmapReads != 192 || r.FilterReads != 96 || r.PsumReads != 0 || r.OfmapWrites != 96 {
+		t.Errorf("%+v, want groups of two column folds, 192 inputs, 96 weights and outputs, no partial sums", r)
+	}
+}
+
+func TestRunAllocatesNothing(t *testing.T) {
+	p := Problem{Map: systolic.Array{Rows: 8, Cols: 8, Dataflow: design.WS}.Map(196, 512, 2304, 1, 1), InputWords: 50176, LineWords: 5000,
+		OperandBits: 8, AccumulatorBits: 32, OutputBits: 8, IfmapBits: 1 << 17, FilterBits: 1 << 17, OfmapBits: 1 << 17, BytesPerCycle: 3}
+	if n := testing.AllocsPerRun(20, func() { Run(&p) }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		bytes float64
+	}{{"fast", 100}, {"slow", 0.5}} {
+		b.Run("dram="+c.name, func(b *testing.B) {
+			p := Problem{Map: systolic.Array{Rows: 8, Cols: 8, Dataflow: design.WS}.Map(196, 512, 2304, 1, 1), InputWords: 50176, LineWords: 5000,
+				OperandBits: 8, AccumulatorBits: 32, OutputBits: 8, IfmapBits: 1 << 17, FilterBits: 1 << 17, OfmapBits: 1 << 17, BytesPerCycle: c.bytes}
+			b.ReportAllocs()
+			for b.Loop() {
+				Run(&p)
+			}
+		})
+	}
+}

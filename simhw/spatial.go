@@ -1,0 +1,260 @@
+package simhw
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
+	"macroscope/simhw/memory"
+	"macroscope/simhw/spatial"
+	"macroscope/workload"
+)
+
+// spatialMachine estimates arrays below a tree of buffers by package spatial, layers one
+// after another, each with the design's mapping or with the best that a search finds.
+type spatialMachine struct {
+	spec      design.Spec
+	arch      spatial.Arch
+	prices    [3]spatial.Prices // by energy.Bound
+	priceSets energy.Prices
+	area      energy.Area
+
+	unmodelled []string
+
+	mu     sync.Mutex // over what follows: estimates share the search's memory
+	search spatial.Search
+	found  map[spatial.Problem]foundMapping
+}
+
+// foundMapping is the outcome of a search.
+type foundMapping struct {
+	mapping  spatial.Mapping
+	complete bool
+	err      error
+}
+
+// mostSearches bounds how many outcomes are kept.
+const mostSearches = 4096
+
+// searchLimit is what a layer's search may look at: some tenths of a second.
+const searchLimit = 1 << 21
+
+var spatialLimits = []string{"clock distribution and control", "energy of the networks between buffers", "zeros that are skipped or compressed", "latency of a DRAM access", "padding is read like other inputs", "loops that do not divide a layer, unless the design's mapping has them"}
+
+const methodSpatial = "analytical model; reads, fills and updates equal Timeloop's (inputs exact where it approximates) and those of a walk; see macroscope designs --validate for Eyeriss"
+
+var spatialChecks = []design.Check{
+	{What: "reads, fills and updates of every buffer", Against: "a walk of random loop nests that moves the words", Result: "equal"},
+	{What: "reads, fills, updates, cycles, energy", Against: "120 mappings that Timeloop v2.0 evaluated", Result: "658 of 658 counts of weights and outputs equal, 286 of 318 of inputs with its approximations; cycles within 1"},
+	{What: "best mapping", Against: "brute force over all mappings of small layers", Result: "equal"},
+}
+
+func (m *spatialMachine) set(s *design.Spec) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spec = *s
+	fail := func(err error) error { return fmt.Errorf("design %s: %w", s.Name, err) }
+	for b := range m.prices {
+		var err error
+		if m.prices[b], err = spatial.PricesOf(s, energy.Bound(b)); err != nil {
+			return fail(err)
+		}
+	}
+	var err error
+	if m.arch, err = spatial.ArchOf(s, &m.prices[energy.Nominal]); err != nil {
+		return fail(err)
+	}
+	config := s.Spatial.EnergyConfig(s, s.Spatial.Count)
+	if m.priceSets, err = energy.NewPrices(config); err != nil {
+		return fail(err)
+	}
+	m.area = spatialArea(s, config)
+	m.unmodelled = unpriced(&m.priceSets, &m.area)
+	m.search.Arch, m.search.Limit = &m.arch, searchLimit
+	m.search.Objective = [...]spatial.Objective{design.EnergyDelay: spatial.EnergyDelay, design.LeastCycles: spatial.Cycles, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective]
+	clear(m.found)
+	return nil
+}
+
+// spatialArea adds up multipliers, registers and SRAM of all instances. A multiplier of
+// wide operands is as many 8-bit ones as make its product.
+func spatialArea(s *design.Spec, config energy.Config) energy.Area {
+	sp := &s.Spatial
+	parts := max(1, sp.OperandBits*sp.OperandBits/64)
+	config.Lanes = [3]int{dtype.Int8: parts}
+	sram, registers, instances := 0.0, 0.0, 1.0
+	for i := range sp.Levels[:sp.Count] {
+		l := &sp.Levels[i]
+		bytes := instances * float64(l.WeightBytes+l.InputBytes+l.OutputBytes+l.SharedBytes)
+		if l.Storage == design.Registers {
+			registers += bytes
+		} else {
+			sram += bytes
+		}
+		instances *= float64(l.Children)
+	}
+	config.IfmapKiB, config.FilterKiB, config.OfmapKiB = sram/1024, 0, 0
+	return energy.AreaOf(config, sp.Multipliers(), int(registers*8/float64(sp.Multipliers())))
+}
+
+func (m *spatialMachine) checks() []design.Check { return spatialChecks }
+
+func (m *spatialMachine) describe(e *Estimate) {
+	e.Area, e.Limits, e.Method = m.area, spatialLimits, methodSpatial
+}
+
+func (m *spatialMachine) layers(e *Estimate, w *workload.Workload) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	unfinished := 0
+	for i := range w.Layers {
+		l := &w.Layers[i]
+		if l.Kind == workload.Other {
+			continue
+		}
+		out := e.open(l)
+		complete, err := m.layer(out, l)
+		if err != nil {
+			return err
+		}
+		if !complete {
+			unfinished++
+		}
+		if err := e.close(out); err != nil {
+			return err
+		}
+	}
+	if unfinished > 0 {
+		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones", searchLimit, unfinished))
+	}
+	e.Total.NotModelled = m.unmodelled
+	return nil
+}
+
+// mapping is the design's for a layer of that name and shape, or the best.
+func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatial.Mapping, bool, error) {
+	for i := range m.spec.Spatial.Mappings[:m.spec.Spatial.Mapped] {
+		given := &m.spec.Spatial.Mappings[i]
+		if given.Layer != l.Name {
+			continue
+		}
+		mapping, err := m.arch.ParseMapping(given.Loops)
+		if err != nil {
+			return nil, false, err
+		}
+		padded, ok := mapping.Covers(m.arch.Count, p)
+		if !ok {
+			break // for another layer of this name
+		}
+		if err := m.arch.CheckMapping(&padded, &mapping); err != nil {
+			return nil, false, fmt.Errorf("layer %q: mappings[%d].loops: %w", l.Name, i, err)
+		}
+		*p = padded
+		return &mapping, true, nil
+	}
+	f, known := m.found[*p]
+	if !known {
+		var r spatial.Result
+		f.err = m.search.Find(p, &f.mapping, &r)
+		f.complete = m.search.Complete
+		if m.found == nil {
+			m.found = map[spatial.Problem]foundMapping{}
+		}
+		if len(m.found) >= mostSearches {
+			clear(m.found)
+		}
+		m.found[*p] = f
+	}
+	if f.err != nil {
+		return nil, false, fmt.Errorf("layer %q: %w", l.Name, f.err)
+	}
+	return &f.mapping, f.complete, nil
+}
+
+func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, err error) {
+	var p spatial.Problem
+	if err := p.Read(l); err != nil {
+		return false, err
+	}
+	mapping, complete, err := m.mapping(l, &p)
+	if err != nil {
+		return false, err
+	}
+	var r spatial.Result
+	m.arch.Evaluate(&p, mapping, &r)
+	if r.Cycles >= memory.MaxCycles {
+		return false, tooLong(l.Name)
+	}
+	out.Cycles, out.ComputeCycles, out.FillDrainCycles = r.Cycles, r.ComputeCycles, r.WaitCycles
+	out.StallCycles = r.Cycles - r.ComputeCycles - r.WaitCycles
+	all := float64(m.spec.Spatial.Multipliers())
+	out.MappingEfficiency = float64(r.Multipliers) / all * float64(out.MACs) / float64(r.MACs)
+	out.Utilization = float64(out.MACs) / (float64(out.Cycles) * all)
+	out.ComputeUtilization = float64(out.MACs) / (float64(r.ComputeCycles+r.WaitCycles) * all)
+
+	dram := &r.Levels[m.arch.Count-1]
+	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
+	if out.StallCycles > 0 {
+		cause := memory.IfmapRead
+		if weights.Reads > inputs.Reads {
+			cause = memory.FilterRead
+		}
+		out.Stalls[cause] = out.StallCycles
+	}
+	// Below DRAM the outermost buffer of each dataspace is the one that feeds the array.
+	top := func(s spatial.Space) spatial.Counts {
+		for i := m.arch.Count - 2; i >= 0; i-- {
+			if m.arch.Levels[i].Keep[s] {
+				c, n := r.Levels[i].Spaces[s], r.Levels[i].Instances
+				return spatial.Counts{Reads: n * c.Reads, Fills: n * c.Fills, Updates: n * c.Updates}
+			}
+		}
+		return spatial.Counts{}
+	}
+	psums := top(spatial.Outputs)
+	out.SRAM = SRAM{IfmapReads: top(spatial.Inputs).Reads, FilterReads: top(spatial.Weights).Reads, PsumReads: psums.Reads, OfmapWrites: psums.Updates}
+	finished := min(l.OutputWords(), sums.Updates)
+	operand, sum := float64(m.spec.Spatial.OperandBits), float64(m.spec.Spatial.SumBits)
+	bits := float64(weights.Reads+inputs.Reads+finished)*operand + float64(sums.Updates-finished+sums.Reads)*sum
+	out.DRAM = DRAM{IfmapReads: Count(inputs.Reads), FilterReads: Count(weights.Reads), PsumReads: Count(sums.Reads), PsumWrites: Count(sums.Updates - finished),
+		OfmapWrites: Count(finished), Bytes: Count(math.Ceil(bits / 8))}
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()) + float64(l.WeightWords()) + float64(l.OutputWords())) * operand / 8))
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	m.energy(out, &r, bits)
+	out.NotModelled = m.unmodelled
+	return complete, nil
+}
+
+// energy prices a layer at the table's values and at the ends of their ranges.
+func (m *spatialMachine) energy(out *Layer, r *spatial.Result, dramBits float64) {
+	at := func(b energy.Bound, dramBit float64) energy.Breakdown {
+		access, mac := m.prices[b].EnergyPJ(&m.arch, r)
+		e := energy.Breakdown{MACPJ: mac, DRAMPJ: dramBits * dramBit}
+		for i := range m.arch.Count - 1 {
+			for s, pj := range access[i] {
+				switch level := &m.spec.Spatial.Levels[m.spec.Spatial.Count-1-i]; {
+				case level.Storage == design.Registers:
+					e.RegisterPJ += pj
+				case spatial.Space(s) == spatial.Weights:
+					e.FilterSRAMPJ += pj
+				case spatial.Space(s) == spatial.Inputs:
+					e.IfmapSRAMPJ += pj
+				default:
+					e.OfmapSRAMPJ += pj
+				}
+			}
+		}
+		return e
+	}
+	low, high := at(energy.Low, m.priceSets.Low.DRAMBit), at(energy.High, m.priceSets.High.DRAMBit)
+	e := at(energy.Nominal, m.priceSets.DRAMBit)
+	e.LowPJ, e.HighPJ = low.TotalPJ(), high.TotalPJ()
+	e.Priced, e.DRAMPriced = true, m.priceSets.HasDRAM()
+	m.priceSets.Leak(&e, &m.area, out.TimeUS.Value)
+	out.Energy = e
+	out.EnergyPJ = Quantity{e.TotalPJ(), true}
+}

@@ -1,0 +1,243 @@
+package spatial
+
+import "math"
+
+// loop is one loop in time; step is by how much its index moves its dimension.
+type loop struct {
+	dim         Dim
+	bound, step int64
+}
+
+// nest is a mapping laid out for counting.
+type nest struct {
+	loops [MaxLevels * Dims]loop // of more than one iteration, innermost first
+	n     int
+	start [MaxLevels + 1]int     // of the loops at and above a level
+	tile  [MaxLevels + 1]Factors // bounds inside level i's tile; tile[0] is a multiplier's
+	below [MaxLevels]Factors     // spatial bounds below level i
+	steps [MaxLevels]Factors     // by how much one child is farther than the last, X
+	above [MaxLevels]Factors     // spatial bounds above level i
+}
+
+func (n *nest) build(a *Arch, m *Mapping) {
+	inside := Ones()
+	n.n, n.tile[0] = 0, inside
+	for i := range a.Count {
+		lm := &m[i]
+		for d := range Dims {
+			n.steps[i][d] = inside[d]
+			b := lm.X[d] * lm.Y[d]
+			n.below[i][d] = b
+			inside[d] *= b
+		}
+		n.start[i] = n.n
+		for _, d := range lm.Order {
+			if b := lm.Temporal[d]; b > 1 {
+				n.loops[n.n] = loop{d, b, inside[d]}
+				n.n++
+				inside[d] *= b
+			}
+		}
+		n.tile[i+1] = inside
+	}
+	n.start[a.Count] = n.n
+	above := Ones()
+	for i := a.Count - 1; i >= 0; i-- {
+		n.above[i] = above
+		for d := range Dims {
+			above[d] *= n.below[i][d]
+		}
+	}
+}
+
+// Evaluate works out a mapping that CheckMapping accepts. It allocates nothing.
+func (a *Arch) Evaluate(p *Problem, m *Mapping, r *Result) {
+	var n nest
+	n.build(a, m)
+	*r = Result{MACs: p.Bounds.Product(), Bottleneck: -1}
+	r.ComputeCycles = 1
+	for _, l := range n.loops[:n.n] {
+		r.ComputeCycles *= l.bound
+	}
+	r.Multipliers = r.MACs / r.ComputeCycles
+	r.MACEnergyPJ = float64(r.MACs) * a.MACPJ
+	r.EnergyPJ = r.MACEnergyPJ
+	for i := range a.Count {
+		r.Levels[i].Instances = n.above[i].Product()
+	}
+	for s := range Space(Spaces) {
+		n.count(a, p, s, r)
+	}
+	n.time(a, p, r)
+	for i := range a.Count {
+		l := &r.Levels[i]
+		for s := range Spaces {
+			l.EnergyPJ[s] = float64(l.Spaces[s].Accesses(a.Levels[i].Block)) * a.Levels[i].AccessPJ[s] * float64(l.Instances)
+			r.EnergyPJ += l.EnergyPJ[s]
+		}
+	}
+}
+
+// time applies the bandwidths: all buffers and buses work at once, and the one with the
+// most to do sets the pace.
+func (n *nest) time(a *Arch, p *Problem, r *Result) {
+	waits := 0.0
+	for i := range a.Count {
+		waits += n.waits(a, p, i)
+	}
+	r.WaitCycles = int64(math.Ceil(waits))
+	slowest := float64(r.ComputeCycles + r.WaitCycles)
+	for i := range a.Count {
+		l := &a.Levels[i]
+		reads, writes, bits := int64(0), int64(0), 0.0
+		var times [3 + Spaces]float64
+		for s := range Spaces {
+			c := &r.Levels[i].Spaces[s]
+			reads += c.Reads
+			writes += c.Fills + c.Updates
+			bits += float64(c.Reads+c.Fills+c.Updates) * float64(a.Bits[s])
+			if l.Bus[s] > 0 {
+				times[3+s] = float64(n.crossing(a, p, Space(s), i, r)) / l.Bus[s]
+			}
+		}
+		if l.ReadBandwidth > 0 {
+			times[0] = float64(reads) / l.ReadBandwidth
+		}
+		if l.WriteBandwidth > 0 {
+			times[1] = float64(writes) / l.WriteBandwidth
+		}
+		if l.BitsPerCycle > 0 {
+			times[2] = bits / l.BitsPerCycle
+		}
+		for _, t := range times {
+			if t > slowest {
+				slowest, r.Bottleneck = t, i
+			}
+		}
+	}
+	r.Cycles = int64(math.Ceil(slowest))
+}
+
+// keeper is the first level below i that keeps s, -1 where that are the multipliers.
+func (a *Arch) keeper(s Space, i int) int {
+	child := i - 1
+	for child >= 0 && !a.Levels[child].Keep[s] {
+		child--
+	}
+	return child
+}
+
+// crossing is what passes one way between an instance of level i and its children, also
+// where i does not keep it; of outputs the sums that go up, which are the more.
+func (n *nest) crossing(a *Arch, p *Problem, s Space, i int, r *Result) int64 {
+	return n.down(a, p, s, a.keeper(s, i), i, r)
+}
+
+// waits is how many cycles what is below level i waits for weights.
+func (n *nest) waits(a *Arch, p *Problem, i int) float64 {
+	l := &a.Levels[i]
+	weights := a.keeper(Weights, i)
+	if !l.Waits || weights < 0 {
+		return 0
+	}
+	longest := 0.0
+	for _, s := range [...]Space{Weights, Inputs} {
+		if child := a.keeper(s, i); l.Bus[s] > 0 && child >= 0 {
+			longest = max(longest, float64(n.spread(p, s, child, i))/l.Bus[s])
+		}
+	}
+	return longest * float64(n.events(Weights, n.start[weights+1]))
+}
+
+// spread is how many words the tiles at level child have below one instance of level i.
+func (n *nest) spread(p *Problem, s Space, child, i int) int64 {
+	if s == Inputs {
+		var once nest // without loops in time around the tiles
+		once.tile[child+1] = n.tile[child+1]
+		for l := child + 1; l <= i; l++ {
+			once.below[l], once.steps[l] = n.below[l], n.steps[l]
+		}
+		return once.inputs(&Arch{}, p, child, child+1, i)
+	}
+	words := p.Words(s, &n.tile[child+1])
+	for l := child + 1; l <= i; l++ {
+		for d := range Dims {
+			if relevant[s][d] {
+				words *= n.below[l][d]
+			}
+		}
+	}
+	return words
+}
+
+// count works out one dataspace, from the multipliers upwards.
+func (n *nest) count(a *Arch, p *Problem, s Space, r *Result) {
+	child := -1 // the level below that keeps s; -1: the multipliers
+	for i := range a.Count {
+		if !a.Levels[i].Keep[s] {
+			continue
+		}
+		c := &r.Levels[i].Spaces[s]
+		tile := &n.tile[i+1]
+		c.Tile = p.Words(s, tile)
+		if i < a.Count-1 {
+			c.Fills = n.fills(a, p, s, i)
+		}
+		down := n.down(a, p, s, child, i, r)
+		if s == Outputs {
+			c.Updates = down
+			// The first sum of an output has nothing to be added to.
+			distinct := p.Words(Outputs, &p.Bounds)
+			for d := range Dims {
+				if relevant[Outputs][d] {
+					distinct /= n.above[i][d]
+				}
+			}
+			c.Reads = c.Updates - distinct
+		} else {
+			c.Reads = down
+		}
+		child = i
+	}
+}
+
+// fills is what one instance of level i is filled with: a tile's first words, and for
+// every step of the loops above it what the tile did not hold the step before.
+func (n *nest) fills(a *Arch, p *Problem, s Space, i int) int64 {
+	if s == Inputs {
+		return n.inputs(a, p, i, 0, -1)
+	}
+	return p.Words(s, &n.tile[i+1]) * n.events(s, n.start[i+1])
+}
+
+// events is how often a tile of weights or outputs changes: loops over other
+// dimensions keep it only while they are innermost.
+func (n *nest) events(s Space, from int) int64 {
+	e := int64(1)
+	for ; from < n.n && !relevant[s][n.loops[from].dim]; from++ {
+	}
+	for _, l := range n.loops[from:n.n] {
+		e *= l.bound
+	}
+	return e
+}
+
+// down is what passes between one instance of level i and all its children at child,
+// each word once however many children take it (or add to it).
+func (n *nest) down(a *Arch, p *Problem, s Space, child, i int, r *Result) int64 {
+	if s == Inputs {
+		return n.inputs(a, p, child, child+1, i)
+	}
+	words := r.ComputeCycles // a multiplier takes a word each cycle
+	if child >= 0 {
+		words = r.Levels[child].Spaces[s].Fills
+	}
+	for l := child + 1; l <= i; l++ {
+		for d := range Dims {
+			if relevant[s][d] {
+				words *= n.below[l][d]
+			}
+		}
+	}
+	return words
+}

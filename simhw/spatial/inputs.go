@@ -1,0 +1,185 @@
+package spatial
+
+// The axes of an input: columns, rows, channels, images, groups. Only along the first
+// two can tiles of different indices have words in common.
+const (
+	axisW = iota
+	axisH
+	axisC
+	axisN
+	axisG
+	axes
+)
+
+// progression is count children, each step farther along an axis than the last.
+type progression struct{ step, count int64 }
+
+// axis is how a set of children's tiles lies along one axis.
+type axis struct {
+	length int64 // of each tile
+	spread [2 * MaxLevels]progression
+	n      int
+}
+
+// inputs counts the input words that pass down to level child (-1: the multipliers)
+// over all steps of the loops from there. With first = child+1 and last = i it counts
+// those that leave level i for all its children together; with none of the two, those
+// that fill one child.
+//
+// At each step a child takes the words of its tile that it did not hold the step
+// before. By how much a tile moves depends only on which loop advances, all inside it
+// going back to their start. A word is passed down where some child takes it: it lies
+// in the union of tiles on every axis (that is ∏union), but not where along every axis
+// all children that want it had it (∏kept).
+func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
+	var ax [axes]axis
+	tile := &n.tile[child+1]
+	ax[axisW].length, ax[axisH].length = p.axes(tile)
+	ax[axisC].length, ax[axisN].length, ax[axisG].length = tile[C], tile[N], tile[G]
+	for l := first; l <= last; l++ {
+		below, steps := &n.below[l], &n.steps[l]
+		ax[axisW].add(steps[P]*p.StrideP, below[P])
+		ax[axisW].add(steps[R]*p.DilationR, below[R])
+		ax[axisH].add(steps[Q]*p.StrideQ, below[Q])
+		ax[axisH].add(steps[S]*p.DilationS, below[S])
+		ax[axisC].add(steps[C], below[C])
+		ax[axisN].add(steps[N], below[N])
+		ax[axisG].add(steps[G], below[G])
+	}
+	children := int64(1) // with different tiles
+	if a.Timeloop {
+		for i := range ax {
+			children *= ax[i].union(1)
+			ax[i].n = 0
+		}
+	}
+	var union [axes]int64
+	whole := children
+	for i := range ax {
+		union[i] = ax[i].union(ax[i].length)
+		whole *= union[i]
+	}
+	if child < 0 { // a multiplier holds nothing
+		steps := int64(1)
+		for _, l := range n.loops[:n.n] {
+			steps *= l.bound
+		}
+		return steps * whole
+	}
+	words := whole
+	outside := int64(1)
+	loops := n.loops[n.start[child+1]:n.n]
+	for _, l := range loops {
+		outside *= l.bound
+	}
+	var back [axes]int64 // by how much the loops inside go back
+	for _, l := range loops {
+		outside /= l.bound
+		at, step := axisW, l.step
+		switch l.dim {
+		case P:
+			step *= p.StrideP
+		case R:
+			step *= p.DilationR
+		case Q:
+			at, step = axisH, step*p.StrideQ
+		case S:
+			at, step = axisH, step*p.DilationS
+		case C:
+			at = axisC
+		case N:
+			at = axisN
+		case G:
+			at = axisG
+		default:
+			step = 0
+		}
+		moved, taken, kept := 0, whole, children
+		for i := range ax {
+			delta := -back[i]
+			if i == at {
+				delta += step
+			}
+			k := union[i]
+			if delta != 0 {
+				moved++
+				if new := min(max(delta, -delta), ax[i].length); new == ax[i].length {
+					k = 0
+				} else {
+					k -= ax[i].union(new)
+				}
+			}
+			kept *= k
+		}
+		if !a.Timeloop || moved <= 1 {
+			taken -= kept
+		}
+		words += (l.bound - 1) * outside * taken
+		back[at] += (l.bound - 1) * step
+	}
+	return words
+}
+
+// add puts count copies of what is there beside one another.
+func (x *axis) add(step, count int64) {
+	if count == 1 {
+		return
+	}
+	i := x.n
+	for ; i > 0 && x.spread[i-1].step > step; i-- {
+		x.spread[i] = x.spread[i-1]
+	}
+	x.spread[i] = progression{step, count}
+	x.n++
+}
+
+// union is the number of places that the children cover with length places each.
+func (x *axis) union(length int64) int64 {
+	period, teeth := int64(0), int64(1) // a comb of equal parts that do not touch
+	for i, s := range x.spread[:x.n] {
+		switch {
+		case teeth == 1 && s.step <= length:
+			length += (s.count - 1) * s.step
+		case teeth == 1:
+			period, teeth = s.step, s.count
+		case s.step%period == 0 && s.step/period <= teeth:
+			teeth += (s.count - 1) * (s.step / period)
+		case i == x.n-1 && s.step >= (teeth-1)*period+length:
+			teeth *= s.count
+		default:
+			return x.covered(length, period, teeth, i)
+		}
+	}
+	return teeth * length
+}
+
+// covered is union where combs of different periods fall between one another: it looks
+// at every place. Progressions before from make the comb.
+func (x *axis) covered(length, period, teeth int64, from int) int64 {
+	extent := (teeth-1)*period + length
+	for _, s := range x.spread[from:x.n] {
+		extent += (s.count - 1) * s.step
+	}
+	places := int64(0)
+	for at := range extent {
+		if covers(at, length, period, teeth, x.spread[from:x.n]) {
+			places++
+		}
+	}
+	return places
+}
+
+func covers(at, length, period, teeth int64, more []progression) bool {
+	if len(more) == 0 {
+		return at >= 0 && at%period < length && at/period < teeth
+	}
+	for range more[0].count {
+		if covers(at, length, period, teeth, more[1:]) {
+			return true
+		}
+		if at -= more[0].step; at < 0 {
+			break
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+package spatial
+
+import (
+	"fmt"
+
+	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
+	"macroscope/workload"
+)
+
+// Read makes a problem of a layer. A kernel of one column (or row) needs no input that
+// a stride leaps over, so that its stride is taken as 1; a matrix product's rows are P.
+func (p *Problem) Read(l *workload.Layer) error {
+	*p = Problem{Bounds: Ones(), StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
+	switch l.Kind {
+	case workload.Conv:
+		h, w := l.OutSize()
+		g := l.GroupCount()
+		p.Bounds = Factors{R: int64(l.KW), S: int64(l.KH), P: w, Q: h, C: int64(l.C) / g, K: int64(l.OutC) / g, N: int64(max(1, l.Batch)), G: g}
+		if l.KW > 1 {
+			p.StrideP, p.DilationR = int64(max(1, l.StrideW)), int64(max(1, l.DilationW))
+		}
+		if l.KH > 1 {
+			p.StrideQ, p.DilationS = int64(max(1, l.StrideH)), int64(max(1, l.DilationH))
+		}
+	case workload.Gemm:
+		p.Bounds[P], p.Bounds[K], p.Bounds[C] = l.M, l.N, l.K
+	default:
+		return fmt.Errorf("layer %q has no multiply-accumulates", l.Name)
+	}
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("layer %q: %w", l.Name, err)
+	}
+	return nil
+}
+
+// Prices are pJ per word of each level and dataspace, and per multiply-accumulate.
+type Prices struct {
+	Access [MaxLevels][Spaces]float64
+	MAC    float64
+}
+
+// PricesOf prices a design from the energy table, at one end of its ranges. DRAM's is
+// zero where the design gives none.
+func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
+	var p Prices
+	sp := &s.Spatial
+	for i := range sp.Count + 1 {
+		all, err := energy.NewPrices(sp.EnergyConfig(s, i))
+		if err != nil {
+			return p, err
+		}
+		set := &all.PriceSet
+		switch b {
+		case energy.Low:
+			set = &all.Low
+		case energy.High:
+			set = &all.High
+		}
+		bits := [Spaces]float64{float64(sp.OperandBits), float64(sp.OperandBits), float64(sp.SumBits)}
+		if i == sp.Count {
+			for s := range Spaces {
+				p.Access[i][s] = set.DRAMBit * bits[s]
+			}
+			// A product of wide operands is made of 8-bit ones.
+			parts := bits[Weights] / 8 * bits[Weights] / 8
+			p.MAC = parts*set.Product[1] + set.Accumulate[1]
+			break
+		}
+		at := sp.Count - 1 - i
+		perBit := [Spaces]float64{set.FilterBit, set.IfmapBit, set.OfmapBit}
+		for s := range Spaces {
+			if sp.Levels[i].Storage == design.Registers {
+				perBit[s] = set.RegisterBit
+			}
+			p.Access[at][s] = perBit[s] * bits[s]
+		}
+	}
+	return p, nil
+}
+
+// ArchOf makes an accelerator of a design, with DRAM as its outermost level.
+func ArchOf(s *design.Spec, prices *Prices) (Arch, error) {
+	sp := &s.Spatial
+	operand, sum := int64(sp.OperandBits), int64(sp.SumBits)
+	a := Arch{Count: sp.Count + 1, Bits: [Spaces]int64{operand, operand, sum}, MACPJ: prices.MAC}
+	for i := range sp.Levels[:sp.Count] {
+		from, l := &sp.Levels[i], &a.Levels[sp.Count-1-i]
+		*l = Level{Name: from.Name, Capacity: int64(from.SharedBytes) * 8,
+			Part:    [Spaces]int64{int64(from.WeightBytes) * 8, int64(from.InputBytes) * 8, int64(from.OutputBytes) * 8},
+			FanoutX: int64(from.Children), FanoutY: 1,
+			ReadBandwidth: from.ReadWords, WriteBandwidth: from.WriteWords,
+			Bus: [Spaces]float64{from.WeightBus, from.InputBus, from.SumBus}, Waits: from.ChildrenWait}
+		for j, bytes := range from.Parts() {
+			l.Keep[j] = bytes > 0
+		}
+		var err error
+		if l.Time, err = ParseDims(from.Time); err != nil {
+			return a, fmt.Errorf("level %s: time: %w", from.Name, err)
+		}
+		if l.AcrossX, err = ParseDims(from.Across); err != nil {
+			return a, fmt.Errorf("level %s: across: %w", from.Name, err)
+		}
+	}
+	a.Levels[sp.Count] = Level{Name: "DRAM", Keep: [Spaces]bool{true, true, true}, FanoutX: 1, FanoutY: 1, Time: AllDims, BitsPerCycle: s.BytesPerCycle() * 8}
+	for i := range a.Count {
+		a.Levels[i].AccessPJ = prices.Access[i]
+	}
+	return a, a.Check()
+}
+
+// EnergyPJ prices a result anew: by level and dataspace, and the products.
+func (p *Prices) EnergyPJ(a *Arch, r *Result) (access [MaxLevels][Spaces]float64, mac float64) {
+	for i := range a.Count {
+		for s := range Spaces {
+			access[i][s] = float64(r.Levels[i].Spaces[s].Accesses(a.Levels[i].Block)) * float64(r.Levels[i].Instances) * p.Access[i][s]
+		}
+	}
+	return access, float64(r.MACs) * p.MAC
+}

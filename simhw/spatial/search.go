@@ -1,0 +1,453 @@
+package spatial
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// DimSet is a set of dimensions, a bit each.
+type DimSet uint8
+
+// AllDims has every dimension.
+const AllDims DimSet = 1<<Dims - 1
+
+// Has tells whether d is in the set.
+func (s DimSet) Has(d Dim) bool { return s>>d&1 != 0 }
+
+// ParseDims reads a set such as "RSC"; "-" is the empty one.
+func ParseDims(text string) (DimSet, error) {
+	if text == "-" {
+		return 0, nil
+	}
+	s := DimSet(0)
+	for _, r := range text {
+		i := slices.Index([]rune(dimNames), r)
+		if i < 0 || s.Has(Dim(i)) {
+			return 0, fmt.Errorf("want letters of %s, each once, or - for none", dimNames)
+		}
+		s |= 1 << i
+	}
+	if s == 0 {
+		return 0, fmt.Errorf("want letters of %s, each once, or - for none", dimNames)
+	}
+	return s, nil
+}
+
+// Objective is what the best mapping has least of.
+type Objective uint8
+
+// The objectives.
+const (
+	EnergyDelay Objective = iota // energy times cycles
+	Cycles                       // cycles; of equal ones the least energy
+	Energy                       // energy; of equal ones the fewest cycles
+)
+
+// cost is a result as an objective sees it: the second breaks ties.
+type cost [2]float64
+
+func (c cost) less(o cost) bool { return c[0] < o[0] || c[0] == o[0] && c[1] < o[1] }
+
+func (o Objective) cost(energy, cycles float64) cost {
+	switch o {
+	case Cycles:
+		return cost{cycles, energy}
+	case Energy:
+		return cost{energy, cycles}
+	}
+	return cost{energy * cycles, cycles}
+}
+
+// bound is a cost that is not above the true one for the rounding of its sums.
+func (o Objective) bound(energy, cycles float64) cost { return o.cost(energy*(1-1e-12), cycles) }
+
+// Search looks for the best mapping of a layer. Its memory is used again: once that has
+// grown, a search allocates nothing.
+//
+// The space is every way to split each dimension into factors without remainder among
+// the loops that Level.Time, AcrossX and AcrossY allow, in every order. It goes from
+// the outermost level inwards. What passes between two levels depends only on the loops
+// above the lower one, so a half-built mapping's cost so far is exact, and with the
+// least that the levels below can add it bounds all its completions: those that cannot
+// beat the best found are left out. Orders are left out that differ only in loops
+// outside the ones after which no dataspace stays.
+type Search struct {
+	Arch      *Arch
+	Objective Objective
+
+	// Limit is the number of half-built and whole mappings to look at, 0 for
+	// DefaultLimit. A search that reaches it has the best of those (Complete is false).
+	Limit int64
+
+	Looked   int64 // half-built and whole mappings
+	Complete bool  // every mapping was looked at or ruled out
+
+	p        *Problem
+	n        nest
+	m        Mapping
+	best     Mapping
+	bestCost cost
+	found    bool
+	result   Result
+	divisors [Dims][]int64
+	floor    [MaxLevels + 1]float64 // least energy of what passes below level i's children
+	widest   [MaxLevels + 1]float64 // most children of levels below i
+	part     partial
+	lists    [MaxLevels][]candidate
+	choice   [MaxLevels]candidate
+	rest     [MaxLevels]Factors    // what a level and those inside it must make
+	left     [MaxLevels]Factors    // what a choice leaves to those inside
+	inside   [MaxLevels + 1]DimSet // loops that levels below i may have
+
+	// What passes into the innermost level, see trade.
+	group         int // see Arch.group
+	pairs         []pair
+	together      bool // one level, next to the group, has all loops in space
+	usePairs      bool // they are the choices of level group+1
+	seeding       bool // one of them is enough
+	trades        []trade
+	transferFloor float64 // what floor has for it
+	around        DimSet
+	t0, spread    Factors
+}
+
+// DefaultLimit is a few seconds of search.
+const DefaultLimit = 1 << 23
+
+// candidate is a choice of loops at one level.
+type candidate struct {
+	time, x, y Factors
+	order      [Dims]Dim
+	bound      cost
+}
+
+var errNone = errors.New("no split of the layer's loops fits the buffers")
+
+// Find searches the best mapping of a problem; both have passed their checks. The
+// result is Arch.Evaluate's.
+func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
+	s.p, s.found, s.Looked, s.Complete = p, false, 0, true
+	s.m = Empty()
+	s.prepare()
+	if top := s.Arch.Count - 1; !s.roomy(top, &p.Bounds) {
+		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
+	}
+	s.descend(s.Arch.Count-1, &p.Bounds)
+	if !s.found {
+		if !s.Complete {
+			return fmt.Errorf("no mapping among the first %d that fits the buffers", s.Looked)
+		}
+		return errNone
+	}
+	*m = s.best
+	s.Arch.Evaluate(p, m, r)
+	return nil
+}
+
+func (s *Search) limit() int64 {
+	if s.Limit > 0 {
+		return s.Limit
+	}
+	return DefaultLimit
+}
+
+func (s *Search) prepare() {
+	p, a := s.p, s.Arch
+	for d, b := range p.Bounds {
+		list := s.divisors[d][:0]
+		for f := int64(1); f <= b/f; f++ {
+			if b%f == 0 {
+				list = append(list, f)
+				if f != b/f {
+					list = append(list, b/f)
+				}
+			}
+		}
+		slices.Sort(list)
+		s.divisors[d] = list
+	}
+	s.widest[0] = 1
+	for i := range a.Count {
+		s.widest[i+1] = s.widest[i] * float64(a.Levels[i].FanoutX) * float64(a.Levels[i].FanoutY)
+	}
+	s.group = a.group()
+	s.floor, s.transferFloor = [MaxLevels + 1]float64{}, 0
+	for sp := range Space(Spaces) {
+		s.floors(sp)
+	}
+	for i := range a.Count {
+		l := &a.Levels[i]
+		s.inside[i+1] = s.inside[i] | l.Time | l.AcrossX | l.AcrossY
+	}
+	s.part = partial{parallel: 1}
+	s.part.energy = float64(p.Bounds.Product()) * a.MACPJ
+	s.n.n = len(s.n.loops)
+	s.n.start[a.Count] = s.n.n
+	s.n.tile[a.Count] = p.Bounds
+	s.n.tile[0] = Ones()
+	s.n.above[a.Count-1] = Ones()
+	s.findPairs()
+}
+
+// least is how many words of a dataspace must pass at least.
+func (s *Search) least(sp Space) float64 {
+	p := s.p
+	if sp != Inputs {
+		return float64(p.Words(sp, &p.Bounds))
+	}
+	w, h := p.axes(&p.Bounds)
+	if p.StrideP > p.Bounds[R] || p.DilationR > 1 { // small tiles may leave places out
+		w = max(p.Bounds[P], p.Bounds[R])
+	}
+	if p.StrideQ > p.Bounds[S] || p.DilationS > 1 {
+		h = max(p.Bounds[Q], p.Bounds[S])
+	}
+	return float64(w) * float64(h) * float64(p.Bounds[C]) * float64(p.Bounds[N]) * float64(p.Bounds[G])
+}
+
+// floors adds what a dataspace costs at least to floor[i], for transfers whose lower end
+// is below level i-1 (or, floor[0], none).
+func (s *Search) floors(sp Space) {
+	a := s.Arch
+	macs, words := float64(s.p.Bounds.Product()), s.least(sp)
+	child := -1
+	for i := range a.Count {
+		l := &a.Levels[i]
+		if !l.Keep[sp] {
+			continue
+		}
+		down := words
+		e := l.AccessPJ[sp]
+		if child < 0 {
+			down = macs / s.widest[i+1]
+			if s.widest[i+1] == 1 { // one multiplier each: no sharing
+				down = macs
+				if sp == Outputs {
+					e += l.AccessPJ[sp] * max(0, 1-words*s.widest[a.Count]/macs) // reads
+				}
+			}
+		} else {
+			e += a.Levels[child].AccessPJ[sp]
+		}
+		for j := child + 2; j <= a.Count; j++ {
+			s.floor[j] += down * e
+		}
+		if child >= 0 && child <= s.group && i > s.group {
+			s.transferFloor += down * e
+		}
+		child = i
+	}
+}
+
+// descend chooses the loops of level i; rest is what they and those inside must make. A
+// first mapping is sought by the shortest way, to have something to beat.
+func (s *Search) descend(i int, rest *Factors) {
+	if s.usePairs && i == s.group+1 && !s.found {
+		s.seeding = true
+		s.explore(i, rest)
+		s.seeding = false
+	}
+	s.explore(i, rest)
+}
+
+func (s *Search) explore(i int, rest *Factors) {
+	s.lists[i] = s.choices(i, rest, s.lists[i][:0])
+	list := s.lists[i]
+	if i > 0 {
+		slices.SortFunc(list, func(a, b candidate) int {
+			switch {
+			case a.bound.less(b.bound):
+				return -1
+			case b.bound.less(a.bound):
+				return 1
+			}
+			return 0
+		})
+	}
+	before, start := s.part, s.n.start[i]
+	for j := range list {
+		c := &list[j]
+		if !s.Complete {
+			break
+		}
+		if s.found && !c.bound.less(s.bestCost) {
+			if i > 0 {
+				break
+			}
+			continue
+		}
+		s.take(i, c)
+		if i == 0 {
+			s.whole()
+		} else {
+			s.advance(i)
+			s.rest[i-1] = s.n.tile[i]
+			s.descend(i-1, &s.rest[i-1])
+		}
+		s.part, s.n.start[i] = before, start
+	}
+}
+
+// whole evaluates a mapping that is built.
+func (s *Search) whole() {
+	s.Arch.Evaluate(s.p, &s.m, &s.result)
+	c := s.Objective.cost(s.result.EnergyPJ, float64(s.result.Cycles))
+	if !s.found || c.less(s.bestCost) {
+		s.found, s.best, s.bestCost = true, s.m, c
+	}
+}
+
+// choices appends what a level's loops may be. Below the outermost the remainder goes
+// inwards; at the innermost all of it must be used up.
+func (s *Search) choices(i int, rest *Factors, list []candidate) []candidate {
+	if s.usePairs && i == s.group+1 {
+		return s.fromPairs(i, rest, list)
+	}
+	s.choice[i] = candidate{time: Ones(), x: Ones(), y: Ones(), order: DefaultOrder()}
+	s.left[i] = Ones()
+	return s.split(i, 0, rest, &s.choice[i], list)
+}
+
+// split goes over the factors of dimension d and on.
+func (s *Search) split(i int, d Dim, rest *Factors, c *candidate, list []candidate) []candidate {
+	if !s.Complete {
+		return list
+	}
+	l := &s.Arch.Levels[i]
+	if d == Dims {
+		return s.offer(i, c, list)
+	}
+	usedX, usedY := c.x.Product(), c.y.Product()
+	for _, x := range s.divisors[d] {
+		if x > 1 && (!l.AcrossX.Has(d) || x > l.FanoutX/usedX) {
+			break
+		}
+		if rest[d]%x != 0 {
+			continue
+		}
+		c.x[d] = x
+		for _, y := range s.divisors[d] {
+			if y > 1 && (!l.AcrossY.Has(d) || y > l.FanoutY/usedY) {
+				break
+			}
+			if rest[d]%(x*y) != 0 {
+				continue
+			}
+			c.y[d] = y
+			for _, t := range s.divisors[d] {
+				if t > 1 && !l.Time.Has(d) {
+					break
+				}
+				left := rest[d] / (x * y)
+				if left%t != 0 || left != t && !s.inside[i].Has(d) {
+					continue
+				}
+				// Tiles only grow with the dimensions that are still open.
+				if s.left[i][d] = left / t; i > 0 && !s.roomy(i-1, &s.left[i]) {
+					continue
+				}
+				c.time[d] = t
+				list = s.split(i, d+1, rest, c, list)
+			}
+			c.time[d], s.left[i][d] = 1, 1
+		}
+		c.y[d] = 1
+	}
+	c.x[d] = 1
+	return list
+}
+
+// offer appends a choice in each order that makes a difference, if the tiles inside fit
+// and its bound is below the best.
+func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
+	s.Looked++
+	if s.Looked >= s.limit() {
+		s.Complete = false
+		return list
+	}
+	if i == 0 { // what is inside are the multipliers
+		c.bound = cost{}
+		return append(list, *c)
+	}
+	if i == s.group+1 && s.found && !s.promising(c) {
+		return list
+	}
+	return s.expand(i, c, list)
+}
+
+// expand appends a choice in each order that makes a difference.
+func (s *Search) expand(i int, c *candidate, list []candidate) []candidate {
+	loops := 0
+	for d, t := range c.time {
+		if t > 1 {
+			c.order[loops] = Dim(d)
+			loops++
+		}
+	}
+	at := loops
+	for d, t := range c.time {
+		if t == 1 {
+			c.order[at] = Dim(d)
+			at++
+		}
+	}
+	return s.orders(i, 0, loops, 0, c, list)
+}
+
+// promising tells whether a choice that leaves the inner group's tile can beat the
+// best, whatever the order.
+func (s *Search) promising(c *candidate) bool {
+	i := s.group + 1
+	var spread Factors
+	here := 1.0
+	for d := range Dims {
+		spread[d] = c.x[d] * c.y[d]
+		here *= float64(spread[d])
+		spread[d] *= s.n.above[i][d]
+	}
+	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * here * s.widest[1])
+	return s.Objective.bound(s.part.energy+s.floor[1]+s.inner(&s.left[i], &spread), max(cycles, s.part.slowest)).less(s.bestCost)
+}
+
+// roomy tells whether the tiles of a level fit.
+func (s *Search) roomy(level int, f *Factors) bool {
+	bits, room := s.Arch.held(s.p, level, f)
+	return bits <= room
+}
+
+// Dataspaces that no longer stay when loops outside the ones chosen advance.
+const (
+	weightsMove = 1 << iota
+	inputsMove
+	outputsMove
+	allMove = weightsMove | inputsMove | outputsMove
+)
+
+// moves tells what a loop ends the stay of. Inputs slide: a loop over columns or rows
+// may leave a part of the tile, so that only the other axes end it.
+var moves = [Dims]uint8{R: weightsMove, S: weightsMove, P: outputsMove, Q: outputsMove,
+	C: weightsMove | inputsMove, K: weightsMove | outputsMove, N: inputsMove | outputsMove, G: allMove}
+
+// orders goes over the orders of the first loops entries, of which the first fixed are
+// chosen.
+func (s *Search) orders(i, fixed, loops int, moved uint8, c *candidate, list []candidate) []candidate {
+	if fixed == loops || moved == allMove {
+		before, start := s.part, s.n.start[i]
+		s.take(i, c)
+		s.advance(i)
+		c.bound = s.bound(i)
+		s.part, s.n.start[i] = before, start
+		s.Looked++
+		if !s.found || c.bound.less(s.bestCost) {
+			list = append(list, *c)
+		}
+		return list
+	}
+	for j := fixed; j < loops; j++ {
+		c.order[fixed], c.order[j] = c.order[j], c.order[fixed]
+		list = s.orders(i, fixed+1, loops, moved|moves[c.order[fixed]], c, list)
+		c.order[fixed], c.order[j] = c.order[j], c.order[fixed]
+	}
+	return list
+}

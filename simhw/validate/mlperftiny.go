@@ -1,0 +1,266 @@
+package validate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"macroscope/dtype"
+	"macroscope/simhw"
+	"macroscope/simhw/design"
+	"macroscope/workload"
+)
+
+const (
+	tinyResults = "MLPerf Tiny, image classification, closed division: result logs in github.com/mlcommons/tiny_results_"
+	cmsisCIFAR  = "greenwaves-technologies.com, gap8-versus-arm-m7-embedded-cnns, quoting Arm's post on CMSIS-NN: 99.1 ms at 216 MHz"
+)
+
+// resNet8 is MLPerf Tiny's image-classification network on 32×32×3 images
+// (mlcommons/tiny, benchmark/training/image_classification): three stages of
+// two 3×3 layers with a shortcut, 12,501,632 MACs.
+func resNet8(d dtype.DType) workload.Workload {
+	w := workload.Workload{Name: "resnet8", Layers: []workload.Layer{
+		conv("conv1", 32, 3, 16, 3, 1, 1, 1),
+		conv("stack1a", 32, 16, 16, 3, 1, 1, 1), conv("stack1b", 32, 16, 16, 3, 1, 1, 1),
+		conv("stack2a", 32, 16, 32, 3, 2, 1, 1), conv("stack2b", 16, 32, 32, 3, 1, 1, 1), conv("shortcut2", 32, 16, 32, 1, 2, 0, 1),
+		conv("stack3a", 16, 32, 64, 3, 2, 1, 1), conv("stack3b", 8, 64, 64, 3, 1, 1, 1), conv("shortcut3", 16, 32, 64, 1, 2, 0, 1),
+		denseInt8("dense", 64, 10)}}
+	return w.WithDType(d)
+}
+
+// cmsisNet is the CIFAR-10 network of Lai, Suda and Chandra, CMSIS-NN
+// (arXiv 1801.06601): three 5×5 layers, each before a pool, and a dense layer;
+// 12.3 million MACs.
+func cmsisNet() workload.Workload {
+	return workload.Workload{Name: "cmsis-nn cifar10", Layers: []workload.Layer{
+		conv("conv1", 32, 3, 32, 5, 1, 2, 1), conv("conv2", 16, 32, 32, 5, 1, 2, 1), conv("conv3", 8, 32, 64, 5, 1, 2, 1), denseInt8("ip1", 1024, 10)}}
+}
+
+// board is a measured run: a shipped design, changed where the board differs.
+type board struct {
+	design, name, round string
+	ips                 float64 // inferences a second
+	energyUJ            float64 // 0: not compared
+	float32             bool
+	change              func(*design.Spec)
+	cifar               bool   // CMSIS-NN's own network
+	open                string // why no bound is promised
+}
+
+// slow sets a clock and the memory of another chip.
+func slow(mhz float64, m design.SlowMemory) func(*design.Spec) {
+	return func(s *design.Spec) { s.ClockMHz, s.Vector.Memory = mhz, m }
+}
+
+// Chips whose memories have no design of their own: all assumed.
+var (
+	psoc6 = slow(150, design.SlowMemory{CacheBytes: 8192, LineBytes: 16, MissCycles: 4})
+	f746  = slow(216, design.SlowMemory{CacheBytes: 4096, LineBytes: 32, MissCycles: 8})
+	ra6m4 = slow(200, design.SlowMemory{CacheBytes: 2048, LineBytes: 16, MissCycles: 3})
+)
+
+const floatOpen = "the library's float32 loop is not known, and its figure is fitted to int8"
+
+// libraries are programs, each with its runs. A library's efficiency is one
+// figure, that which makes the geometric mean of ours over theirs 1 over its
+// int8 rows; what remains is each core's error. A library that changed from round
+// to round is another one each time: X-CUBE-AI became 1.5 times faster on the same
+// boards.
+var libraries = []struct {
+	name string
+	runs []board
+}{
+	{"X-CUBE-AI 7.1", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v0.7", ips: 3.956, energyUJ: 12298},
+		{design: "cortex_m33", name: "STM32U575, Cortex-M33 160 MHz", round: "v0.7", ips: 6.324, energyUJ: 4151},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz", round: "v0.7", ips: 14.212, energyUJ: 11200}}},
+	{"X-CUBE-AI 7.3", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.0", ips: 4.407, energyUJ: 10682},
+		{design: "cortex_m33", name: "STM32U575, Cortex-M33 160 MHz", round: "v1.0", ips: 7.158, energyUJ: 3642},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz", round: "v1.0", ips: 18.401, energyUJ: 8707}}},
+	{"X-CUBE-AI 8.1", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.1", ips: 4.673, energyUJ: 7019},
+		{design: "cortex_m33", name: "STM32U575, Cortex-M33 160 MHz", round: "v1.1", ips: 7.800, energyUJ: 3384},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz", round: "v1.1", ips: 19.250, energyUJ: 6311}}},
+	{"X-CUBE-AI 9.0", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.2", ips: 6.056, energyUJ: 6919},
+		{design: "cortex_m33", name: "STM32U575, Cortex-M33 160 MHz", round: "v1.2", ips: 9.003, energyUJ: 2579},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz", round: "v1.2", ips: 24.483, energyUJ: 5090}}},
+	{"Plumerai", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v0.7", ips: 5.416},
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.0", ips: 5.775},
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.1", ips: 5.961},
+		{design: "cortex_m33", name: "STM32U575, Cortex-M33 160 MHz", round: "v1.1", ips: 9.589},
+		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz", round: "v0.7", ips: 15.349, change: f746}}},
+	{"Bosch HALE", []board{
+		{design: "cortex_m4", name: "CY8C6, Cortex-M4 150 MHz", round: "v1.2", ips: 6.165, change: psoc6},
+		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz", round: "v1.1", ips: 16.242, change: f746},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz", round: "v1.2", ips: 21.811},
+		{design: "cortex_m4", name: "CY8C6, Cortex-M4 150 MHz, float32", round: "v1.2", ips: 2.084, float32: true, change: psoc6, open: floatOpen},
+		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz, float32", round: "v1.2", ips: 8.050, float32: true, open: floatOpen}}},
+	{"TFLM of v0.7", []board{
+		{design: "cortex_m33", name: "RA6M4, Cortex-M33 200 MHz", round: "v0.7", ips: 4.062, change: ra6m4},
+		{design: "riscv_d25f", name: "RISC-V D25F 60 MHz", round: "v0.7", ips: 3.282},
+		{design: "riscv_d45", name: "RISC-V D45 60 MHz", round: "v0.7", ips: 4.392}}},
+	{"CMSIS-NN", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz, by microTVM", round: "v1.0", ips: 2.567},
+		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz, CMSIS-NN's own network", ips: 1000 / 99.1, change: f746, cifar: true}}},
+	{"TFLM of v1.2", []board{
+		{design: "cortex_m85", name: "RA8D1, Cortex-M85 480 MHz", round: "v1.2", ips: 117.948}}},
+	{"ONNC", []board{
+		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.1", ips: 3.348}}},
+}
+
+// run is a board's network on its design, made ready.
+type run struct {
+	board
+	model *simhw.Model
+	spec  design.Spec
+	work  workload.Workload
+}
+
+func (b *board) ready() (*run, error) {
+	d, err := design.Load(b.design)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{board: *b, spec: d.Spec(), work: resNet8(dtype.Int8)}
+	switch {
+	case b.float32:
+		r.work = resNet8(dtype.Float32)
+	case b.cifar:
+		r.work = cmsisNet()
+	}
+	if b.change != nil {
+		b.change(&r.spec)
+	}
+	r.model, err = simhw.New(&d)
+	return r, err
+}
+
+// evaluate gives the estimate with a library's efficiency.
+func (r *run) evaluate(efficiency float64) (simhw.Estimate, error) {
+	r.spec.Vector.Efficiency = efficiency
+	if err := r.model.Set(&r.spec); err != nil {
+		return simhw.Estimate{}, err
+	}
+	return r.model.Evaluate(&r.work)
+}
+
+// fit finds a library's efficiency, and the number of int8 runs that it rests
+// on. Waits for memory do not depend on it, so that it is found by halving.
+func fit(runs []*run) (efficiency float64, n int, err error) {
+	low, high := 0.02, 8.0
+	for range 30 {
+		efficiency = math.Sqrt(low * high)
+		logs := 0.0
+		n = 0
+		for _, r := range runs {
+			if r.float32 {
+				continue
+			}
+			e, err := r.evaluate(efficiency)
+			if err != nil {
+				return 0, 0, err
+			}
+			logs += math.Log(e.Total.TimeUS.Value * r.ips / 1e6)
+			n++
+		}
+		if logs > 0 {
+			low = efficiency // we are slower than they
+		} else {
+			high = efficiency
+		}
+	}
+	return efficiency, n, nil
+}
+
+// row compares a run's time by a library.
+func (r *run) row(library string, efficiency float64) (Row, float64, error) {
+	e, err := r.evaluate(efficiency)
+	if err != nil {
+		return Row{}, 0, err
+	}
+	row := Row{Design: r.design + ": " + r.name, What: "ResNet-8, an image by " + library, Unit: "ms", Theirs: 1000 / r.ips, Ours: e.Total.TimeUS.Value / 1000,
+		Bound: 0.25, Source: tinyResults + r.round}
+	if r.cifar {
+		row.What, row.Source = "CIFAR-10, an image by "+library, cmsisCIFAR
+	}
+	return row, e.Total.EnergyPJ.Value / 1e6, nil
+}
+
+// tiny compares processors running ResNet-8.
+func tiny() ([]Row, error) {
+	var rows []Row
+	all := map[string][]*run{}
+	for i := range libraries {
+		lib := &libraries[i]
+		var runs []*run
+		for j := range lib.runs {
+			r, err := lib.runs[j].ready()
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, r)
+		}
+		for _, w := range wholes {
+			if slices.ContainsFunc(w.parts, func(part string) bool { return strings.HasPrefix(lib.name, part) }) {
+				all[w.name] = append(all[w.name], runs...)
+			}
+		}
+		efficiency, n, err := fit(runs)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			row, uj, err := r.row(lib.name, efficiency)
+			if err != nil {
+				return nil, err
+			}
+			row.Note = fmt.Sprintf("%s: efficiency %.3g of the design's loop, one figure from %d int8 runs", lib.name, efficiency, n)
+			if n == 1 {
+				row.Bound, row.Note = Open, row.Note+", so that this row says nothing"
+			}
+			if r.open != "" {
+				row.Bound, row.Note = Open, row.Note+"; "+r.open
+			}
+			rows = append(rows, row)
+			if r.energyUJ > 0 {
+				row.Unit, row.Theirs, row.Ours, row.Bound = "µJ", r.energyUJ, uj, Open
+				row.Note = "energy by the cycle from the v0.7 round's power; later rounds measured at other voltages and clocks"
+				rows = append(rows, row)
+			}
+		}
+	}
+	for _, w := range wholes {
+		efficiency, n, err := fit(all[w.name])
+		if err != nil {
+			return nil, err
+		}
+		var worst Row
+		for _, r := range all[w.name] {
+			row, _, err := r.row(w.name, efficiency)
+			if err != nil {
+				return nil, err
+			}
+			if math.Abs(row.Error()) > math.Abs(worst.Error()) || worst.Design == "" {
+				worst = row
+			}
+		}
+		worst.Bound, worst.Note = Open, fmt.Sprintf("%s: efficiency %.3g, one figure for all %d of these runs; of them the worst", w.name, efficiency, n)
+		rows = append(rows, worst)
+	}
+	return rows, nil
+}
+
+// wholes are libraries taken as one through all their releases and rounds:
+// what a single figure would be worth.
+var wholes = []struct {
+	name  string
+	parts []string
+}{
+	{"X-CUBE-AI, all releases", []string{"X-CUBE-AI"}},
+	{"TFLM and CMSIS-NN, all rounds", []string{"TFLM", "CMSIS-NN"}},
+}

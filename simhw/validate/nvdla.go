@@ -1,0 +1,163 @@
+package validate
+
+import (
+	"fmt"
+
+	"macroscope/dtype"
+	"macroscope/simhw"
+	"macroscope/simhw/design"
+	"macroscope/simhw/mactree"
+	"macroscope/workload"
+)
+
+const (
+	nvdlaSheet = "NVDLA_OpenSource_Performance.xlsx, github.com/nvdla/hw (perf/): 2,048 int8 MACs, 512 KiB, 1 GHz, 10 GB/s"
+	nvdlaRTL   = "github.com/nvdla/hw issue 202: one user's VCS simulation of the RTL in the sheet's configuration"
+	nvdlaBoard = "Tengine lite-v1.5 release notes and README of github.com/LeiWang1999/ZYNQ-NVDLA"
+)
+
+func conv(name string, size, c, outC, k, stride, pad, groups int) workload.Layer {
+	return workload.Layer{Name: name, Kind: workload.Conv, DType: dtype.Int8, H: size, W: size, C: c, OutC: outC, KH: k, KW: k, StrideH: stride, StrideW: stride,
+		PadTop: pad, PadLeft: pad, PadBottom: pad, PadRight: pad, Groups: groups}
+}
+
+func denseInt8(name string, k, n int64) workload.Layer {
+	return workload.Layer{Name: name, Kind: workload.Gemm, DType: dtype.Int8, M: 1, K: k, N: n}
+}
+
+// alexNet is AlexNet with its two groups (Krizhevsky et al., 2012), and the KiB of
+// each output after pooling.
+func alexNet() (workload.Workload, []float64) {
+	return workload.Workload{Name: "alexnet", Layers: []workload.Layer{
+			conv("conv1", 227, 3, 96, 11, 4, 0, 1), conv("conv2", 27, 96, 256, 5, 1, 2, 2), conv("conv3", 13, 256, 384, 3, 1, 1, 1),
+			conv("conv4", 13, 384, 384, 3, 1, 1, 2), conv("conv5", 13, 384, 256, 3, 1, 1, 2),
+			denseInt8("fc6", 9216, 4096), denseInt8("fc7", 4096, 4096), denseInt8("fc8", 4096, 1000)}},
+		[]float64{27 * 27 * 96 / 1024., 13 * 13 * 256 / 1024., 13 * 13 * 384 / 1024., 13 * 13 * 384 / 1024., 6 * 6 * 256 / 1024., 4, 4, 1000 / 1024.}
+}
+
+// resNet50 is ResNet-50 (He et al., 2015) on images of 224×224, striding in the
+// first 1×1 layer of a stage as the sheet does, the KiB of each output after
+// pooling, and which outputs a shortcut is added to.
+func resNet50() (w workload.Workload, output []float64, addition []bool) {
+	w.Name = "resnet50"
+	add := func(l workload.Layer, out int, sum bool) {
+		w.Layers = append(w.Layers, l)
+		output = append(output, float64(out*out*l.OutC)/1024)
+		addition = append(addition, sum)
+	}
+	c, s := 64, 56
+	add(conv("conv1", 224, 3, 64, 7, 2, 3, 1), s, false)
+	for stage, n := range []int{3, 4, 6, 3} {
+		wide := 64 << stage
+		for b := range n {
+			name := fmt.Sprintf("res%d%c", stage+2, 'a'+b)
+			stride, out := 1, s
+			if b == 0 && stage > 0 {
+				stride, out = 2, s/2
+			}
+			if b == 0 {
+				add(conv(name+"_1", s, c, 4*wide, 1, stride, 0, 1), out, false)
+			}
+			add(conv(name+"_2a", s, c, wide, 1, stride, 0, 1), out, false)
+			add(conv(name+"_2b", out, wide, wide, 3, 1, 1, 1), out, false)
+			add(conv(name+"_2c", out, wide, 4*wide, 1, 1, 0, 1), out, true)
+			s, c = out, 4*wide
+		}
+	}
+	output[len(output)-1] = float64(c) / 1024 // an average pool follows
+	w.Layers = append(w.Layers, denseInt8("fc", int64(c), 1000))
+	return w, append(output, 1000./1024), append(addition, false)
+}
+
+// resNetCIFAR is the network that the board's author calls resnet18-cifar10
+// (github.com/LeiWang1999/nvdla_loadables, resnet18-cifar10-caffe/deploy.prototxt):
+// 16, 32 and 64 channels, blocks of two 3×3 layers, 36 million MACs.
+func resNetCIFAR() workload.Workload {
+	w := workload.Workload{Name: "resnet18-cifar10", Layers: []workload.Layer{conv("first_conv", 32, 3, 16, 3, 1, 1, 1)}}
+	c, s := 16, 32
+	for group, blocks := range []int{3, 3, 2} {
+		wide := 16 << group
+		for b := range blocks {
+			name := fmt.Sprintf("group%d_block%d", group, b)
+			stride, out := 1, s
+			if b == 0 && group > 0 {
+				stride, out = 2, s/2
+				w.Layers = append(w.Layers, conv(name+"_proj", s, c, wide, 1, 2, 0, 1))
+			}
+			w.Layers = append(w.Layers, conv(name+"_conv0", s, c, wide, 3, stride, 1, 1), conv(name+"_conv1", out, wide, wide, 3, 1, 1, 1))
+			s, c = out, wide
+		}
+	}
+	w.Layers = append(w.Layers, denseInt8("fc", 64, 10))
+	return w
+}
+
+// nvdla compares with the vendor's estimator, formula by formula, with RTL and
+// with a board. The tests of package mactree compare each of the sheet's figures.
+func nvdla() ([]Row, error) {
+	total := func(s *mactree.Sheet, w *workload.Workload, output []float64, addition []bool) (cycles float64) {
+		for i := range w.Layers {
+			x := mactree.SheetLayer{OutputKiB: output[i], Addition: addition != nil && addition[i]}
+			cycles += float64(s.Layer(&w.Layers[i], x).Max)
+		}
+		return cycles
+	}
+	sheet := mactree.Sheet{MACs: 2048, BufferKiB: 512, DRAMGBs: 10, KernelPad: 128, Winograd: true, FCBatch: 1}
+	res, output, addition := resNet50()
+	// The sheet has 256 input channels in its third line, where the network
+	// has 64, and 1,008 outputs of the dense layer.
+	asSheet := workload.Workload{Layers: append([]workload.Layer(nil), res.Layers...)}
+	asSheet.Layers[2].C, output[len(output)-1] = 256, 1008./1024
+	rows := []Row{{Design: "nvdla_large (the sheet's formulas)", What: "ResNet-50, cycles an image, without a second memory", Unit: "cycles",
+		Theirs: 7113691, Ours: total(&sheet, &asSheet, output, addition), Source: nvdlaSheet, Note: "each of the 54 layers is equal, with the second memory too: go test ./simhw/mactree -run TestSheet"}}
+
+	alex, output := alexNet()
+	sheet.KernelPad, sheet.FCBatch = 16, 16
+	byFormula := total(&sheet, &alex, output, nil)
+	rows = append(rows,
+		Row{Design: "nvdla_large (the sheet's formulas)", What: "AlexNet, cycles an image of 16 in the dense layers", Unit: "cycles", Theirs: 895443.56, Ours: byFormula, Bound: 0.05,
+			Source: nvdlaSheet, Note: "by the formulas of the sheet's ResNet-50 page; its AlexNet page has other ones (nvdla/hw issue 96)"},
+		Row{Design: "nvdla_large (the sheet's formulas)", What: "AlexNet, cycles of the RTL", Unit: "cycles", Theirs: 2093882, Ours: byFormula, Bound: Open,
+			Source: nvdlaRTL, Note: "the RTL took 2.34 times what the vendor's sheet says; batch and memory of that run are not stated"})
+
+	run := func(name string, w *workload.Workload, change func(*design.Spec)) (simhw.Estimate, error) {
+		d, err := design.Load(name)
+		if err != nil {
+			return simhw.Estimate{}, err
+		}
+		s := d.Spec()
+		if change != nil {
+			change(&s)
+		}
+		if d, err = design.New(s); err != nil {
+			return simhw.Estimate{}, err
+		}
+		return simhw.Evaluate(&d, w)
+	}
+	e, err := run("nvdla_large", &res, nil)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, Row{Design: "nvdla_large", What: "ResNet-50, cycles an image, against the vendor's estimate", Unit: "cycles", Theirs: 7113691, Ours: float64(e.Total.Cycles), Bound: Open,
+		Source: nvdlaSheet, Note: "this model pads no channels to 128, fetches no operand of additions, and waits for each layer's first operands"})
+	batch := workload.Workload{Name: "alexnet16"}
+	for _, l := range alex.Layers {
+		if l.Kind == workload.Conv {
+			l.Batch = 16
+		}
+		l.M *= 16
+		batch.Layers = append(batch.Layers, l)
+	}
+	if e, err = run("nvdla_large", &batch, nil); err != nil {
+		return nil, err
+	}
+	rows = append(rows, Row{Design: "nvdla_large", What: "AlexNet, cycles an image of 16, against the RTL", Unit: "cycles", Theirs: 2093882, Ours: float64(e.Total.Cycles) / 16, Bound: Open,
+		Source: nvdlaRTL, Note: "1.1 million of ours are conv1, whose 3 channels use 3 of a cell's 64 multipliers; the sheet counts 4 of 4. Batch and memory of that run are not stated"})
+
+	small := resNetCIFAR()
+	if e, err = run("nvdla_small", &small, nil); err != nil {
+		return nil, err
+	}
+	return append(rows, Row{Design: "nvdla_small", What: "ResNet-18 for CIFAR-10, an image", Unit: "ms", Theirs: 12.6, Ours: e.Total.TimeUS.Value / 1000, Bound: Open,
+		Source: nvdlaBoard, Note: "the board's clock is not stated, 100 MHz is assumed; the model has no additions, no interrupt and no driver between layers, and NVDLA's RTL took 2.34 times its vendor's estimate too"}), nil
+}

@@ -1,0 +1,118 @@
+package simhw
+
+import (
+	"math"
+
+	"macroscope/dtype"
+	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
+	"macroscope/simhw/memory"
+	"macroscope/simhw/vector"
+	"macroscope/workload"
+)
+
+// vectorMachine estimates processor cores, layers one after another.
+type vectorMachine struct {
+	spec   design.Spec
+	core   vector.Core
+	memory vector.Memory
+	loops  [3]vector.Loop // by dtype.DType
+
+	unmodelled []string
+}
+
+var (
+	vectorUnmodelled = []string{"energy"}
+	vectorLimits     = []string{"latencies that the loop does not hide", "waits for inputs and outputs", "instruction fetch", "loops for layers of one channel a group", "interrupts"}
+)
+
+const methodVector = "analytical model: instructions counted from the loop that the design describes, times what a library makes of them; dram is the memory that weights come from; see macroscope designs --validate"
+
+func (m *vectorMachine) set(s *design.Spec) error {
+	m.spec = *s
+	v := &m.spec.Vector
+	m.core = vector.Core{Issue: v.Issue, Multiplies: v.Multiplies, Loads: v.Loads, LoadRunCycles: v.LoadRunCycles, BranchCycles: v.BranchCycles}
+	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles}
+	m.loops = [3]vector.Loop{}
+	for _, d := range dtype.All {
+		l := v.Loop(d)
+		if l == nil {
+			continue
+		}
+		m.loops[d] = vector.Loop{Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
+			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
+			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
+			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
+			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles,
+			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding}
+	}
+	m.unmodelled = nil
+	if v.EnergyPJPerCycle == 0 {
+		m.unmodelled = vectorUnmodelled
+	}
+	return nil
+}
+
+func (m *vectorMachine) describe(e *Estimate) {
+	e.Method, e.Limits = methodVector, vectorLimits
+}
+
+func (m *vectorMachine) checks() []design.Check {
+	if cpu := m.spec.Vector.CPU; cpu != "" {
+		return []design.Check{{What: "time of each layer", Against: "this program's kernels, measured by macroscope report where the CPU is of " + cpu, Result: "in the report"}}
+	}
+	return []design.Check{{What: "time of ResNet-8", Against: "MLPerf Tiny's results on boards with Cortex-M and RISC-V cores", Result: "within 25 % where a library has several results; errors in macroscope designs --validate"}}
+}
+
+func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
+	for i := range w.Layers {
+		l := &w.Layers[i]
+		if l.Kind == workload.Other {
+			continue
+		}
+		out := e.open(l)
+		if err := m.layer(out, l); err != nil {
+			return err
+		}
+		if err := e.close(out); err != nil {
+			return err
+		}
+	}
+	e.Total.NotModelled = m.unmodelled
+	return nil
+}
+
+func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
+	loop := &m.loops[l.DType]
+	t := m.core.Layer(l, loop, &m.memory, m.spec.Vector.Efficiency)
+	if !(t.Cycles() < memory.MaxCycles/4) {
+		return tooLong(l.Name)
+	}
+	out.ComputeCycles = int64(math.Ceil(t.Multiplier))
+	out.FillDrainCycles = int64(math.Ceil(t.Other))
+	out.StallCycles = int64(math.Ceil(t.Waits))
+	out.Stalls[memory.FilterRead] = out.StallCycles
+	out.Cycles = out.ComputeCycles + out.FillDrainCycles + out.StallCycles
+	peak := m.core.MACsPerCycle(loop)
+	done := t.Multiplier * peak // products; padding may be left out
+	out.Utilization = done / (float64(out.Cycles) * peak)
+	out.ComputeUtilization = done / (float64(out.ComputeCycles+out.FillDrainCycles) * peak)
+	out.MappingEfficiency = math.Min(float64(out.MACs)/(t.InputWords*float64(loop.Cols*loop.Lanes)), 1)
+
+	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())
+	count := func(words float64) int64 { return int64(math.Min(words, memory.MaxCycles)) }
+	out.SRAM = SRAM{IfmapReads: count(t.InputWords), FilterReads: count(t.WeightWords), OfmapWrites: l.OutputWords()}
+	// Of slow memory only the weights are counted: inputs and outputs stay in
+	// the core's own.
+	weights := count(float64(t.Passes) * float64(l.WeightWords()))
+	out.DRAM = DRAM{FilterReads: Count(weights), Bytes: Count(math.Ceil(float64(weights) * operand / 8))}
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()+l.WeightWords())*operand + float64(l.OutputWords())*final) / 8))
+
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.NotModelled = m.unmodelled
+	if pj := m.spec.Vector.EnergyPJPerCycle; pj > 0 {
+		out.Energy = energy.PerCycle(pj, float64(out.Cycles))
+		out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	}
+	return nil
+}

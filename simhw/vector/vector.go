@@ -1,0 +1,169 @@
+// Package vector models a processor core that computes layers by instructions:
+// a microcontroller with a multiply-accumulate of packed values, or a server's
+// core with wide vectors and an instruction for dot products.
+//
+// A layer is a matrix product M×K by K×N, done by tiles: Rows outputs by Cols
+// registers of Lanes channels. The innermost loop takes Step products of each
+// sum at a time; per step it loads and widens what a row needs, what a column
+// needs, and multiplies each row by each column. Its time is the longest of three,
+// the pipe that multiplies, the pipe that loads, and the instructions that a
+// cycle can issue, and what the core adds: a cycle before a run of loads, a
+// taken branch. Beside the loop stand what a tile, an output and the bringing
+// together of a kernel's inputs (im2col) cost, a call, and waits for weights that
+// come from slow memory.
+//
+// The loop and these counts describe software: another program for the same
+// core has other ones. Efficiency is the one number for what a whole library
+// makes of the loop that is described.
+package vector
+
+import (
+	"math"
+
+	"macroscope/workload"
+)
+
+// Core is what a cycle can do.
+type Core struct {
+	Issue      float64 // instructions
+	Multiplies float64 // instructions on the pipe that multiplies and widens
+	Loads      float64 // load instructions
+
+	LoadRunCycles float64 // lost once a step: the first load of a run takes longer
+	BranchCycles  float64 // lost at a taken branch
+}
+
+// Loop is the innermost loop of one number format, and what stands around it.
+type Loop struct {
+	Rows, Cols, Lanes, Step int64
+
+	// Instructions a step: for each row, for each register of channels, and
+	// for each pair of them.
+	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64
+	MultiplyCycles                                       float64 // of its pipe
+	LoadCycles                                           float64 // of its pipe
+
+	Unroll           int64   // steps between two branches
+	LoopInstructions float64 // each time
+
+	TileInstructions   float64 // pointers, sums set to the bias
+	OutputInstructions float64 // scale, clamp, store
+	GatherInstructions float64 // for each input of an output, where they do not lie together or must be widened
+	GatherAlways       bool    // for 1×1 layers too
+
+	// RowSegments is for loops that read images where they stand: a kernel row's
+	// values are a run of products of their own, begun by SegmentInstructions.
+	// SkipsPadding leaves out products with padding.
+	RowSegments         bool
+	SegmentInstructions float64
+	SkipsPadding        bool
+
+	CallCycles float64 // of a layer
+}
+
+// Memory is where weights come from: slow memory behind a cache, which may be
+// as small as a buffer. Without LineBytes it keeps up, and weights are fetched
+// once.
+type Memory struct {
+	CacheBytes, LineBytes float64
+	MissCycles            float64 // lost for each line
+}
+
+// StepCycles is the time of a step, and what part of it the multiplier needs.
+func (c *Core) StepCycles(l *Loop) (cycles, multiplier float64) {
+	pairs := float64(l.Rows*l.Cols) * l.Multiplies
+	widens := float64(l.Rows)*l.RowWidens + float64(l.Cols)*l.ColWidens
+	loads := float64(l.Rows)*l.RowLoads + float64(l.Cols)*l.ColLoads
+	multiplier = pairs * l.MultiplyCycles / c.Multiplies
+	pipe := (pairs*l.MultiplyCycles + widens) / c.Multiplies
+	around := l.LoopInstructions / float64(l.Unroll)
+	cycles = math.Max(pipe, math.Max(loads*l.LoadCycles/c.Loads, (pairs+widens+loads+around)/c.Issue))
+	if loads > 0 {
+		cycles += c.LoadRunCycles
+	}
+	return cycles + c.BranchCycles/float64(l.Unroll), multiplier
+}
+
+// MACsPerCycle is what the multiplier does at most.
+func (c *Core) MACsPerCycle(l *Loop) float64 {
+	return float64(l.Lanes*l.Step) * c.Multiplies / (l.Multiplies * l.MultiplyCycles)
+}
+
+// Time is a layer's time in cycles, and how often its weights are fetched.
+type Time struct {
+	Multiplier float64 // the layer's products on the pipe, nothing wasted
+	Other      float64 // everything else that the core does
+	Waits      float64 // for memory
+	Passes     int64   // over the weights, through slow memory
+
+	InputWords, WeightWords float64 // loaded by the loop
+}
+
+// Cycles is the sum.
+func (t *Time) Cycles() float64 { return t.Multiplier + t.Other + t.Waits }
+
+// ceil is ⌈a/b⌉ for b > 0.
+func ceil(a, b int64) int64 {
+	if a <= 0 {
+		return a / b
+	}
+	return (a + b - 1) / b
+}
+
+// Layer works out a layer that is a product; efficiency is that of the library.
+func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) Time {
+	rows, cols, depth := l.GEMM()
+	groups := float64(l.GroupCount())
+	step, _ := c.StepCycles(p)
+	tiles := float64(ceil(rows, p.Rows)) * float64(ceil(cols, p.Cols*p.Lanes))
+	steps, segments := float64(ceil(depth, p.Step)), 1.0
+	if p.RowSegments && l.Kind == workload.Conv {
+		segments = float64(l.KH)
+		steps = segments * float64(ceil(depth/int64(l.KH), p.Step))
+	}
+	if p.SkipsPadding {
+		steps *= inside(l)
+	}
+	core := tiles * (steps*step + (p.TileInstructions+segments*p.SegmentInstructions)/c.Issue)
+	core += float64(rows) * float64(cols) * p.OutputInstructions / c.Issue
+	if p.GatherAlways || l.Kind == workload.Conv && l.KH*l.KW > 1 {
+		core += float64(rows) * float64(depth) * p.GatherInstructions / c.Issue
+	}
+	core = (core*groups + p.CallCycles) / efficiency
+
+	t := Time{Multiplier: float64(l.MACs()) / c.MACsPerCycle(p), Passes: 1}
+	if p.SkipsPadding {
+		t.Multiplier *= inside(l)
+	}
+	t.Other = math.Max(core-t.Multiplier, 0)
+	weights := float64(cols) * float64(depth) * float64(l.DType.Bits()) / 8
+	if m.LineBytes > 0 {
+		if weights > m.CacheBytes {
+			t.Passes = ceil(rows, p.Rows)
+		}
+		t.Waits = groups * float64(t.Passes) * weights / m.LineBytes * m.MissCycles
+	}
+	loads := groups * tiles * steps * float64(p.Step)
+	t.InputWords, t.WeightWords = loads*float64(p.Rows), loads*float64(p.Cols*p.Lanes)
+	return t
+}
+
+// inside is the share of a layer's products whose input is no padding.
+func inside(l *workload.Layer) float64 {
+	if l.Kind != workload.Conv {
+		return 1
+	}
+	h, w := l.OutSize()
+	side := func(n, k, stride, dilation, pad int, out int64) float64 {
+		taps := int64(0)
+		for i := range int64(k) {
+			// Outputs o with 0 ≤ o·stride + i·dilation − pad < n.
+			from, to := int64(pad)-i*int64(dilation), int64(n)+int64(pad)-i*int64(dilation)
+			first, end := max(ceil(from, int64(stride)), 0), min(ceil(to, int64(stride)), out)
+			taps += max(end-first, 0)
+		}
+		return float64(taps) / float64(int64(k)*out)
+	}
+	one := func(v int) int { return max(v, 1) }
+	return side(l.H, l.KH, one(l.StrideH), one(l.DilationH), l.PadTop, h) * side(l.W, l.KW, one(l.StrideW), one(l.DilationW), l.PadLeft, w)
+}
