@@ -84,12 +84,9 @@ func (c *compiler) landExact(g *group, w *graph.Weights, in *buffer, n int) (lan
 }
 
 func (st *requantStep) run(s *state) {
-	in, out, xor, n := st.in.bytes(s), st.out.bytes(s), st.out.form.xor, len(st.each)
+	in, out, n := st.in.bytes(s), st.out.bytes(s), len(st.each)
 	eachPixel(st.in, st.out, func(p, q int) {
-		sums, to := ints(in[p:][:4*n])[:n], out[q:][:n]
-		for o, sum := range sums {
-			to[o] = uint8(st.each[o].At(sum)) ^ xor
-		}
+		quant.RequantizeRow(out[q:][:n], ints(in[p:][:4*n]), st.each, st.out.form.xor)
 	})
 }
 
@@ -161,6 +158,9 @@ func exactFunc(g *group, out *buffer) (func(*state, []*buffer, *buffer), error) 
 		a, err := quant.NewAdder(x, g.inputs[1].format(), y, b)
 		if err != nil {
 			return nil, err
+		}
+		if n := g.node; n.In[0].Shape.Equal(n.In[1].Shape) {
+			return addBytes(a), nil
 		}
 		return pairs(a.At), nil
 	case *graph.Mul:

@@ -25,6 +25,21 @@ func byteByByte(in, out *buffer, at func(int8) int8) func(*state, []*buffer, *bu
 	}
 }
 
+// addBytes adds two values of one shape.
+func addBytes(a *quant.Adder) func(*state, []*buffer, *buffer) {
+	return func(s *state, ins []*buffer, out *buffer) {
+		x, y, m := ins[0], ins[1], out.img
+		u, v, to := x.bytes(s), y.bytes(s), out.bytes(s)
+		for row := range m.H {
+			p, q, r := x.img.Offset(row, 0), y.img.Offset(row, 0), m.Offset(row, 0)
+			for range m.W {
+				a.Row(to[r:][:m.C], u[p:][:m.C], v[q:][:m.C], out.form.xor, x.form.xor, y.form.xor)
+				p, q, r = p+x.img.PixelBytes(), q+y.img.PixelBytes(), r+m.PixelBytes()
+			}
+		}
+	}
+}
+
 // pairs applies at to two values' bytes, either of which may be stretched along any extent
 // of 1.
 func pairs(at func(p, q int8) int8) func(*state, []*buffer, *buffer) {

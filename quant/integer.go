@@ -85,43 +85,6 @@ func roundingShiftRight(x int32, n int) int32 {
 	return y
 }
 
-// A Requantizer is RequantizeInteger for many sums of one multiplier.
-type Requantizer struct {
-	m           int64
-	half        int64
-	left, right uint8
-	once        bool
-	zero        int64
-	lo, hi      int64
-}
-
-// NewRequantizer prepares clamp(m·acc + zero, b), rounding once or twice.
-func NewRequantizer(m Multiplier, once bool, zero int8, b Bounds) Requantizer {
-	r := Requantizer{m: int64(m.M), once: once, zero: int64(zero), lo: int64(b.Lo), hi: int64(b.Hi)}
-	switch {
-	case once:
-		r.right = uint8(31 - m.Shift)
-		r.half = 1 << (r.right - 1)
-	case m.Shift < 0:
-		r.right = uint8(-m.Shift)
-		r.half = 1 << (r.right - 1)
-	default:
-		r.left = uint8(m.Shift)
-	}
-	return r
-}
-
-// At is the byte for a sum.
-func (r *Requantizer) At(acc int32) int8 {
-	var v int64
-	if r.once {
-		v = (int64(acc)*r.m + r.half) >> r.right
-	} else if v = (int64(acc<<r.left)*r.m + 1<<30) >> 31; r.right > 0 {
-		v = (v + r.half + v>>63) >> r.right // halves away from zero
-	}
-	return int8(min(r.hi, max(r.lo, v+r.zero)))
-}
-
 // RequantizeInteger is the integer-only form of Requantize:
 // clamp(m·(acc) + zero, lo, hi).
 func RequantizeInteger(acc int32, m Multiplier, zero, lo, hi int32) int8 {

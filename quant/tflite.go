@@ -83,17 +83,15 @@ func (r *Rescaler) At(q int8) int8 {
 // Adder is ADD: both inputs are shifted left by 20 and brought to twice the larger scale,
 // added, and brought to the output's.
 type Adder struct {
-	x, y   [256]int32 // by the inputs' bytes as uint8: what is added
-	m      Multiplier
-	zero   int64
-	bounds Bounds
+	x, y [256]int32 // by the inputs' bytes as uint8: what is added
+	out  Requantizer
 }
 
 // NewAdder prepares ADD.
 func NewAdder(x, y, out Format, b Bounds) (*Adder, error) {
 	const left = 20
 	twice := 2 * float64(max(x.Scale, y.Scale))
-	a := &Adder{zero: int64(out.Zero), bounds: b}
+	a := new(Adder)
 	for _, in := range []struct {
 		f     Format
 		table *[256]int32
@@ -106,17 +104,24 @@ func NewAdder(x, y, out Format, b Bounds) (*Adder, error) {
 			in.table[q] = m.Apply((int32(int8(q)) - int32(in.f.Zero)) << left)
 		}
 	}
-	var err error
-	a.m, err = NewMultiplier(twice / (float64(1<<left) * float64(out.Scale)))
-	if err == nil && a.m.Shift > 0 {
+	m, err := NewMultiplier(twice / (float64(1<<left) * float64(out.Scale)))
+	if err == nil && m.Shift > 0 {
 		err = fmt.Errorf("the inputs' scales %g and %g are too large for the output's %g: want less than %d times", x.Scale, y.Scale, out.Scale, 1<<(left-1))
 	}
+	a.out = NewRequantizer(m, false, out.Zero, b)
 	return a, err
 }
 
 // At is the output for the inputs p and q.
-func (a *Adder) At(p, q int8) int8 {
-	return a.bounds.clamp(int64(a.m.Apply(a.x[uint8(p)]+a.y[uint8(q)])) + a.zero)
+func (a *Adder) At(p, q int8) int8 { return a.out.At(a.x[uint8(p)] + a.y[uint8(q)]) }
+
+// Row sets dst[i] to the output for p[i] and q[i], all of one length, their bytes xored
+// with xd, xp and xq.
+func (a *Adder) Row(dst, p, q []byte, xd, xp, xq byte) {
+	p, q = p[:len(dst)], q[:len(dst)]
+	for i := range dst {
+		dst[i] = byte(a.out.At(a.x[p[i]^xp]+a.y[q[i]^xq])) ^ xd
+	}
 }
 
 // Multiplication is MUL.

@@ -151,8 +151,11 @@ func (n *net) tensor(name string, kind int8, dims []int32, data []byte, q tab) i
 // scaled is a format of bytes.
 func scaled(scale float32, zero int64) tab { return tab{2: []float32{scale}, 3: []int64{zero}} }
 
-// op adds an operator.
+// op adds an operator. A last input of −1 is one that it does not have.
 func (n *net) op(code int32, optionsType int8, options tab, out int32, in ...int32) {
+	if in[len(in)-1] < 0 {
+		in = in[:len(in)-1]
+	}
 	o := tab{0: int32(len(n.codes)), 1: in, 2: []int32{out}}
 	if options != nil {
 		o[3], o[4] = optionsType, options

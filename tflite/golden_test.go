@@ -53,19 +53,26 @@ func goldenFile(t testing.TB, by string) [][]int8 {
 	return golden(t, f)
 }
 
-// interpreter runs an installed interpreter's reference kernels on the first n test images
-// and says by which rules it computes; the test is skipped where none is installed.
-// MACROSCOPE_TFLITE_PYTHON names a Python that has one, else python3 is tried.
-func interpreter(t testing.TB, n int) (string, [][]int8) {
-	p, by := os.Getenv("MACROSCOPE_TFLITE_PYTHON"), "litert"
-	if p == "" {
-		p = "python3"
+// findPython is a Python that has an interpreter, and by which rules that computes; the test
+// is skipped where there is none. MACROSCOPE_TFLITE_PYTHON names one, else python3 is tried.
+func findPython(t testing.TB) (python, by string) {
+	python = os.Getenv("MACROSCOPE_TFLITE_PYTHON")
+	if python == "" {
+		python = "python3"
 	}
-	if exec.Command(p, "-c", "import ai_edge_litert").Run() != nil {
-		if by = "tflite"; exec.Command(p, "-c", "import tflite_runtime").Run() != nil {
-			t.Skipf("%s has neither ai-edge-litert nor tflite-runtime (PyPI): MACROSCOPE_TFLITE_PYTHON names a Python that has", p)
+	for _, p := range []struct{ module, by string }{{"ai_edge_litert", "litert"}, {"tflite_runtime", "tflite"}} {
+		if exec.Command(python, "-c", "import "+p.module).Run() == nil {
+			return python, p.by
 		}
 	}
+	t.Skipf("%s has neither ai-edge-litert nor tflite-runtime (PyPI): MACROSCOPE_TFLITE_PYTHON names a Python that has", python)
+	return "", ""
+}
+
+// interpreter runs an installed interpreter's reference kernels on the first n test images
+// and says by which rules it computes.
+func interpreter(t testing.TB, n int) (string, [][]int8) {
+	p, by := findPython(t)
 	cmd := exec.Command(p, "testdata/golden.py", shared(t, "models/mlperf-tiny-resnet8-int8.tflite"), shared(t, "cifar10/test_batch.bin"), strconv.Itoa(n), "ref")
 	out, err := cmd.Output()
 	if err != nil {
