@@ -119,8 +119,8 @@ func (s *Set) read(r io.Reader, name string, limit int) error {
 	}
 }
 
-// archiveDir is the folder that the official archive unpacks to.
-const archiveDir = "cifar-10-batches-bin"
+// ArchiveDir is the folder that the official archive unpacks to.
+const ArchiveDir = "cifar-10-batches-bin"
 
 var (
 	trainFiles = []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"}
@@ -158,7 +158,7 @@ func find(dir, file string) (string, error) {
 	if !info.IsDir() {
 		return "", fmt.Errorf("%s: a file: want the folder with %s", dir, file)
 	}
-	for _, in := range []string{dir, filepath.Join(dir, archiveDir)} {
+	for _, in := range []string{dir, filepath.Join(dir, ArchiveDir)} {
 		_, err := os.Stat(filepath.Join(in, file))
 		if err == nil {
 			return in, nil
@@ -167,5 +167,5 @@ func find(dir, file string) (string, error) {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("%s: no %s here or in %s: want CIFAR-10's binary version", dir, file, archiveDir)
+	return "", fmt.Errorf("%s: no %s here or in %s: want CIFAR-10's binary version", dir, file, ArchiveDir)
 }

@@ -119,7 +119,7 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, under := range []string{"", archiveDir} {
+	for _, under := range []string{"", ArchiveDir} {
 		dir := t.TempDir()
 		write(filepath.Join(dir, under, "test_batch.bin"), 4)
 		for i, name := range trainFiles {

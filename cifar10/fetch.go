@@ -42,7 +42,7 @@ const (
 // be interrupted by ctx; temporary files are then removed. Progress in words goes
 // to progress, a line rewritten with carriage returns.
 func Fetch(ctx context.Context, dir string, from Archive, progress io.Writer) error {
-	target := filepath.Join(dir, archiveDir)
+	target := filepath.Join(dir, ArchiveDir)
 	if complete(target) {
 		fmt.Fprintf(progress, "%s is there already\n", target)
 		return nil
@@ -153,12 +153,12 @@ func unpack(ctx context.Context, archive, dir, url string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unpacking %s: %w", url, err)
 		}
-		if h.Typeflag == tar.TypeDir && path.Clean(h.Name) == archiveDir {
+		if h.Typeflag == tar.TypeDir && path.Clean(h.Name) == ArchiveDir {
 			continue
 		}
 		in, name := path.Split(h.Name)
-		if h.Typeflag != tar.TypeReg || in != archiveDir+"/" || !slices.Contains(known, name) || slices.Contains(files, name) {
-			return nil, fmt.Errorf("%s: entry %.100q: want each of %s/{%s} once, as a file", url, h.Name, archiveDir, strings.Join(known, ","))
+		if h.Typeflag != tar.TypeReg || in != ArchiveDir+"/" || !slices.Contains(known, name) || slices.Contains(files, name) {
+			return nil, fmt.Errorf("%s: entry %.100q: want each of %s/{%s} once, as a file", url, h.Name, ArchiveDir, strings.Join(known, ","))
 		}
 		if h.Size > maxFileBytes {
 			return nil, fmt.Errorf("%s: entry %q: %d bytes: want at most %d", url, h.Name, h.Size, maxFileBytes)
@@ -170,7 +170,7 @@ func unpack(ctx context.Context, archive, dir, url string) ([]string, error) {
 	}
 	for _, name := range bins {
 		if !slices.Contains(files, name) {
-			return nil, fmt.Errorf("%s: no %s/%s", url, archiveDir, name)
+			return nil, fmt.Errorf("%s: no %s/%s", url, ArchiveDir, name)
 		}
 		if _, err := ReadFile(filepath.Join(dir, name)); err != nil {
 			return nil, err

@@ -25,9 +25,9 @@ type entry struct {
 
 // good are the entries of a small but whole archive.
 func good() []entry {
-	e := []entry{{archiveDir + "/", tar.TypeDir, nil}, {archiveDir + "/readme.html", tar.TypeReg, []byte("hello")}}
+	e := []entry{{ArchiveDir + "/", tar.TypeDir, nil}, {ArchiveDir + "/readme.html", tar.TypeReg, []byte("hello")}}
 	for i, name := range slices.Concat(trainFiles, testFiles) {
-		e = append(e, entry{archiveDir + "/" + name, tar.TypeReg, records(i + 1)})
+		e = append(e, entry{ArchiveDir + "/" + name, tar.TypeReg, records(i + 1)})
 	}
 	return e
 }
@@ -106,7 +106,7 @@ func TestFetch(t *testing.T) {
 	if p := progress.String(); !strings.Contains(p, "ready") || !strings.Contains(p, "already") {
 		t.Errorf("progress %q", p)
 	}
-	nothingLeft(t, dir, archiveDir)
+	nothingLeft(t, dir, ArchiveDir)
 	test, err := LoadTest(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -136,12 +136,12 @@ func TestFetchRefuses(t *testing.T) {
 		{"file missing", pack(t, without(3)), "", "no cifar-10-batches-bin/data_batch_2.bin"},
 		{"file twice", pack(t, with(good()[4])), "", "once"},
 		{"parent folder", pack(t, with(entry{"../evil.bin", tar.TypeReg, []byte("x")})), "", "../evil.bin"},
-		{"climbing", pack(t, with(entry{archiveDir + "/../../evil", tar.TypeReg, []byte("x")})), "", "evil"},
+		{"climbing", pack(t, with(entry{ArchiveDir + "/../../evil", tar.TypeReg, []byte("x")})), "", "evil"},
 		{"absolute", pack(t, with(entry{"/tmp/evil", tar.TypeReg, []byte("x")})), "", "/tmp/evil"},
-		{"link", pack(t, append([]entry{{archiveDir + "/batches.meta.txt", tar.TypeSymlink, nil}}, good()...)), "", "as a file"},
-		{"unknown name", pack(t, with(entry{archiveDir + "/evil.sh", tar.TypeReg, []byte("x")})), "", "evil.sh"},
-		{"bad label", pack(t, append(without(7), entry{archiveDir + "/test_batch.bin", tar.TypeReg, bytes.Repeat([]byte{77}, RecordBytes)})), "", "label 77"},
-		{"31 bytes", pack(t, append(without(7), entry{archiveDir + "/test_batch.bin", tar.TypeReg, make([]byte, 31)})), "", "ends after 31 bytes"},
+		{"link", pack(t, append([]entry{{ArchiveDir + "/batches.meta.txt", tar.TypeSymlink, nil}}, good()...)), "", "as a file"},
+		{"unknown name", pack(t, with(entry{ArchiveDir + "/evil.sh", tar.TypeReg, []byte("x")})), "", "evil.sh"},
+		{"bad label", pack(t, append(without(7), entry{ArchiveDir + "/test_batch.bin", tar.TypeReg, bytes.Repeat([]byte{77}, RecordBytes)})), "", "label 77"},
+		{"31 bytes", pack(t, append(without(7), entry{ArchiveDir + "/test_batch.bin", tar.TypeReg, make([]byte, 31)})), "", "ends after 31 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url, _ := serve(t, c.data)
