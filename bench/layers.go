@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
 	"macroscope/kernels"
@@ -66,6 +67,23 @@ func LayerCases(model, impl string) ([]Case, error) {
 	return cases, nil
 }
 
+// layerName is a node's name as a benchmark's may hold it: exporters write paths.
+func layerName(node string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r == '/':
+			return '.'
+		case r <= ' ' || r == 0x7f || r == '=':
+			return '_'
+		}
+		return r
+	}, node)
+	if at := strings.LastIndexByte(name, '-'); at >= 0 && strings.Trim(name[at+1:], "0123456789") == "" { // else a number of threads
+		name = name[:at] + "_" + name[at+1:]
+	}
+	return name
+}
+
 // layersCase measures the steps of one inference of the first image of pixels.
 func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (Case, error) {
 	profiler, err := plan.NewProfiler()
@@ -80,8 +98,8 @@ func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (C
 	taken := map[string]bool{}
 	for _, st := range steps {
 		bytes := st.BytesRead + st.BytesWritten
-		layer := st.Name
-		if st.Kind == "convert" || st.Kind == "dequantize" { // named by a value, perhaps as a node is
+		layer := layerName(st.Name)
+		if st.Kind == "convert" || st.Kind == "dequantize" || st.Kind == "requantize" { // named by a value, perhaps as a node is
 			layer += "." + st.Kind
 		}
 		for base, i := layer, 2; taken[layer]; i++ { // a value that is converted to several forms

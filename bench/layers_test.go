@@ -133,3 +133,15 @@ func TestLayerCases(t *testing.T) {
 		t.Errorf("generic: %v, %v", cases, err)
 	}
 }
+
+// Names of nodes as exporters write them become names that benchmarks may have.
+func TestLayerName(t *testing.T) {
+	for _, node := range []string{"/features/conv-1", "model/activation/Relu", "a b=c", "x-12", "-"} {
+		if err := CheckName("BenchmarkLayers/layer=" + layerName(node)); err != nil {
+			t.Errorf("%q: %v", node, err)
+		}
+	}
+	if got := layerName("conv1"); got != "conv1" {
+		t.Errorf("conv1 became %q", got)
+	}
+}

@@ -30,6 +30,7 @@ type evalCmd struct {
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
+	Integers  string `enum:"tflite,litert" default:"tflite" help:"Whose reference kernels an int8 TFLite file is computed by: tflite-runtime's or ai-edge-litert 2's, which round FULLY_CONNECTED differently: ${enum}."`
 	shapeFlags
 	pixelFlags
 	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
@@ -231,6 +232,9 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 	}
 	g, err := c.readModel(c.Model)
 	if err == nil {
+		if g.Integer != graph.NotInteger && c.Integers == "litert" {
+			g.Integer = graph.LiteRT
+		}
 		g, err = c.prepare(g, c.Model)
 	}
 	if err != nil || d == dtype.Float32 {
