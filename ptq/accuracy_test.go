@@ -98,9 +98,10 @@ var raceDetector bool
 
 // Quantization after training costs little, on the sample that comes with the
 // program: at most 0.6 points per channel, 1 point per tensor, and the binary
-// network gives as many by its int8 ends as by its float32 ones, to a point. On
+// network loses 0.7 points by its int8 ends over the whole test set. On
 // fewer images chance weighs more: as many again as three standard deviations,
-// where a hundredth of the answers change (a tenth in the binary network).
+// where a hundredth of the answers change (a tenth in the binary network, even
+// on 1,000 images).
 func TestSampleAccuracy(t *testing.T) {
 	n, methods := 1000, []string{"max", "p99.99", "mse"}
 	if testing.Short() || raceDetector || plainGo(t) {
@@ -111,7 +112,7 @@ func TestSampleAccuracy(t *testing.T) {
 	}
 	set := sample(t, n)
 	most := func(points, changed float64) int {
-		if n < 1000 {
+		if n < 1000 || changed > 0.01 {
 			return int(math.Ceil(points*float64(n)/100 + 3*math.Sqrt(changed*float64(n))))
 		}
 		return int(points * float64(n) / 100)
@@ -134,14 +135,14 @@ func TestSampleAccuracy(t *testing.T) {
 	binary := correct(t, load(t, dtype.Binary), set)
 	got := correct(t, quantize(t, load(t, dtype.Binary), fixed(t, dtype.Binary), Options{}), set)
 	t.Logf("binary: %d, with int8 ends %d", binary, got)
-	if far := most(1, 0.1); got < binary-far || got > binary+far {
+	if far := most(0.7, 0.1); got < binary-far || got > binary+far {
 		t.Errorf("binary: %d correct with int8 ends, %d with float32 ones: want at most %d between them", got, binary, far)
 	}
 }
 
 // On the official 10,000 test images: what models/README.md states, to 5 images
-// for float32; int8 per channel loses at most 0.3 points; binary, whose stated
-// figure has float32 ends, is within 0.5 points.
+// for float32; int8 per channel loses at most 0.3 points; binary with int8 ends
+// is within 0.3 points.
 func TestFullAccuracy(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("10,000 images three times over: not with -short or -race")
