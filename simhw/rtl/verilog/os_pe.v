@@ -27,22 +27,27 @@ module os_pe #(
     output     [ACC-1:0]     held   // what moves on to the row below
 );
     reg signed [ACC-1:0] sum, kept; // kept: DRAIN 2 only
-    reg signed [31:0]     term; // the products of this cycle's words
-    integer               l;
-    wire signed [ACC-1:0] added;
+    reg signed [ACC-1:0] next;
 
-    always @* begin
-        term = 0;
-        for (l = 0; l < LANES; l = l + 1)
-            term = term + $signed(a[8*l+:8]) * $signed(b[8*l+:8]);
-    end
-    accumulate #(.ACC(ACC), .SAT(SAT)) adder (.to(first ? {ACC{1'b0}} : sum), .term(term), .out(added));
+    // A word's products are added up exactly; the sum with them is brought into ACC bits.
+    function [ACC-1:0] add(input signed [ACC-1:0] to, input [8*LANES-1:0] x, input [8*LANES-1:0] y);
+        reg signed [32:0] exact;
+        integer           l;
+        begin
+            exact = to;
+            for (l = 0; l < LANES; l = l + 1)
+                exact = exact + $signed(x[8*l+:8]) * $signed(y[8*l+:8]);
+            add = exact;
+            if (SAT && exact[32:ACC-1] != {(34-ACC){exact[32]}}) add = {exact[32], {(ACC-1){!exact[32]}}};
+        end
+    endfunction
 
     assign held = DRAIN == 2 ? kept : sum;
 
     always @(posedge clk) begin
         if (valid) begin
-            sum     <= added;
+            next = add(first ? 0 : sum, a, b);
+            sum     <= next;
             a_q     <= a;
             b_q     <= b;
             first_q <= first;
@@ -51,7 +56,7 @@ module os_pe #(
             sum <= above;
         end
         if (DRAIN == 2) begin
-            if (valid && last) kept <= added;
+            if (valid && last) kept <= next;
             else if (shift) kept <= above;
         end
         valid_q <= valid && !rst;

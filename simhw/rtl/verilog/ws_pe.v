@@ -29,26 +29,30 @@ module ws_pe #(
 );
     reg [8*LANES-1:0] word, shadow; // shadow: LOAD 1 and 2 only
     reg [ACC-1:0]     below;
-    reg signed [31:0] term; // the products of this cycle's words
-    integer           l;
 
-    wire [8*LANES-1:0]    operand = LOAD != 0 && first ? shadow : word;
-    wire signed [ACC-1:0] added;
-
-    always @* begin
-        term = 0;
-        for (l = 0; l < LANES; l = l + 1)
-            term = term + $signed(a[8*l+:8]) * $signed(operand[8*l+:8]);
-    end
-    accumulate #(.ACC(ACC), .SAT(SAT)) adder (.to(sum_in), .term(term), .out(added));
+    // A word's products are added up exactly; the sum with them is brought into ACC bits.
+    function [ACC-1:0] add(input signed [ACC-1:0] to, input [8*LANES-1:0] x, input [8*LANES-1:0] y);
+        reg signed [32:0] exact;
+        integer           l;
+        begin
+            exact = to;
+            for (l = 0; l < LANES; l = l + 1)
+                exact = exact + $signed(x[8*l+:8]) * $signed(y[8*l+:8]);
+            add = exact;
+            if (SAT && exact[32:ACC-1] != {(34-ACC){exact[32]}}) add = {exact[32], {(ACC-1){!exact[32]}}};
+        end
+    endfunction
 
     assign held  = LOAD == 0 ? word : shadow;
     assign sum_q = below;
-    assign sum   = EDGE ? added : 0;
+    generate
+        if (EDGE) assign sum = add(sum_in, a, LOAD != 0 && first ? shadow : word);
+        else assign sum = 0;
+    endgenerate
 
     always @(posedge clk) begin
         if (valid) begin
-            below   <= added;
+            below   <= add(sum_in, a, LOAD != 0 && first ? shadow : word);
             a_q     <= a;
             first_q <= first;
             if (LOAD != 0 && first) word <= shadow;
