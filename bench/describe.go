@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -59,13 +58,4 @@ func BuildNetwork(model string, d dtype.DType, perTensor bool) (*Network, error)
 		return nil, err
 	}
 	return &Network{DType: d, Graph: g, Plan: p}, nil
-}
-
-// TestImages reads the CIFAR-10 test set from the folder dir; without a folder
-// it gives the built-in sample.
-func TestImages(dir string) (*cifar10.Set, error) {
-	if dir == "" {
-		return Sample()
-	}
-	return cifar10.LoadTest(dir)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"macroscope/dtype"
+	"macroscope/graph"
 )
 
 func TestDescribeKernels(t *testing.T) {
@@ -51,12 +52,21 @@ func TestBuildNetwork(t *testing.T) {
 	}
 }
 
-func TestTestImages(t *testing.T) {
-	set, err := TestImages("")
+func TestSampleSet(t *testing.T) {
+	n, err := BuildNetwork("cifar10cnn", dtype.Int8, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := SampleSet(n.Graph)
 	if err != nil || set.Len() != 1000 {
 		t.Fatalf("sample: %v, want 1000 images", err)
 	}
-	if _, err := TestImages(t.TempDir()); err == nil {
-		t.Error("read images from an empty folder")
+	b := graph.New("other", "in", graph.Shape{3, 8, 8})
+	other, err := b.Graph(b.Add("relu", &graph.ReLU{}, b.Input()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := SampleSet(other); err == nil {
+		t.Error("gave CIFAR-10 to a network of smaller images")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"macroscope/cifar10"
+	"macroscope/dataset"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -62,7 +63,7 @@ func ForceImpl(d dtype.DType, name string) (*kernels.Choice, error) {
 type Accuracy struct {
 	Images, Correct int
 	Seconds         float64   // of inference alone
-	Logits          []float32 // [Images][10], what the network gave
+	Logits          []float32 // [Images][OutputSize], what the network gave; nil unless asked for
 }
 
 // Top1 is the share of images whose most likely class is the right one.
@@ -71,38 +72,58 @@ func (a Accuracy) Top1() float64 { return float64(a.Correct) / float64(a.Images)
 // evaluateBatch is how many images pass between two looks at the context.
 const evaluateBatch = 64
 
+// EvaluateOptions say how to evaluate; the zero value is good.
+type EvaluateOptions struct {
+	Threads  int                // 0 is 1; more than evaluateBatch would have nothing to do
+	Logits   bool               // keep them
+	Progress func(done, of int) // may be nil
+}
+
 // Evaluate runs the plan over a labelled set with the very kernels that the
 // benchmarks time, and counts right answers (the first of equal maxima counts).
-// More threads than evaluateBatch would have nothing to do and are not started.
-// progress may be nil. It stops when ctx ends.
-func Evaluate(ctx context.Context, p *nn.Plan, set *cifar10.Set, threads int, progress func(done, of int)) (Accuracy, error) {
-	if p.InputSize() != cifar10.PixelBytes {
-		return Accuracy{}, fmt.Errorf("the network reads %d values an image: a CIFAR-10 image has %d", p.InputSize(), cifar10.PixelBytes)
+// It stops when ctx ends.
+func Evaluate(ctx context.Context, p *nn.Plan, set *dataset.Set, o EvaluateOptions) (Accuracy, error) {
+	if p.InputSize() != set.Size() {
+		return Accuracy{}, fmt.Errorf("the network reads %d values an image: those of %s have %d", p.InputSize(), set.Name(), set.Size())
 	}
-	if p.OutputSize() != cifar10.Classes {
-		return Accuracy{}, fmt.Errorf("the network gives %d values an image: CIFAR-10 has %d classes", p.OutputSize(), cifar10.Classes)
+	if p.OutputSize() != set.Classes() {
+		return Accuracy{}, fmt.Errorf("the network gives %d values an image: %s has %d classes", p.OutputSize(), set.Name(), set.Classes())
 	}
-	r := p.NewRunner(min(threads, evaluateBatch, set.Len()))
+	r := p.NewRunner(max(1, min(o.Threads, evaluateBatch, set.Len())))
 	defer r.Close()
-	a := Accuracy{Images: set.Len(), Logits: make([]float32, set.Len()*cifar10.Classes)}
+	a, classes := Accuracy{Images: set.Len()}, p.OutputSize()
+	all := make([]float32, evaluateBatch*classes)
+	var b dataset.Batch
 	for i := 0; i < set.Len(); i += evaluateBatch {
 		if err := context.Cause(ctx); err != nil {
 			return Accuracy{}, err
 		}
-		if progress != nil {
-			progress(i, set.Len())
+		if o.Progress != nil {
+			o.Progress(i, set.Len())
 		}
 		n := min(evaluateBatch, set.Len()-i)
-		logits := a.Logits[i*cifar10.Classes : (i+n)*cifar10.Classes]
+		if err := set.Read(&b, i, n); err != nil {
+			return Accuracy{}, err
+		}
+		logits := all[:n*classes]
 		start := time.Now()
-		if err := r.RunPixels(logits, set.Pixels[i*cifar10.PixelBytes:(i+n)*cifar10.PixelBytes]); err != nil {
+		var err error
+		if set.Floats() {
+			err = r.Run(logits, b.Floats)
+		} else {
+			err = r.RunPixels(logits, b.Bytes)
+		}
+		if err != nil {
 			return Accuracy{}, err
 		}
 		a.Seconds += time.Since(start).Seconds()
-		for j := range n {
-			if argmax(logits[j*cifar10.Classes:(j+1)*cifar10.Classes]) == int(set.Labels[i+j]) {
+		for j, label := range b.Labels {
+			if argmax(logits[j*classes:(j+1)*classes]) == int(label) {
 				a.Correct++
 			}
+		}
+		if o.Logits {
+			a.Logits = append(a.Logits, logits...)
 		}
 	}
 	return a, nil
@@ -120,4 +141,13 @@ func argmax(v []float32) (best int) {
 // Sample gives the built-in test images: 100 of each class.
 func Sample() (*cifar10.Set, error) {
 	return cifar10.Read(bytes.NewReader(models.Sample()), "the built-in sample")
+}
+
+// SampleSet is Sample for a network, which must take such images.
+func SampleSet(g *graph.Graph) (*dataset.Set, error) {
+	set, err := Sample()
+	if err != nil {
+		return nil, err
+	}
+	return dataset.FromCIFAR10("the built-in sample of the test images", set, g.Input.Shape, g.Output.Shape.Size())
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,7 +37,7 @@ func openNPY(path string, o Options) (*Source, error) {
 		file.Close()
 		return nil, err
 	}
-	return fromArrays(path, images, labels, closers{file, other}, o)
+	return fromArrays(path, "images of "+path, false, images, labels, closers{file, other}, o)
 }
 
 func openArray(path string) (*array, io.Closer, error) {
@@ -124,7 +123,10 @@ func readNPZ(path string, f file, o Options) (*Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fromArrays(path, images, labels, closers{f}, o)
+		if slices.Contains(oneSetNames, pair) {
+			return fromArrays(path, "images of "+path, false, images, labels, closers{f}, o)
+		}
+		return fromArrays(path, fmt.Sprintf("%v images of %s", o.Split, path), true, images, labels, closers{f}, o)
 	}
 	return nil, fmt.Errorf("%s: arrays %.200s: want images and labels (x_test and y_test, or x_train and y_train to calibrate on)", path, strings.Join(names, ", "))
 }
@@ -136,8 +138,9 @@ func zipArray(path, name string, e *zip.File) (*array, error) {
 	return newArray(path+": "+name, int64(e.UncompressedSize64), func() (io.ReadCloser, error) { return e.Open() })
 }
 
-// fromArrays checks that images and labels belong together.
-func fromArrays(path string, images, labels *array, c io.Closer, o Options) (*Source, error) {
+// fromArrays checks that images and labels belong together. apart says that the file has
+// training and test images.
+func fromArrays(path, name string, apart bool, images, labels *array, c io.Closer, o Options) (*Source, error) {
 	_, kind, size := images.header.number()
 	floats := kind == 'f' && size == 4
 	switch {
@@ -152,10 +155,6 @@ func fromArrays(path string, images, labels *array, c io.Closer, o Options) (*So
 	if err != nil {
 		return nil, err
 	}
-	name := "images of " + path
-	if strings.EqualFold(filepath.Ext(path), ".npz") && !strings.HasSuffix(images.name, ": images") {
-		name = images.name // which says which of them
-	}
 	fit := func(shape []int, classes int) (*Set, error) {
 		swap, err := images.order(shape, o.Layout)
 		if err != nil {
@@ -165,7 +164,7 @@ func fromArrays(path string, images, labels *array, c io.Closer, o Options) (*So
 			return nil, err
 		}
 		r := &arrayImages{a: images, shape: shape, swap: swap, floats: floats}
-		return &Set{name: name, shape: shape, size: elements(shape), labels: all, classes: classes, floats: floats, images: r}, nil
+		return &Set{name: name, shape: shape, size: elements(shape), labels: all, classes: classes, floats: floats, apart: apart, images: r}, nil
 	}
 	return &Source{path: path, name: name, floats: floats, fit: fit, closer: c}, nil
 }

@@ -142,6 +142,9 @@ type Set struct {
 	classes int
 	floats  bool
 	images  reader
+
+	mixed bool // CIFAR-10, whose classes follow one another in no order
+	apart bool // the data set tells training from test images
 }
 
 // reader gives elements: image from to from+n-1 into the batch's bytes or floats.
@@ -182,6 +185,49 @@ func (s *Set) Head(n int) *Set {
 	return &c
 }
 
+// Apart says whether the data set tells training from test images, so that what is
+// calibrated on the ones can be judged by the others.
+func (s *Set) Apart() bool { return s.apart }
+
+// IsCIFAR10 says whether the images are CIFAR-10's, from its binary version.
+func (s *Set) IsCIFAR10() bool { return s.mixed }
+
+// Some is n of the images, or all where there are fewer, of all classes alike: of
+// CIFAR-10, whose images are in no order, the first; of others, which may be sorted by
+// class, those at even distances.
+func (s *Set) Some(n int) *Set {
+	if s.mixed || n >= s.Len() || n < 1 {
+		return s.Head(n)
+	}
+	c := *s
+	c.labels = make([]int32, n)
+	p := &picked{of: s.images, at: make([]int, n)}
+	for i := range n {
+		p.at[i] = i * s.Len() / n
+		c.labels[i] = s.labels[p.at[i]]
+	}
+	c.images = p
+	return &c
+}
+
+// picked is some of a reader's images.
+type picked struct {
+	of  reader
+	at  []int
+	one Batch
+}
+
+func (p *picked) read(b *Batch, from, n int) error {
+	b.Bytes, b.Floats = b.Bytes[:0], b.Floats[:0]
+	for _, at := range p.at[from : from+n] {
+		if err := p.of.read(&p.one, at, 1); err != nil {
+			return err
+		}
+		b.Bytes, b.Floats = append(b.Bytes, p.one.Bytes...), append(b.Floats, p.one.Floats...)
+	}
+	return nil
+}
+
 // Read reads n images from number from on. Reading in order is fastest: a compressed
 // array is read from its start again by who goes back.
 func (s *Set) Read(b *Batch, from, n int) error {
@@ -213,7 +259,7 @@ type memory struct {
 }
 
 func (m memory) read(b *Batch, from, n int) error {
-	b.Bytes = m.pixels[from*m.size : (from+n)*m.size]
+	b.Bytes = append(b.Bytes[:0], m.pixels[from*m.size:(from+n)*m.size]...)
 	return nil
 }
 
@@ -262,7 +308,12 @@ func FromCIFAR10(name string, set *cifar10.Set, shape []int, classes int) (*Set,
 	if classes != cifar10.Classes {
 		return nil, fmt.Errorf("%s: CIFAR-10 has %d classes: the network gives %d values an image", name, cifar10.Classes, classes)
 	}
-	return InMemory(name, shape, classes, set.Pixels, set.Labels)
+	s, err := InMemory(name, shape, classes, set.Pixels, set.Labels)
+	if err != nil {
+		return nil, err
+	}
+	s.mixed, s.apart = true, true
+	return s, nil
 }
 
 // checkLabels holds labels against what the network can answer.

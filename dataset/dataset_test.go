@@ -174,6 +174,27 @@ func TestLayoutMustBeSaid(t *testing.T) {
 	}
 }
 
+// Some takes of images sorted by class from each; CIFAR-10's come as they are.
+func TestSome(t *testing.T) {
+	dir := t.TempDir()
+	x, y := filepath.Join(dir, "x.npy"), filepath.Join(dir, "y.npy")
+	writeNPY(t, x, "|u1", "(6, 2)", counting(0, 12))
+	writeNPY(t, y, "|u1", "(6,)", []byte{0, 0, 1, 1, 2, 2})
+	s := mustLoad(t, x, Options{Labels: y}, []int{2}, 3)
+	var b Batch
+	some := s.Some(3)
+	if err := some.Read(&b, 1, 2); err != nil || some.Len() != 3 || !slices.Equal(b.Labels, []int32{1, 2}) || !slices.Equal(b.Bytes, []uint8{4, 5, 8, 9}) {
+		t.Errorf("3 of 6: %d, %v, %v, %v", some.Len(), b.Labels, b.Bytes, err)
+	}
+	if err := s.Some(99).Read(&b, 0, 6); err != nil || !slices.Equal(b.Bytes, counting(0, 12)) {
+		t.Errorf("all: %v, %v", b.Bytes, err)
+	}
+	write(t, filepath.Join(dir, "test_batch.bin"), models.Sample())
+	if s := mustLoad(t, dir, Options{}, []int{3, 32, 32}, 10); !s.Apart() || s.Some(2).Read(&b, 1, 1) != nil || !bytes.Equal(b.Bytes, models.Sample()[3073+1:2*3073]) {
+		t.Error("CIFAR-10's second image is not the second of two")
+	}
+}
+
 // writeNPY writes version 1.0 by hand.
 func writeNPY(t *testing.T, path, descr, shape string, data []byte) {
 	t.Helper()
@@ -261,7 +282,7 @@ func TestFolderOfTwoSets(t *testing.T) {
 	writePNG(t, filepath.Join(dir, "train", "a", "2.png"), coloured(3, 2))
 	writePNG(t, filepath.Join(dir, "val", "a", "1.png"), coloured(3, 2))
 	for split, n := range map[Split]int{Test: 1, Train: 2} {
-		if s := mustLoad(t, dir, Options{Split: split}, []int{3, 2, 3}, 1); s.Len() != n || !strings.HasPrefix(s.Name(), split.String()+" images of") {
+		if s := mustLoad(t, dir, Options{Split: split}, []int{3, 2, 3}, 1); s.Len() != n || !s.Apart() || !strings.HasPrefix(s.Name(), split.String()+" images of") {
 			t.Errorf("%v: %d images called %q: want %d", split, s.Len(), s.Name(), n)
 		}
 	}

@@ -29,7 +29,8 @@ var otherPictures = []string{".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", "
 
 func openFolder(dir string, o Options) (*Source, error) {
 	name := "images of " + dir
-	if in := splitDir(dir, o.Split); in != "" {
+	in := splitDir(dir, o.Split)
+	if in != "" {
 		name, dir = fmt.Sprintf("%v images of %s", o.Split, dir), in
 	}
 	var paths []string
@@ -58,7 +59,7 @@ func openFolder(dir string, o Options) (*Source, error) {
 		if err := checkLabels(from, labels, n, func(i int) string { return paths[i] }); err != nil {
 			return nil, err
 		}
-		return &Set{name: name, shape: shape, size: elements(shape), labels: labels, classes: n, images: &pictures{paths, shape, o.Resize}}, nil
+		return &Set{name: name, shape: shape, size: elements(shape), labels: labels, classes: n, apart: in != "", images: &pictures{paths, shape, o.Resize}}, nil
 	}
 	return &Source{path: dir, name: name, fit: fit}, nil
 }

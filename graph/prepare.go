@@ -11,15 +11,19 @@ import (
 type Preparation struct {
 	// Lo and Hi are what pixels 0 and 255 become before Mean is taken off; both 0: 0 and 255.
 	Lo, Hi float32
-	// Mean and Std normalize, (x − Mean)/Std, with one number for all channels or one each;
-	// nil is 0 and 1.
+	// Mean and Std normalize, (x − Mean)/Std, with one number for all channels or one each, in
+	// the network's order; nil is 0 and 1.
 	Mean, Std []float32
+	// Reversed says that the network's channels are the pixels' in the opposite order: blue,
+	// green, red.
+	Reversed bool
 	// HWC says that the network's input is [H W C], pixel after pixel.
 	HWC bool
 }
 
-// Prepare returns g with p in front, so that it takes raw pixels [C H W]: an Affine, and
-// for HWC a Transpose, unless g begins with the one that takes it back. g is not changed,
+// Prepare returns g with p in front, so that it takes raw pixels [C H W]: an Affine, for
+// Reversed a Slice that runs backwards, and for HWC a Transpose, unless g begins with the
+// one that takes it back. g is not changed,
 // and its nodes are shared. With nothing to prepare it is g itself.
 func Prepare(g *Graph, p Preparation) (*Graph, error) {
 	in := g.Input.Shape
@@ -37,6 +41,16 @@ func Prepare(g *Graph, p Preparation) (*Graph, error) {
 	if p.HWC {
 		out.before("layout", &Transpose{View: slices.Clone(in), Perm: []int{1, 2, 0}, To: g.Input.Shape.Clone()}, in)
 		out.dropTurning()
+	}
+	if p.Reversed {
+		if len(in) != 3 {
+			return nil, fmt.Errorf("input %v: want an image, whose channels have an order", in)
+		}
+		out.before("reversed", &Slice{Start: [3]int{in[0] - 1, 0, 0}, Step: [3]int{-1, 1, 1}, Size: [3]int{in[0], in[1], in[2]}}, in)
+		if a != nil { // it comes before
+			slices.Reverse(a.Scale)
+			slices.Reverse(a.Shift)
+		}
 	}
 	if a != nil {
 		out.before("normalized", a, in)

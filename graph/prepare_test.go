@@ -50,6 +50,19 @@ func TestPrepare(t *testing.T) {
 	if got, err = Prepare(other, Preparation{HWC: true}); err != nil || len(got.Nodes) != 3 {
 		t.Errorf("turned otherwise: got %d nodes, %v", len(got.Nodes), err)
 	}
+	// Blue, green, red: means are in that order, pixels are not.
+	if got, err = Prepare(g, Preparation{Mean: []float32{1, 2, 3}, Reversed: true}); err != nil || len(got.Nodes) != 3 {
+		t.Fatalf("reversed: %v", err)
+	}
+	if a := got.Nodes[0].Op.(*Affine); !slices.Equal(a.Shift, []float32{-3, -2, -1}) {
+		t.Errorf("reversed: shift %v", a.Shift)
+	}
+	if at := got.Nodes[1].Op.(*Slice).Source(Shape{3, 2, 2}); !slices.Equal(at, []int{8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3}) {
+		t.Errorf("reversed: %v", at)
+	}
+	if _, err := Prepare(image(Shape{12}, plain), Preparation{Reversed: true}); err == nil || !strings.Contains(err.Error(), "whose channels have an order") {
+		t.Errorf("a reversed vector: %v", err)
+	}
 	for want, p := range map[string]Preparation{
 		"2 means for 3 channels": {Mean: []float32{1, 2}},
 		"deviation 0":            {Std: []float32{0}},

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"macroscope/dataset"
 	"macroscope/graph"
 	"macroscope/nn"
 )
@@ -67,6 +68,20 @@ func (r Range) limit(method string) (float32, error) {
 // come from. progress, if not nil, is told how many are done. It stops when
 // ctx ends.
 func Calibrate(ctx context.Context, g *graph.Graph, pixels []uint8, source string, progress func(done, of int)) (*Calibration, error) {
+	size := g.Input.Shape.Size()
+	n := len(pixels) / size
+	if n == 0 || len(pixels)%size != 0 {
+		return nil, fmt.Errorf("calibration needs whole images of %d bytes, at least one: have %d bytes", size, len(pixels))
+	}
+	set, err := dataset.InMemory(source, g.Input.Shape, 1, pixels, make([]uint8, n))
+	if err != nil {
+		return nil, err
+	}
+	return CalibrateOn(ctx, g, set, source, progress)
+}
+
+// CalibrateOn is Calibrate with the images of a data set of g's input shape.
+func CalibrateOn(ctx context.Context, g *graph.Graph, set *dataset.Set, source string, progress func(done, of int)) (*Calibration, error) {
 	seen := map[string]*histogram{}
 	plan, err := nn.Compile(g, nn.Options{Observe: func(v *graph.Value, data []float32) {
 		h := seen[v.Name]
@@ -79,26 +94,33 @@ func Calibrate(ctx context.Context, g *graph.Graph, pixels []uint8, source strin
 	if err != nil {
 		return nil, err
 	}
-	size := plan.InputSize()
-	n := len(pixels) / size
-	if n == 0 || len(pixels)%size != 0 {
-		return nil, fmt.Errorf("calibration needs whole images of %d bytes, at least one: have %d bytes", size, len(pixels))
+	if set.Len() == 0 || set.Size() != plan.InputSize() {
+		return nil, fmt.Errorf("calibration needs images of %d elements, at least one: have %d of %d", plan.InputSize(), set.Len(), set.Size())
 	}
 	r := plan.NewRunner(1)
 	defer r.Close()
 	out := make([]float32, plan.OutputSize())
-	for i := range n {
+	var b dataset.Batch
+	for i := range set.Len() {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		if err := r.RunPixels(out, pixels[i*size:(i+1)*size]); err != nil {
+		if err := set.Read(&b, i, 1); err != nil {
+			return nil, err
+		}
+		if set.Floats() {
+			err = r.Run(out, b.Floats)
+		} else {
+			err = r.RunPixels(out, b.Bytes)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if progress != nil {
-			progress(i+1, n)
+			progress(i+1, set.Len())
 		}
 	}
-	c := &Calibration{Network: g.Name, Source: source, Images: n, Values: map[string]Range{}}
+	c := &Calibration{Network: g.Name, Source: source, Images: set.Len(), Values: map[string]Range{}}
 	for name, h := range seen {
 		if h.notANumber {
 			return nil, fmt.Errorf("value %q became NaN or infinite", name)

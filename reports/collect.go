@@ -11,20 +11,23 @@ import (
 	"time"
 
 	"macroscope/bench"
+	"macroscope/dataset"
 	"macroscope/dtype"
+	"macroscope/graph"
 	"macroscope/kernels/arm64/bound"
 )
 
 // Options say what a report covers. The zero value is good.
 type Options struct {
-	Model     string         // a built-in network; empty is cifar10cnn
-	Data      string         // folder of the CIFAR-10 test set; empty is the built-in sample
-	Limit     int            // only the first images; 0: as many as time allows, which here means all
-	Rounds    int            // interleaved rounds; 0 is 30
-	BenchTime time.Duration  // of one measurement; 0 is 20 ms
-	Impls     []string       // measure only these beside the baseline and the chosen ones; empty is all
-	Filter    *regexp.Regexp // measure only cases whose name matches; nil is all
-	Command   string         // what the reader types to make this report again
+	Model     string          // a built-in network; empty is cifar10cnn
+	Data      string          // the test images; empty is the built-in sample
+	Reading   dataset.Options // of Data
+	Limit     int             // only the first images; 0: as many as time allows, which here means all
+	Rounds    int             // interleaved rounds; 0 is 30
+	BenchTime time.Duration   // of one measurement; 0 is 20 ms
+	Impls     []string        // measure only these beside the baseline and the chosen ones; empty is all
+	Filter    *regexp.Regexp  // measure only cases whose name matches; nil is all
+	Command   string          // what the reader types to make this report again
 }
 
 const (
@@ -65,14 +68,15 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	if err := checkImpls(kernels, o.Impls); err != nil {
 		return nil, err
 	}
-	images, err := bench.TestImages(o.Data)
-	if err != nil {
-		return nil, err
-	}
 	networks, err := buildNetworks(o.Model)
 	if err != nil {
 		return nil, err
 	}
+	images, done, err := o.images(networks[0].Graph)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	designs, err := simulate(networks)
 	if err != nil {
 		return nil, err
@@ -118,13 +122,13 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	if count == 0 {
 		count = r.affordable(images.Len())
 	}
-	set := images.Head(count)
+	set := images.Some(count)
 	r.describeImages(o.Data, set.Len(), images.Len(), o.Limit == 0)
 	for i, n := range networks {
-		acc, err := bench.Evaluate(ctx, n.Plan, set, runtime.NumCPU(), func(done, of int) {
+		acc, err := bench.Evaluate(ctx, n.Plan, set, bench.EvaluateOptions{Threads: runtime.NumCPU(), Progress: func(done, of int) {
 			at := float64(i) + float64(done)/float64(max(of, 1))
 			progress(progressMeasure+int(at*float64(progressSteps-progressMeasure)/float64(len(networks))), progressSteps, "accuracy of "+r.Networks[i].title())
-		})
+		}})
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
 		}
@@ -135,6 +139,24 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// images are those to count right answers on; what comes with them closes their files.
+func (o *Options) images(g *graph.Graph) (*dataset.Set, func(), error) {
+	if o.Data == "" {
+		set, err := bench.SampleSet(g)
+		return set, func() {}, err
+	}
+	src, err := dataset.Open(o.Data, o.Reading)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := src.Set(g.Input.Shape, g.Output.Shape.Size())
+	if err != nil {
+		src.Close()
+		return nil, nil, err
+	}
+	return set, func() { src.Close() }, nil
 }
 
 func (o *Options) fill() {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"macroscope/bench"
+	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/internal/table"
 	"macroscope/numeric"
@@ -67,9 +69,18 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	if err != nil {
 		return err
 	}
-	set, source, err := ev.images()
+	set, source := (*cifar10.Set)(nil), "the built-in sample of the test images"
+	if c.Data == "" {
+		set, err = bench.Sample()
+	} else {
+		set, err = cifar10.LoadTest(c.Data)
+		source = "test images of " + c.Data
+	}
 	if err != nil {
 		return err
+	}
+	if c.Limit > 0 {
+		set = set.Head(c.Limit)
 	}
 	var rows []accuracyRow
 	var wide []uint8 // classes with 32 bits

@@ -3,16 +3,21 @@ package main
 import (
 	"fmt"
 
+	"macroscope/dataset"
 	"macroscope/dtype"
+	"macroscope/graph"
 	"macroscope/internal/atomicfile"
 	"macroscope/models"
 )
 
 type calibrateCmd struct {
-	Model  string `default:"cifar10cnn" help:"The network to calibrate."`
-	DType  string `name:"dtype" enum:"int8,binary" default:"int8" help:"The version that is to be quantized: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
-	Data   string `required:"" help:"Folder with the CIFAR-10 training files." placeholder:"DIR"`
-	Images int    `default:"2000" help:"How many training images to look at, from the start of data_batch_1.bin."`
+	Model  string `default:"cifar10cnn" help:"The network to calibrate: a built-in name or an ONNX file."`
+	DType  string `name:"dtype" enum:"int8,binary" default:"int8" help:"Of a built-in network, the version that is to be quantized: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
+	Data   string `required:"" help:"Training images: a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels." placeholder:"PATH"`
+	Images int    `default:"2000" help:"How many training images to look at: the first ones, or, of images that are sorted by class, as many at even distances."`
+	dataFlags
+	shapeFlags
+	pixelFlags
 	Output string `short:"o" required:"" help:"File to write (JSON)." placeholder:"FILE"`
 }
 
@@ -29,9 +34,9 @@ func (c *calibrateCmd) Run(e *env) error {
 	if c.Images < 1 {
 		return usageError{fmt.Errorf("--images %d: want at least 1", c.Images)}
 	}
-	g, err := models.Load(c.Model, d)
+	g, err := c.network(e, d)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
 	if err != nil {
@@ -40,7 +45,7 @@ func (c *calibrateCmd) Run(e *env) error {
 	defer file.Abort()
 	bar := e.progress()
 	defer bar.done()
-	cal, err := calibrate(e, g, c.Data, c.Images, bar)
+	cal, _, err := c.calibrate(e, g, c.Data, c.Images, bar)
 	if err != nil {
 		return err
 	}
@@ -48,4 +53,23 @@ func (c *calibrateCmd) Run(e *env) error {
 		return err
 	}
 	return file.Commit()
+}
+
+func (c *calibrateCmd) network(e *env, d dtype.DType) (*graph.Graph, error) {
+	if !isFile(c.Model) {
+		g, err := models.Load(c.Model, d)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return g, nil
+	}
+	g, err := c.readModel(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	floats, err := c.floats(c.Data, dataset.Train)
+	if err != nil {
+		return nil, err
+	}
+	return c.prepare(e, g, c.Model, floats)
 }

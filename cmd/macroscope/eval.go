@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"macroscope/bench"
-	"macroscope/cifar10"
+	"macroscope/dataset"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -21,16 +21,17 @@ import (
 )
 
 type evalCmd struct {
-	Model     string `default:"cifar10cnn" help:"The network: a built-in name, an ONNX or a TFLite file (a file that is not quantized yet is calibrated on the training images of --data)."`
+	Model     string `default:"cifar10cnn" help:"The network: a built-in name, an ONNX or a TFLite file (a file that is not quantized yet is calibrated on the training images of --data, or on its only ones)."`
 	DType     string `name:"dtype" help:"Number format: float32, int8 or binary. Without it: int8 for a TFLite file of integers, else float32." placeholder:"D"`
-	Data      string `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
+	Data      string `help:"Images and labels: a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels. Without it: the built-in sample of 1,000 CIFAR-10 test images." placeholder:"PATH"`
 	Impl      string `help:"Use this implementation (see macroscope kernels); all tries every one that can run here and fails unless int8 and binary give the same bits; tuned gives each layer the one that is fastest here, found by measuring once." placeholder:"NAME"`
-	Limit     int    `help:"Only the first N images; 0 is all." placeholder:"N"`
+	Limit     int    `help:"Only N images: of CIFAR-10 the first, of others, which may be sorted by class, those at even distances; 0 is all." placeholder:"N"`
 	Threads   int    `default:"1" help:"Threads."`
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
 	Integers  string `enum:"tflite,litert" default:"tflite" help:"Whose reference kernels an int8 TFLite file is computed by: tflite-runtime's or ai-edge-litert 2's, which round FULLY_CONNECTED differently: ${enum}."`
+	dataFlags
 	shapeFlags
 	pixelFlags
 	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
@@ -69,10 +70,11 @@ func (c *evalCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	set, source, err := c.images()
+	set, done, err := c.images(g)
 	if err != nil {
 		return err
 	}
+	defer done()
 	names := []string{c.Impl}
 	if c.Impl == "all" {
 		names = nil
@@ -92,13 +94,15 @@ func (c *evalCmd) Run(e *env) error {
 		if err := c.checkFormat(d, plan); err != nil {
 			return usageError{err}
 		}
-		acc, err := bench.Evaluate(e.ctx, plan, set, c.Threads, func(done, of int) { bar.set(done, of, impl) })
+		acc, err := bench.Evaluate(e.ctx, plan, set, bench.EvaluateOptions{
+			Threads: c.Threads, Logits: len(names) > 1, Progress: func(done, of int) { bar.set(done, of, impl) },
+		})
 		if err != nil {
 			return err
 		}
 		bar.done()
 		r := evalResult{
-			Model: c.Model, DType: d.String(), Impl: impl, Source: source, Images: acc.Images, Correct: acc.Correct,
+			Model: c.Model, DType: d.String(), Impl: impl, Source: set.Name(), Images: acc.Images, Correct: acc.Correct,
 			Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
 		}
 		if d != dtype.Float32 {
@@ -201,23 +205,13 @@ func (c *evalCmd) print(w io.Writer, r evalResult) error {
 	return err
 }
 
-func (c *evalCmd) images() (*cifar10.Set, string, error) {
-	var set *cifar10.Set
-	var err error
-	source := "the built-in sample of the test images"
-	if c.Data == "" {
-		set, err = bench.Sample()
-	} else {
-		set, err = cifar10.LoadTest(c.Data)
-		source = "test images of " + c.Data
+// images are those to count right answers on.
+func (c *evalCmd) images(g *graph.Graph) (*dataset.Set, func(), error) {
+	set, done, err := c.set(c.Data, dataset.Test, g)
+	if err == nil && c.Limit > 0 {
+		set = set.Some(c.Limit)
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	if c.Limit > 0 {
-		set = set.Head(c.Limit)
-	}
-	return set, source, nil
+	return set, done, err
 }
 
 // network loads a built-in network, or reads a file and quantizes it.
@@ -231,11 +225,15 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 		return g, nil
 	}
 	g, err := c.readModel(c.Model)
+	if err != nil {
+		return nil, err
+	}
+	floats, err := c.floats(c.Data, dataset.Test)
 	if err == nil {
 		if g.Integer != graph.NotInteger && c.Integers == "litert" {
 			g.Integer = graph.LiteRT
 		}
-		g, err = c.prepare(g, c.Model)
+		g, err = c.prepare(e, g, c.Model, floats)
 	}
 	if err != nil || d == dtype.Float32 {
 		return g, err
@@ -250,9 +248,12 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 	if c.Data == "" {
 		return nil, usageError{fmt.Errorf("--model %s as %v needs calibration: give --data with the training images, or take %s", c.Model, d, strings.Join(models.Names(), ", "))}
 	}
-	cal, err := calibrate(e, g, c.Data, calibrationImages, bar)
+	cal, on, err := c.calibrate(e, g, c.Data, calibrationImages, bar)
 	if err != nil {
 		return nil, err
+	}
+	if !on.Apart() {
+		e.note("calibrated on %s: %s does not tell training from test images, so that the accuracy is a little too good", cal.Source, c.Data)
 	}
 	return ptq.Quantize(g, cal, o)
 }

@@ -31,11 +31,16 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// The race detector sleeps a second before each exit otherwise.
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
-			return nil
+			networks, err := filepath.Abs(filepath.Join("..", "..", "models"))
+			e.Setenv("NETWORKS", networks) // the shipped ONNX files
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exitcode":  cmdExitCode,
 			"cifardata": cmdCIFARData,
+			"pictures":  cmdPictures,
+
+			"samecorrect": cmdSameCorrect,
 		},
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"macroscope/bench"
-	"macroscope/cifar10"
+	"macroscope/dataset"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/internal/atomicfile"
@@ -18,11 +18,12 @@ import (
 type quantizeCmd struct {
 	Model     string `arg:"" help:"The network: an ONNX file that is not quantized yet, or a built-in name."`
 	DType     string `name:"dtype" enum:"int8,binary" default:"int8" help:"Of a built-in name, the version to quantize: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
-	Data      string `help:"Folder with the CIFAR-10 training files to calibrate on. A built-in network's calibration is built in." placeholder:"DIR"`
-	Images    int    `default:"2000" help:"How many training images to look at, from the start of data_batch_1.bin."`
+	Data      string `help:"Training images to calibrate on: a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels. A built-in network's calibration is built in." placeholder:"PATH"`
+	Images    int    `default:"2000" help:"How many training images to look at: the first ones, or, of images that are sorted by class, as many at even distances."`
 	PerTensor bool   `help:"One scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"How an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Plain     bool   `help:"Write binary layers by ONNX's own operators, which ONNX Runtime runs, instead of QONNX's BipolarQuant."`
+	dataFlags
 	shapeFlags
 	pixelFlags
 	Output string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
@@ -78,9 +79,7 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
 	switch {
 	case isFile(c.Model):
-		if g, err = c.readModel(c.Model); err == nil {
-			g, err = c.prepare(g, c.Model)
-		}
+		g, err = c.readModel(c.Model)
 	case c.Data == "":
 		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
 			err = usageError{err}
@@ -97,25 +96,23 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	if ptq.Done(g) {
 		return nil, "", fmt.Errorf("%s: every layer is int8 or binary already", c.Model)
 	}
+	if isFile(c.Model) {
+		floats, err := c.floats(c.Data, dataset.Train)
+		if err != nil {
+			return nil, "", err
+		}
+		if g, err = c.prepare(e, g, c.Model, floats); err != nil {
+			return nil, "", err
+		}
+	}
 	bar := e.progress()
 	defer bar.done()
-	cal, err := calibrate(e, g, c.Data, c.Images, bar)
+	cal, _, err := c.calibrate(e, g, c.Data, c.Images, bar)
 	if err != nil {
 		return nil, "", err
 	}
 	g, err = ptq.Quantize(g, cal, o)
 	return g, cal.Source, err
-}
-
-// calibrate runs g over the first training images of a folder.
-func calibrate(e *env, g *graph.Graph, dir string, images int, bar *progress) (*ptq.Calibration, error) {
-	set, err := cifar10.LoadTrain(dir)
-	if err != nil {
-		return nil, err
-	}
-	set = set.Head(images)
-	source := fmt.Sprintf("the first %d CIFAR-10 training images", set.Len())
-	return ptq.Calibrate(e.ctx, g, set.Pixels, source, func(done, of int) { bar.set(done, of, "calibrating") })
 }
 
 // weightScales says whether g's int8 weights have a scale a layer or a channel.

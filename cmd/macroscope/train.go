@@ -11,6 +11,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/cifar10"
+	"macroscope/dataset"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/internal/atomicfile"
@@ -275,5 +276,9 @@ func (c *trainCmd) evaluate(e *env, run *train.Run, threads int, test *cifar10.S
 	if err != nil {
 		return bench.Accuracy{}, err
 	}
-	return bench.Evaluate(e.ctx, plan, test, threads, nil)
+	set, err := dataset.FromCIFAR10("the test images", test, run.Graph().Input.Shape, plan.OutputSize())
+	if err != nil {
+		return bench.Accuracy{}, err
+	}
+	return bench.Evaluate(e.ctx, plan, set, bench.EvaluateOptions{Threads: threads})
 }
