@@ -266,6 +266,24 @@ func (e *Estimate) reset(m *Model, w *workload.Workload) {
 	m.machine.describe(e)
 }
 
+// each fills in the layers that are computed, one after another.
+func (e *Estimate) each(w *workload.Workload, layer func(*Layer, *workload.Layer) error) error {
+	for i := range w.Layers {
+		l := &w.Layers[i]
+		if l.Kind == workload.Other {
+			continue
+		}
+		out := e.open(l)
+		if err := layer(out, l); err != nil {
+			return err
+		}
+		if err := e.close(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // open appends a layer to fill in.
 func (e *Estimate) open(l *workload.Layer) *Layer {
 	e.Layers = append(e.Layers, Layer{Name: l.Name, Kind: l.Kind.String(), DType: l.DType, MACs: l.MACs()})

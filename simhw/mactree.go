@@ -55,21 +55,8 @@ func (m *macTreeMachine) describe(e *Estimate) {
 }
 
 func (m *macTreeMachine) layers(e *Estimate, w *workload.Workload) error {
-	for i := range w.Layers {
-		l := &w.Layers[i]
-		if l.Kind == workload.Other {
-			continue
-		}
-		out := e.open(l)
-		if err := m.layer(out, l); err != nil {
-			return err
-		}
-		if err := e.close(out); err != nil {
-			return err
-		}
-	}
 	e.Total.NotModelled = m.unmodelled
-	return nil
+	return e.each(w, m.layer)
 }
 
 func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {

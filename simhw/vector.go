@@ -65,21 +65,8 @@ func (m *vectorMachine) checks() []design.Check {
 }
 
 func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
-	for i := range w.Layers {
-		l := &w.Layers[i]
-		if l.Kind == workload.Other {
-			continue
-		}
-		out := e.open(l)
-		if err := m.layer(out, l); err != nil {
-			return err
-		}
-		if err := e.close(out); err != nil {
-			return err
-		}
-	}
 	e.Total.NotModelled = m.unmodelled
-	return nil
+	return e.each(w, m.layer)
 }
 
 func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {

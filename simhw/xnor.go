@@ -86,20 +86,7 @@ func (m *xnorMachine) layers(e *Estimate, w *workload.Workload) error {
 	if need := kib(weights); need > float64(m.spec.XNOR.WeightKiB) {
 		return fmt.Errorf("workload %q has %.4g KiB of weights: want memory.weights_kib of so many, not %d", w.Name, need, m.spec.XNOR.WeightKiB)
 	}
-	for i := range w.Layers {
-		l := &w.Layers[i]
-		if l.Kind == workload.Other {
-			continue
-		}
-		out := e.open(l)
-		if err := m.layer(out, l); err != nil {
-			return err
-		}
-		if err := e.close(out); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.each(w, m.layer)
 }
 
 func (m *xnorMachine) layer(out *Layer, l *workload.Layer) error {
