@@ -135,22 +135,15 @@ func (m *spatialMachine) layers(e *Estimate, w *workload.Workload) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	unfinished := 0
-	for i := range w.Layers {
-		l := &w.Layers[i]
-		if l.Kind == workload.Other {
-			continue
-		}
-		out := e.open(l)
+	err := e.each(w, func(out *Layer, l *workload.Layer) error {
 		complete, err := m.layer(out, l)
-		if err != nil {
-			return err
-		}
 		if !complete {
 			unfinished++
 		}
-		if err := e.close(out); err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if unfinished > 0 {
 		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones", searchLimit, unfinished))
