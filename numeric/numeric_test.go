@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"macroscope/bench"
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -19,19 +20,7 @@ import (
 
 func quantized(t testing.TB) *graph.Graph {
 	t.Helper()
-	g, err := models.Load("cifar10cnn", dtype.Int8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := models.Calibration("cifar10cnn", dtype.Int8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := ptq.ReadCalibration(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := ptq.Quantize(g, cal, ptq.Options{})
+	q, err := bench.LoadNetwork("cifar10cnn", dtype.Int8, ptq.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

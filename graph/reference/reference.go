@@ -11,9 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"macroscope/graph"
 )
+
+// Values runs g on an image and gives every value: the input's and each node's
+// output's elements, in the order of Run.
+func Values(g *graph.Graph, image []float32) (map[*graph.Value][]float64, error) {
+	values := map[*graph.Value][]float64{}
+	_, err := Run(g, image, func(v *graph.Value, data []float64) { values[v] = slices.Clone(data) })
+	return values, err
+}
 
 // Run evaluates g, which must be one that graph.Check accepts, on one image in
 // the input shape's order ([C H W] row by row, channel after channel). The result

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"macroscope/bench"
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -18,19 +19,7 @@ import (
 // test image's activations, on cores like NVDLA's large (with and without
 // Winograd) and small: the CPU kernels' sums in the closed form's cycles.
 func TestNetworkLayers(t *testing.T) {
-	g, err := models.Load("cifar10cnn", dtype.Int8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := models.Calibration("cifar10cnn", dtype.Int8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := ptq.ReadCalibration(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := ptq.Quantize(g, cal, ptq.Options{})
+	q, err := bench.LoadNetwork("cifar10cnn", dtype.Int8, ptq.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,10 +29,8 @@ func TestNetworkLayers(t *testing.T) {
 	}
 	image := make([]float32, cifar10.PixelBytes)
 	set.Floats(image, 0)
-	values := map[*graph.Value][]float64{}
-	if _, err := reference.Run(q, image, func(v *graph.Value, data []float64) {
-		values[v] = append([]float64(nil), data...)
-	}); err != nil {
+	values, err := reference.Values(q, image)
+	if err != nil {
 		t.Fatal(err)
 	}
 	convolutions := 0

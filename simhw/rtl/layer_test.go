@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"macroscope/bench"
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -22,19 +23,7 @@ import (
 // or both ±1. number counts the convolutions from 1.
 func lower(t *testing.T, d dtype.DType, number int) Product {
 	t.Helper()
-	g, err := models.Load("cifar10cnn", d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := models.Calibration("cifar10cnn", d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := ptq.ReadCalibration(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := ptq.Quantize(g, cal, ptq.Options{})
+	q, err := bench.LoadNetwork("cifar10cnn", d, ptq.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +33,8 @@ func lower(t *testing.T, d dtype.DType, number int) Product {
 	}
 	image := make([]float32, cifar10.PixelBytes)
 	set.Floats(image, 0)
-	values := map[*graph.Value][]float64{}
-	if _, err := reference.Run(q, image, func(v *graph.Value, data []float64) {
-		values[v] = append([]float64(nil), data...)
-	}); err != nil {
+	values, err := reference.Values(q, image)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range q.Nodes {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"macroscope/bench"
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -31,19 +32,8 @@ type built struct {
 // behind them, of minima where a threshold falls.
 func build(t *testing.T, d dtype.DType) built {
 	t.Helper()
-	g, err := models.Load("cifar10cnn", d)
+	g, err := bench.LoadNetwork("cifar10cnn", d, ptq.Options{})
 	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := models.Calibration("cifar10cnn", d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cal, err := ptq.ReadCalibration(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, err = ptq.Quantize(g, cal, ptq.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	b := built{graph: g}

@@ -28,10 +28,8 @@ func TestNetwork(t *testing.T) {
 	}
 	image := make([]float32, cifar10.PixelBytes)
 	set.Floats(image, 0)
-	values := map[*graph.Value][]float64{}
-	if _, err := reference.Run(g, image, func(v *graph.Value, data []float64) {
-		values[v] = append([]float64(nil), data...)
-	}); err != nil {
+	values, err := reference.Values(g, image)
+	if err != nil {
 		t.Fatal(err)
 	}
 	layers := 0
