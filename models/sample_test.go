@@ -4,35 +4,23 @@ import (
 	"bytes"
 	"flag"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"macroscope/cifar10"
+	"macroscope/internal/shared"
 	"macroscope/models"
 )
 
 var update = flag.Bool("update", false, "write cifar10-sample.bin anew from the official test_batch.bin")
 
-// officialTest is the official set's test images, from MACROSCOPE_SHARED/cifar10
-// or from data/, where make data puts them; the test is skipped without.
+// officialTest is the official set's test images; the test is skipped without.
 func officialTest(t *testing.T) *cifar10.Set {
 	t.Helper()
-	shared := os.Getenv("MACROSCOPE_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "shared") // beside the repository
+	set, err := cifar10.LoadTest(shared.CIFAR10(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, dir := range []string{filepath.Join(shared, "cifar10"), filepath.Join("..", "data")} {
-		if _, err := os.Stat(dir); err != nil {
-			continue
-		}
-		set, err := cifar10.LoadTest(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return set
-	}
-	t.Skipf("neither %s/cifar10 nor data/ holds the official test images", shared)
-	return nil
+	return set
 }
 
 // TestSample builds the sample from the official test images and compares it with

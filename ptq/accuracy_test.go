@@ -3,14 +3,13 @@ package ptq
 import (
 	"bytes"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 
 	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/internal/shared"
 	"macroscope/kernels"
 	"macroscope/models"
 	"macroscope/nn"
@@ -150,21 +149,7 @@ func TestFullAccuracy(t *testing.T) {
 	if plainGo(t) {
 		t.Skip("plain Go kernels would take minutes for 10,000 images")
 	}
-	shared := os.Getenv("MACROSCOPE_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "shared") // beside the repository
-	}
-	dir := ""
-	for _, d := range []string{filepath.Join(shared, "cifar10"), filepath.Join("..", "data")} {
-		if _, err := os.Stat(d); err == nil {
-			dir = d
-			break
-		}
-	}
-	if dir == "" {
-		t.Skipf("neither %s/cifar10 nor data/ holds the official test images", shared)
-	}
-	set, err := cifar10.LoadTest(dir)
+	set, err := cifar10.LoadTest(shared.CIFAR10(t))
 	if err != nil {
 		t.Fatal(err)
 	}

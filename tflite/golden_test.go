@@ -12,6 +12,7 @@ import (
 	"macroscope/cifar10"
 	"macroscope/graph"
 	"macroscope/graph/reference"
+	"macroscope/internal/shared"
 )
 
 // golden are what the TFLite interpreter's reference kernels compute for images: the
@@ -73,7 +74,7 @@ func findPython(t testing.TB) (python, by string) {
 // and says by which rules it computes.
 func interpreter(t testing.TB, n int) (string, [][]int8) {
 	p, by := findPython(t)
-	cmd := exec.Command(p, "testdata/golden.py", shared(t, "models/mlperf-tiny-resnet8-int8.tflite"), shared(t, "cifar10/test_batch.bin"), strconv.Itoa(n), "ref")
+	cmd := exec.Command(p, "testdata/golden.py", shared.File(t, "models/mlperf-tiny-resnet8-int8.tflite"), shared.File(t, "cifar10/test_batch.bin"), strconv.Itoa(n), "ref")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func interpreter(t testing.TB, n int) (string, [][]int8) {
 }
 
 func testSet(t testing.TB) *cifar10.Set {
-	set, err := cifar10.LoadTest(shared(t, "cifar10"))
+	set, err := cifar10.LoadTest(shared.CIFAR10(t))
 	if err != nil {
 		t.Fatal(err)
 	}

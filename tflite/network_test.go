@@ -1,32 +1,17 @@
 package tflite
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"macroscope/cifar10"
 	"macroscope/graph"
+	"macroscope/internal/shared"
 	"macroscope/nn"
 )
 
-// shared is a file of the data that tests may use; the test is skipped where it is absent.
-func shared(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("MACROSCOPE_SHARED")
-	if root == "" {
-		root = "../../shared"
-	}
-	p := filepath.Join(root, path)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("no %s: set MACROSCOPE_SHARED", p)
-	}
-	return p
-}
-
 func resnet(t testing.TB, kind string) *graph.Graph {
 	t.Helper()
-	g, err := ReadFile(shared(t, "models/mlperf-tiny-resnet8-"+kind+".tflite"))
+	g, err := ReadFile(shared.File(t, "models/mlperf-tiny-resnet8-"+kind+".tflite"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +25,7 @@ func TestResNetAccuracy(t *testing.T) {
 	if testing.Short() {
 		images = 500
 	}
-	set, err := cifar10.LoadTest(shared(t, "cifar10"))
+	set, err := cifar10.LoadTest(shared.CIFAR10(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"macroscope/graph"
 	"macroscope/graph/reference"
+	"macroscope/internal/shared"
 	"macroscope/nn"
 )
 
@@ -274,7 +275,7 @@ func TestDamaged(t *testing.T) {
 
 // The shared files' bytes, cut off anywhere, are refused.
 func TestTruncated(t *testing.T) {
-	data, err := os.ReadFile(shared(t, "models/mlperf-tiny-resnet8-int8.tflite"))
+	data, err := os.ReadFile(shared.File(t, "models/mlperf-tiny-resnet8-int8.tflite"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,23 +1,18 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"macroscope/internal/shared"
 )
 
 // A float file is calibrated on training images, quantized, written, and gives
 // right answers when it is read again.
 func TestQuantizeFile(t *testing.T) {
 	root := repoRoot(t)
-	data := filepath.Join(root, "data")
-	if shared := os.Getenv("MACROSCOPE_SHARED"); shared != "" {
-		data = filepath.Join(shared, "cifar10")
-	}
-	if _, err := os.Stat(data); err != nil {
-		t.Skipf("no CIFAR-10 training images: %v", err)
-	}
+	data := shared.CIFAR10(t)
 	out := filepath.Join(t.TempDir(), "int8.onnx")
 	command := func(args ...string) string {
 		var stdout, stderr strings.Builder

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"macroscope/internal/shared"
 )
 
 // A TFLite file is taken wherever a built-in network is.
 func TestTFLite(t *testing.T) {
-	shared := os.Getenv("MACROSCOPE_SHARED")
-	if shared == "" {
-		shared = filepath.Join(repoRoot(t), "..", "shared")
-	}
-	model := filepath.Join(shared, "models", "mlperf-tiny-resnet8-int8.tflite")
-	if _, err := os.Stat(model); err != nil {
-		t.Skipf("no TFLite network: set MACROSCOPE_SHARED: %v", err)
-	}
+	model := shared.File(t, "models/mlperf-tiny-resnet8-int8.tflite")
 	command := func(args ...string) string {
 		var stdout, stderr strings.Builder
 		if code := run(t.Context(), &stdout, &stderr, args); code != exitDone {

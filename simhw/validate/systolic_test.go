@@ -4,9 +4,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
+	"macroscope/internal/shared"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
 )
@@ -67,13 +67,9 @@ func BenchmarkResNet50(b *testing.B) {
 
 // The table of STONNE's runs is what was recorded.
 func TestSTONNERuns(t *testing.T) {
-	shared := os.Getenv("MACROSCOPE_SHARED")
-	if shared == "" {
-		t.Skip("MACROSCOPE_SHARED is not set: no recorded runs")
-	}
-	f, err := os.Open(filepath.Join(shared, "simgold", "stonne", "os_mesh.csv"))
+	f, err := os.Open(shared.File(t, "simgold/stonne/os_mesh.csv"))
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	lines, err := csv.NewReader(f).ReadAll()
