@@ -180,21 +180,8 @@ func moveBytes(n *graph.Node, op graph.Mover, in, out *buffer) func(*state, []*b
 	if p, ok := op.(*graph.Pad); ok {
 		fill = uint8(out.format().Round(p.Value))
 	}
-	source, m := op.Source(n.In[0].Shape), out.img
-	from := make([]int, 0, len(source))
-	plane := in.img.H * in.img.W
-	for y := range m.H {
-		for x := range m.W {
-			for ch := range m.C {
-				i := source[(ch*m.H+y)*m.W+x]
-				if i >= 0 {
-					ch, p := i/plane, i%plane
-					i = in.img.Offset(p/in.img.W, p%in.img.W) + ch
-				}
-				from = append(from, i)
-			}
-		}
-	}
+	m := out.img
+	from := movedFrom[int](op.Source(n.In[0].Shape), in.img, m, 1)
 	return func(s *state, ins []*buffer, out *buffer) {
 		x, to, xor, i := ins[0].bytes(s), out.bytes(s), ins[0].form.xor^out.form.xor, 0
 		for y := range m.H {

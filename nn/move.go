@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // moveStep is a graph.Mover: which of the input's words each of the output's pixels
@@ -29,8 +30,16 @@ func (c *compiler) emitMove(g *group, op graph.Mover) (*buffer, error) {
 	if in.Bytes()/4 > math.MaxInt32 {
 		return nil, fmt.Errorf("an input of %d bytes: want at most %d", in.Bytes(), 4*math.MaxInt32)
 	}
-	source := op.Source(g.node.In[0].Shape)
-	st.from = make([]int32, 0, len(source))
+	st.from = movedFrom[int32](op.Source(g.node.In[0].Shape), in, out, 4)
+	c.plan.steps = append(append(c.plan.steps, st), to.after...)
+	return to.out, nil
+}
+
+// movedFrom turns a Mover's source, of elements channel after channel, into places
+// in memory: for the output's pixels in the order of memory the element of the
+// input, counted in elements of size bytes from its first; −1 stays.
+func movedFrom[T int | int32](source []int, in, out kernels.Image, size int) []T {
+	from := make([]T, 0, len(source))
 	plane := in.H * in.W
 	for y := range out.H {
 		for x := range out.W {
@@ -38,14 +47,13 @@ func (c *compiler) emitMove(g *group, op graph.Mover) (*buffer, error) {
 				i := source[(ch*out.H+y)*out.W+x]
 				if i >= 0 {
 					ch, p := i/plane, i%plane
-					i = in.Offset(p/in.W, p%in.W)/4 + ch
+					i = in.Offset(p/in.W, p%in.W)/size + ch
 				}
-				st.from = append(st.from, int32(i))
+				from = append(from, T(i))
 			}
 		}
 	}
-	c.plan.steps = append(append(c.plan.steps, st), to.after...)
-	return to.out, nil
+	return from
 }
 
 func (st *moveStep) run(s *state) {
