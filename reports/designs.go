@@ -3,7 +3,6 @@ package reports
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"macroscope/bench"
 	"macroscope/dtype"
@@ -103,10 +102,10 @@ func (r *Report) compareDesigns() {
 	}
 }
 
-// partial says what the total leaves out, "" if nothing.
-func (e *Estimate) partial() string {
+// partial lists what the total leaves out.
+func (e *Estimate) partial() []string {
 	if e.Detail == nil || !e.Detail.Total.Partial {
-		return ""
+		return nil
 	}
 	left := append([]string(nil), e.Detail.Total.NotModelled...)
 	kinds := map[string]int{}
@@ -119,5 +118,5 @@ func (e *Estimate) partial() string {
 	for _, op := range order {
 		left = append(left, fmt.Sprintf("%d × %s", kinds[op], op))
 	}
-	return strings.Join(left, ", ")
+	return left
 }

@@ -58,17 +58,27 @@ func (e *Estimate) summary() []string {
 // partialNote explains the mark of partial totals, "" where none is partial.
 func (r *Report) partialNote() string {
 	var left []string
+	sets := 0
 	for _, d := range r.Designs {
 		for i := range d.Estimates {
-			if p := d.Estimates[i].partial(); p != "" && !slices.Contains(left, p) {
-				left = append(left, p)
+			p := d.Estimates[i].partial()
+			if len(p) > 0 {
+				sets++
+			}
+			for _, what := range p {
+				if !slices.Contains(left, what) {
+					left = append(left, what)
+				}
 			}
 		}
 	}
-	if len(left) == 0 {
+	switch {
+	case len(left) == 0:
 		return ""
+	case sets == 1 || len(left) == 1:
+		return "* partial: the total leaves out " + strings.Join(left, ", ") + "."
 	}
-	return "* partial: the total leaves out " + strings.Join(left, "; or ") + "."
+	return "* partial: the total leaves out something of " + strings.Join(left, ", ") + "; the design's own estimate says what."
 }
 
 func (r *Report) glanceSection() section {
