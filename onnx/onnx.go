@@ -21,7 +21,6 @@ package onnx
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"google.golang.org/protobuf/proto"
 
@@ -60,7 +59,7 @@ func ReadFile(path string) (*graph.Graph, error) { return ReadFileWith(path, Rea
 // ReadFileWith is ReadFile with options. External data must lie in the model's folder, or
 // folders in that.
 func ReadFileWith(path string, o ReadOptions) (*graph.Graph, error) {
-	data, err := readAll(path)
+	data, err := regular.ReadFile(path, MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
@@ -74,26 +73,6 @@ func ReadFileWith(path string, o ReadOptions) (*graph.Graph, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return g, nil
-}
-
-func readAll(path string) ([]byte, error) {
-	f, err := regular.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > MaxFileSize {
-		return nil, fmt.Errorf("%s: %d bytes: want at most %d", path, info.Size(), MaxFileSize)
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
 }
 
 // Read reads an ONNX file's bytes; name stands for the file in errors. The
@@ -119,20 +98,30 @@ func read(data []byte, f *folder, o ReadOptions) (*graph.Graph, error) {
 		return nil, fmt.Errorf("%d bytes: want at most %d", len(data), MaxFileSize)
 	}
 	bud := newBudget(len(data))
-	places, err := scan(data, bud)
+	m, places, err := unmarshal(data, bud)
 	if err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
+		return nil, err
 	}
-	var m onnxpb.ModelProto
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
-	}
-	opsets, err := versions(&m)
+	opsets, err := versions(m)
 	if err != nil {
 		return nil, err
 	}
 	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud, folder: f, options: o}
 	return r.read()
+}
+
+// unmarshal checks what the bytes claim, within the budget, before it makes the
+// model of them.
+func unmarshal(data []byte, bud *budget) (*onnxpb.ModelProto, places, error) {
+	at, err := scan(data, bud)
+	if err != nil {
+		return nil, places{}, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	m := &onnxpb.ModelProto{}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, m); err != nil {
+		return nil, places{}, fmt.Errorf("not an ONNX model: %w", err)
+	}
+	return m, at, nil
 }
 
 // versions checks the IR version and gives the operator set of each domain.

@@ -5,8 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
+	"macroscope/internal/regular"
 	"macroscope/onnx/internal/onnxpb"
 )
 
@@ -34,7 +33,7 @@ type OperatorCount struct {
 // SurveyFile reads what is in the file at path. It fails only where the file is no ONNX
 // model.
 func SurveyFile(path string) (*Survey, error) {
-	data, err := readAll(path)
+	data, err := regular.ReadFile(path, MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
@@ -46,14 +45,9 @@ func SurveyFile(path string) (*Survey, error) {
 }
 
 func survey(data []byte) (*Survey, error) {
-	bud := newBudget(len(data))
-	places, err := scan(data, bud)
+	m, places, err := unmarshal(data, newBudget(len(data)))
 	if err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
-	}
-	var m onnxpb.ModelProto
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("not an ONNX model: %w", err)
+		return nil, err
 	}
 	if m.Graph == nil {
 		return nil, fmt.Errorf("not an ONNX model: it has no graph")

@@ -73,12 +73,18 @@ func window(axis string, n, size, stride, dilation, padding int) (before, after 
 	return 0, 0, fmt.Errorf("padding %d: want SAME (0) or VALID (1)", padding)
 }
 
-func (r *reader) conv(o *operator) error {
+// imageAndFilter are the first two inputs of a convolution.
+func (r *reader) imageAndFilter(o *operator) (*graph.Value, *tensor, error) {
 	in, _, err := r.image(o)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	w, err := r.filter(o)
+	return in, w, err
+}
+
+func (r *reader) conv(o *operator) error {
+	in, w, err := r.imageAndFilter(o)
 	if err != nil {
 		return err
 	}
@@ -109,11 +115,7 @@ func (r *reader) filter(o *operator) (*tensor, error) {
 }
 
 func (r *reader) depthwise(o *operator) error {
-	in, _, err := r.image(o)
-	if err != nil {
-		return err
-	}
-	w, err := r.filter(o)
+	in, w, err := r.imageAndFilter(o)
 	if err != nil {
 		return err
 	}

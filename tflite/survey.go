@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"macroscope/internal/regular"
 )
 
 // A Survey says what is in a TFLite file, whether or not Read understands it.
@@ -27,7 +29,7 @@ type OperatorCount struct {
 // SurveyFile reads what is in the file at path. It fails only where the file is no TFLite
 // model.
 func SurveyFile(path string) (*Survey, error) {
-	data, err := readAll(path)
+	data, err := regular.ReadFile(path, MaxFileSize)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,6 @@ package tflite
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -37,31 +36,11 @@ func IsFile(path string) bool { return strings.EqualFold(filepath.Ext(path), ".t
 
 // ReadFile reads the TFLite file at path, which must be a regular file.
 func ReadFile(path string) (*graph.Graph, error) {
-	data, err := readAll(path)
+	data, err := regular.ReadFile(path, MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
 	return Read(data, path)
-}
-
-func readAll(path string) ([]byte, error) {
-	f, err := regular.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > MaxFileSize {
-		return nil, fmt.Errorf("%s: %d bytes: want at most %d", path, info.Size(), MaxFileSize)
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
 }
 
 // Read reads a TFLite file's bytes; name stands for the file in errors. The graph shares
