@@ -184,7 +184,7 @@ func (s *Search) prepare() {
 		s.inside[i+1] = s.inside[i] | l.Time | l.AcrossX | l.AcrossY
 	}
 	s.part = partial{parallel: 1}
-	s.part.energy = float64(p.Bounds.Product()) * a.MACPJ
+	s.part.energy = float64(p.Bounds.Product()) * (a.MACPJ + a.CyclePJ) // each needs a multiplier for a cycle
 	s.n.n = len(s.n.loops)
 	s.n.start[a.Count] = s.n.n
 	s.n.tile[a.Count] = p.Bounds
