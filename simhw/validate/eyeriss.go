@@ -109,7 +109,7 @@ const eyerissConv3Loops = "DRAM K6 C43; buffer K2 N4 P13; across S3 Q13 C2 K2; r
 // Notes of rows.
 const (
 	eyerissCalibrated = "clock and control, %.0f mW of ours, are calibrated on this layer's own power; all other layers are predictions"
-	eyerissPredicted  = "clock and control are calibrated on AlexNet's conv1, nothing on this layer"
+	eyerissPredicted  = "clock and control are calibrated on AlexNet's conv1, nothing on this layer; the error grows with the zeros, as an element that skips is charged its control in full"
 	eyerissDerived    = "the mapping is not printed: channels of a pass are chosen by this row, from which the time follows where the sums' network is the limit; power is a prediction"
 )
 
