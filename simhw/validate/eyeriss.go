@@ -108,9 +108,9 @@ const eyerissConv3Loops = "DRAM K6 C43; buffer K2 N4 P13; across S3 Q13 C2 K2; r
 
 // Notes of rows.
 const (
-	eyerissCalibrated = "clock and control, %.0f mW of ours, are calibrated on this layer's own power; all other layers are predictions"
-	eyerissPredicted  = "clock and control are calibrated on AlexNet's conv1, nothing on this layer; the error grows with the zeros, as an element that skips is charged its control in full"
-	eyerissDerived    = "the mapping is not printed: channels of a pass are chosen by this row, from which the time follows where the sums' network is the limit; power is a prediction"
+	eyerissCalibrated = "clock and control, %.0f mW of ours, are calibrated on this layer's own power"
+	eyerissPredicted  = "over the time of ours; clock and control are calibrated on AlexNet's conv1, no number on this layer, but the model's form was chosen with the tables at hand; the error grows with the zeros, as an element that skips is charged its control in full"
+	eyerissDerived    = "the mapping is not printed: channels of a pass are chosen by this row, from which the time follows where the sums' network is the limit"
 )
 
 // The parts of a row's estimate that the tables have.
@@ -159,6 +159,7 @@ func (n *eyerissNetwork) rows(name string, e *simhw.Estimate, b eyerissBounds) [
 			add(theirs.name, "DRAM traffic", "MB", theirs.dramMB, float64(ours.DRAM.Bytes)/1e6, b.traffic, "coded by the zeros of the table; outputs by the zeros of the next layer's inputs")
 		}
 		add(theirs.name, "power without DRAM", "mW", theirs.power, eyerissMW(ours, eyerissChipPJ(ours)), b.power, power)
+		add(theirs.name, "energy without DRAM", "µJ", theirs.power*theirs.total, eyerissChipPJ(ours)/1e6, Open, "power times total time: it has the errors of both")
 		for j, v := range [2]float64{theirs.processing, busy} {
 			processing[j] += v
 		}

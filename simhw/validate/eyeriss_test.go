@@ -34,7 +34,7 @@ func TestEyerissBounds(t *testing.T) {
 	}
 }
 
-// What is calibrated is CONV1's and nothing else's: shares of its measured power by cycle
+// The numbers that are calibrated are CONV1's: shares of its measured power by cycle
 // and element.
 func TestEyerissCalibration(t *testing.T) {
 	d, err := design.Load("eyeriss")
