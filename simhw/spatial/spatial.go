@@ -144,9 +144,8 @@ type Arch struct {
 	Bits   [Spaces]int64 // of a word; of an output as it is summed up
 	MACPJ  float64
 
-	// Timeloop selects that program's two approximations for inputs: what a tile
-	// shares with the one before counts only where they differ along one axis, and a
-	// word that children with different tiles have in common is read for each.
+	// Timeloop counts inputs as that program does, with its approximations
+	// (timeloop_inputs.go). Search does not take it.
 	Timeloop bool
 }
 
