@@ -205,6 +205,11 @@ func TestTimeloop(t *testing.T) {
 	if compared != 976 || inputs != 318 {
 		t.Errorf("%d counts compared, %d of inputs; want 976 and 318", compared, inputs)
 	}
+	g := &list[0]
+	var r Result
+	if n := testing.AllocsPerRun(10, func() { g.arch.Evaluate(&g.problem, &g.mapping, &r) }); n > 0 {
+		t.Errorf("%g allocations", n)
+	}
 	// How much of that is the program's approximations and not the words themselves.
 	approximate := 0
 	for i := range list {
