@@ -24,7 +24,7 @@ func drawTree(t *rapid.T) design.Spec {
 		}
 	}
 	s.ConvBuffer.KiB = rapid.IntRange(16, 512).Draw(t, "kib")
-	s.Behind = design.Behind{PoolOutputs: rapid.IntRange(1, 16).Draw(t, "pools"), PoolSide: 8, AddOutputs: rapid.IntRange(1, 16).Draw(t, "additions")}
+	s.Behind = design.Behind{PoolOutputs: rapid.IntRange(1, 16).Draw(t, "pools"), PoolSide: 8, AddOutputs: rapid.IntRange(1, 16).Draw(t, "additions"), FinishOutputs: rapid.IntRange(0, 16).Draw(t, "finished")}
 	return s
 }
 

@@ -77,6 +77,14 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	out.Cycles, out.ComputeCycles, out.FillDrainCycles = time.Cycles, time.ComputeCycles, time.FillDrainCycles
 	out.StallCycles, out.PrefetchCycles = time.StallCycles, time.PrefetchCycles
 	out.Stalls[m.cause(&traffic)] = time.StallCycles
+	if n := int64(m.spec.Behind.FinishOutputs); n > 0 {
+		// The core waits for the units that finish its sums.
+		if more := (l.OutputWords()+n-1)/n - (out.Cycles - out.PrefetchCycles); more > 0 {
+			out.Stalls[memory.OnChip] += more
+			out.StallCycles += more
+			out.Cycles += more
+		}
+	}
 
 	// With Winograd a MAC takes less than a product: the multipliers' use is
 	// that of products.

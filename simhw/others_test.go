@@ -7,6 +7,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
+	"macroscope/simhw/memory"
 	"macroscope/workload"
 )
 
@@ -64,6 +65,30 @@ func TestNVDLAPoolsAndAdds(t *testing.T) {
 		if e, err = Evaluate(&d, &w); err != nil || len(e.Layers) != 1 || len(e.UnmodelledLayers) != 3 {
 			t.Errorf("%s without units: %d layers, %v", c.design, len(e.Layers), err)
 		}
+	}
+}
+
+// TestNVDLAFinishes by hand: 1×1 of 8 to 8 channels on 16×16 takes nvdla_small's core 256
+// cycles and the unit that finishes 2,048 outputs one by one 2,048.
+func TestNVDLAFinishes(t *testing.T) {
+	d := load(t, "nvdla_small")
+	l := workload.Layer{Name: "l", Kind: workload.Conv, DType: dtype.Int8, H: 16, W: 16, C: 8, OutC: 8, KH: 1, KW: 1}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{l}}
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &e.Layers[0]
+	if got.ComputeCycles != 256 || got.Cycles-got.PrefetchCycles != 2048 || got.Stalls.Main() != memory.OnChip.String() {
+		t.Errorf("%+v", got)
+	}
+	s := d.Spec()
+	s.Behind.FinishOutputs = 0
+	if d, err = design.New(s); err != nil {
+		t.Fatal(err)
+	}
+	if e, err = Evaluate(&d, &w); err != nil || e.Layers[0].Cycles-e.Layers[0].PrefetchCycles >= 1024 || e.Layers[0].Stalls[memory.OnChip] != 0 {
+		t.Errorf("%+v, %v", e.Layers[0], err)
 	}
 }
 

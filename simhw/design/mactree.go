@@ -21,6 +21,10 @@ type Behind struct {
 	PoolOutputs int // maximum and mean over windows
 	PoolSide    int // largest window's
 	AddOutputs  int // sums of two tensors
+
+	// FinishOutputs is how many sums the core hands on to be biased, scaled and
+	// activated; 0: as many as it makes.
+	FinishOutputs int
 }
 
 // Tree is the core.
@@ -72,6 +76,7 @@ var macTreeKind = kind{
 		optional(integer("behind.pool_outputs_per_cycle", "outputs of the unit that pools from memory to memory; absent: pools are not modelled", 1, maxSide, func(s *Spec) *int { return &s.Behind.PoolOutputs })),
 		optional(integer("behind.pool_side", "rows and columns of the largest window that it takes", 1, maxSide, func(s *Spec) *int { return &s.Behind.PoolSide })),
 		optional(integer("behind.add_outputs_per_cycle", "outputs of the unit that adds two tensors; absent: additions are not modelled", 1, maxSide, func(s *Spec) *int { return &s.Behind.AddOutputs })),
+		optional(integer("behind.finish_outputs_per_cycle", "outputs that are biased, scaled and activated; absent: as many as the core makes", 1, maxSide, func(s *Spec) *int { return &s.Behind.FinishOutputs })),
 		dramBandwidth, dramEnergy, dramLow, dramHigh,
 	},
 	check:    checkMACTree,
