@@ -49,7 +49,7 @@ type half struct {
 // out, and returns the rest. Tiles with the same taps end up in one edge.
 func (c *Conv) splitEdges(units []unit) []unit {
 	s := &c.spec
-	if c.im.k.PieceTile == nil || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
+	if c.im.k.PieceTile == nil || c.serial != nil && !c.serial.doubles() || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
 		return units
 	}
 	if c.im.k.PairWords && Words(s.In.DType, s.In.C)%2 != 0 { // a pair would belong to two taps
@@ -192,6 +192,9 @@ func (c *Conv) addEdge(first, second half, out []unit) bool {
 		}
 	}
 	if e == nil {
+		if c.serial != nil {
+			pieces = c.serial.inPlanes(pieces)
+		}
 		c.edges = append(c.edges, edge{pieces: pieces, skip: [2]taps{first.skip, second.skip}})
 		e = &c.edges[len(c.edges)-1]
 	}
@@ -249,6 +252,12 @@ func (c *Conv) initEdges(p *panel) {
 			}
 			for t := range s.KH * s.KW {
 				if !e.skip[h].has(t) {
+					continue
+				}
+				if c.serial != nil {
+					for col := range nr {
+						init[h*nr+col] += c.serial.haloSums(p.b[t*pixel*nr+col:], nr, pixel, s.In.C)
+					}
 					continue
 				}
 				for k := t * pixel; k < (t+1)*pixel; k++ {

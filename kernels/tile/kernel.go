@@ -42,6 +42,9 @@ type Kernel struct {
 	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.
 	PieceTile Func
+	// Doubles says that PieceTile knows Rows 3, a piece without words that doubles what
+	// the pieces before it have added up: the popcounts of a binary row, not Init.
+	Doubles bool
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.

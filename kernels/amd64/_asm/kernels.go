@@ -212,6 +212,7 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 99 % of peak.`
 	a.tile(m)
 	m.name = "tileBinaryAVX512Pieces"
 	m.sums = func(a *asm) { m.binarySums(a, m.nr()*4) }
+	m.double = func(a *asm, acc string) { a.op("VPADDD %s, %s, %s", acc, acc, acc) }
 	a.pieces(m)
 	dotBinaryAVX512(a)
 	peak(a, "peakBinaryAVX512", "VPXORD, VPOPCNTD and VPADDD", "Z", func(i int) {

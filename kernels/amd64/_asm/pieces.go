@@ -51,7 +51,11 @@ func (a *asm) pieces(m micro) {
 	a.op("ADDQ 8(SI), R9")
 	a.op("CMPQ 24(AX), $1")
 	a.op("JEQ first")
-	a.op("JGT second")
+	if m.double != nil {
+		a.op("JGT more")
+	} else {
+		a.op("JGT second")
+	}
 	for i, name := range []string{"all", "first", "second"} {
 		from, to := []int{0, 0, half}[i], []int{m.mr, half, m.mr}[i]
 		if i > 0 {
@@ -63,6 +67,17 @@ func (a *asm) pieces(m micro) {
 		a.op("ADDQ $%d, BX", m.bStep)
 		a.op("ADDQ $4, CX")
 		a.op("JNE %s", name)
+	}
+	if m.double != nil {
+		a.op("JMP next")
+		a.label("more")
+		a.op("CMPQ 24(AX), $2")
+		a.op("JEQ second")
+		for r := range m.mr {
+			for v := range m.nv {
+				m.double(a, m.acc(r, v))
+			}
+		}
 	}
 	a.label("next")
 	a.op("ADDQ $32, AX")
