@@ -237,3 +237,6 @@ func depthwiseInt8AVX512(w *tile.Depthwise)
 
 //go:noescape
 func depthwiseUint8AVX512(w *tile.Depthwise)
+
+//go:noescape
+func bitPlanesAVX2(p *tile.BitPlanes)

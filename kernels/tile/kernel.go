@@ -78,6 +78,8 @@ type Kernel struct {
 	// Merge, if not nil, has the loops that join sums with a stream of int16 (int8
 	// and binary).
 	Merge *MergeFuncs
+	// BitPlanes, if not nil, takes bytes apart (binary).
+	BitPlanes func(*BitPlanes)
 	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
 	// (float32).
 	BFloat16 *BFloat16
