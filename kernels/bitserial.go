@@ -33,9 +33,9 @@ import (
 // It is immutable; its methods may be called by many goroutines, each with its Context.
 type BitSerial struct{ conv *Conv }
 
-// maxBits is the most bits of an input and of a weight: with more the int8 kernels
+// MaxSerialBits is the most bits of an input and of a weight: with more the int8 kernels
 // have fewer products to compute.
-const maxBits = 4
+const MaxSerialBits = 4
 
 // serial is what a Conv of bit planes knows beside its spec.
 type serial struct {
@@ -69,8 +69,8 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 		if im.k.DType != dtype.Binary {
 			return fmt.Errorf("want a binary implementation")
 		}
-		if bits < 1 || bits > maxBits || base < -128 || base+1<<bits-1 > 255 {
-			return fmt.Errorf("%d bits from %d on: want 1 to %d bits within −128…255", bits, base, maxBits)
+		if bits < 1 || bits > MaxSerialBits || base < -128 || base+1<<bits-1 > 255 {
+			return fmt.Errorf("%d bits from %d on: want 1 to %d bits within −128…255", bits, base, MaxSerialBits)
 		}
 		if spec.Halo == HaloZero && (base > 0 || base+1<<bits <= 0) {
 			return fmt.Errorf("a halo of 0: %d bits from %d on have none", bits, base)
@@ -112,8 +112,8 @@ func weightSteps(w []int8) (h []int, err error) {
 	for _, v := range w {
 		largest, odd = max(largest, int(v), -int(v)), odd && v&1 != 0
 	}
-	if largest > 1<<(maxBits-1) {
-		return nil, fmt.Errorf("weights up to %d: want at most %d", largest, 1<<(maxBits-1))
+	if largest > 1<<(MaxSerialBits-1) {
+		return nil, fmt.Errorf("weights up to %d: want at most %d", largest, 1<<(MaxSerialBits-1))
 	}
 	reach := 0
 	if !odd {
@@ -128,15 +128,27 @@ func weightSteps(w []int8) (h []int, err error) {
 	return h, nil
 }
 
-// BitSerialProducts is how many binary products an integer product becomes: planes of
-// the weights times bits of the input. 0: the weights do not suit.
-func BitSerialProducts(bits int, w []int8) int {
+// SerialProducts is how many binary products stand for one of integers of a number of
+// bits with the given weights when the binary row computes it: planes of the weights times
+// bits, or more where its tile does not double. 0: the weights or the bits do not suit.
+func (im *Impl) SerialProducts(bits int, w []int8) int {
 	h, err := weightSteps(w)
-	if err != nil || bits < 1 || bits > maxBits {
+	if err != nil || bits < 1 || bits > MaxSerialBits || im.k.DType != dtype.Binary {
 		return 0
 	}
-	return bits * len(h)
+	if im.k.Doubles {
+		return bits * len(h)
+	}
+	n := 0
+	for _, step := range h {
+		n += (1<<bits - 1) * step / min(2, h[0])
+	}
+	return n
 }
+
+// SerialPays is up to how many SerialProducts the binary row was measured to be faster
+// than a row of int8; 0: never, or not measured.
+func (im *Impl) SerialPays(int8 *Impl) int { return im.k.SerialPays[int8.k.Name] }
 
 // packPlanes gives words [OutC][plane][KH][KW][C bits] of the β.
 func (c *Conv) packPlanes(w []int8, h []int) []uint32 {
@@ -319,8 +331,18 @@ func (s *serial) haloSums(b []uint32, nr, pixel, c int) (sum int32) {
 // Factor is what the sums are multiplied by in the mode Store.
 func (b *BitSerial) Factor() int32 { return b.conv.serial.factor }
 
-// Products is the number of binary products that stand for one of integers.
-func (b *BitSerial) Products() int { return len(b.conv.serial.products) }
+// Products is what Impl.SerialProducts said.
+func (b *BitSerial) Products() int {
+	n := 0
+	for _, p := range b.conv.serial.products {
+		if b.conv.serial.doubling {
+			n++
+		} else {
+			n += 1 << p.level
+		}
+	}
+	return n
+}
 
 // Impl is the implementation that the convolution was prepared for.
 func (b *BitSerial) Impl() *Impl { return b.conv.im }

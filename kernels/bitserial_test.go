@@ -83,6 +83,9 @@ func runSerial(t *testing.T, im *Impl, ctx *Context, c *serialCase, place func(t
 	if err != nil {
 		return err
 	}
+	if got, want := conv.Products(), im.SerialProducts(c.bits, c.int8s); got != want {
+		return fmt.Errorf("%d products: %d were said", got, want)
+	}
 	in, out := place(t, c.bits*spec.In.Bytes()), place(t, spec.Out.Bytes())
 	c.planes(in)
 	if spec.Mode != tile.Bits {
@@ -124,7 +127,7 @@ func TestBitSerial(t *testing.T) {
 				plain := ConvSpec{KH: k.KH, KW: k.KW, StrideH: k.StrideH, StrideW: k.StrideW, DilationH: k.DilationH, DilationW: k.DilationW, Pool: k.Pool}
 				c = filledConv(r, plain, dtype.Int8, 1+r.IntN(70), c.spec.Out.C, c.spec.Out.H, c.spec.Out.W)
 			}
-			s := narrow(r, c, 1+i%maxBits, someWeights[r.IntN(len(someWeights))])
+			s := narrow(r, c, 1+i%MaxSerialBits, someWeights[r.IntN(len(someWeights))])
 			place := guard.Tail
 			if i%2 == 1 {
 				place = guard.Head
@@ -152,7 +155,7 @@ func TestBitSerialEdges(t *testing.T) {
 			c.spec.PadTop, c.spec.PadLeft, c.spec.Halo = 1, 1, HaloZero
 			in.Top, in.Left, in.Bottom, in.Right, in.H, in.W = 1, 1, 1, 1, 8, 16
 			c.x = make([]float64, 10*18*in.C)
-			s := narrow(r, c, 1+i%maxBits, someWeights[r.IntN(len(someWeights))])
+			s := narrow(r, c, 1+i%MaxSerialBits, someWeights[r.IntN(len(someWeights))])
 			if s.base > 0 || s.base+1<<s.bits <= 0 {
 				s.base = 0
 			}
@@ -177,17 +180,26 @@ func TestBitSerialEdges(t *testing.T) {
 	})
 }
 
-func TestBitSerialProducts(t *testing.T) {
+// once is what a tile that doubles needs, repeated what any other does.
+func TestSerialProducts(t *testing.T) {
 	for _, c := range []struct {
-		bits int
-		w    []int8
-		want int
+		bits           int
+		w              []int8
+		once, repeated int
 	}{
-		{1, []int8{1, -1}, 1}, {2, []int8{1, -1}, 2}, {2, []int8{1, 0}, 4}, {2, []int8{0}, 4}, {4, []int8{3, -1}, 8}, {2, []int8{-2, 1}, 6},
-		{4, []int8{7, -6}, 20}, {4, []int8{-8}, 20}, {4, []int8{7, -7, 5}, 12}, {2, []int8{9}, 0}, {5, []int8{1}, 0}, {0, []int8{1}, 0},
+		{1, []int8{1, -1}, 1, 1}, {2, []int8{1, -1}, 2, 3}, {2, []int8{1, 0}, 4, 6}, {2, []int8{0}, 4, 6}, {4, []int8{3, -1}, 8, 45}, {2, []int8{-2, 1}, 6, 12},
+		{4, []int8{7, -6}, 20, 15 * 16}, {4, []int8{-8}, 20, 15 * 16}, {4, []int8{7, -7, 5}, 12, 15 * 7}, {2, []int8{9}, 0, 0}, {5, []int8{1}, 0, 0}, {0, []int8{1}, 0, 0},
 	} {
-		if got := BitSerialProducts(c.bits, c.w); got != c.want {
-			t.Errorf("%d bits by %v: %d products, want %d", c.bits, c.w, got, c.want)
+		for _, im := range Table() {
+			want := 0
+			if im.DType() == dtype.Binary {
+				if want = c.repeated; im.k.Doubles {
+					want = c.once
+				}
+			}
+			if got := im.SerialProducts(c.bits, c.w); got != want {
+				t.Errorf("%v: %d bits by %v: %d products, want %d", im, c.bits, c.w, got, want)
+			}
 		}
 	}
 }

@@ -157,6 +157,9 @@ func (c *compiler) ask(g *group) error {
 		f := form{dtype: d}
 		if d == dtype.Int8 {
 			f.xor = c.pick(g.node).Impl.AXor()
+			if im, l := c.serial(g.node); im != nil {
+				f = form{dtype: dtype.Binary, levels: l}
+			}
 		}
 		b := c.want(c.root(g.node.In[0]), f)
 		g.inputs = []*buffer{b}

@@ -80,6 +80,10 @@ type Kernel struct {
 	Merge *MergeFuncs
 	// BitPlanes, if not nil, takes bytes apart (binary).
 	BitPlanes func(*BitPlanes)
+	// SerialPays says, by the names of int8 rows, up to how many binary products for
+	// one of theirs a convolution of few bits was measured to be faster bit-serially
+	// (binary); a row that is not among them was not measured, or always wins.
+	SerialPays map[string]int
 	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
 	// (float32).
 	BFloat16 *BFloat16

@@ -1,0 +1,167 @@
+package nn
+
+import (
+	"fmt"
+	"math/bits"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/kernels"
+	"macroscope/quant"
+)
+
+// Convolutions of integers of few bits can be computed as sums of binary ones
+// (kernels.BitSerial). They read their input as bit planes, a form of their own into
+// which a step takes the bytes apart that the layer before has written.
+
+// levels are the integers first…first+2^bits−1.
+type levels struct{ bits, first int }
+
+// levelsOf gives the integers that a value may be, if it is carried as int8 and has so
+// few that four bits tell them apart; false else.
+func (c *compiler) levelsOf(v *graph.Value) (levels, bool) {
+	n := c.giver[v]
+	if n == nil || v.Scale == 0 {
+		return levels{}, false
+	}
+	switch op := n.Op.(type) {
+	case *graph.Clip: // rounding keeps the order of numbers
+		lo, hi := int(quant.QuantizeZero(op.Lo, v.Scale, v.Zero)), int(quant.QuantizeZero(op.Hi, v.Scale, v.Zero))
+		l := levels{max(1, bits.Len(uint(hi-lo))), lo}
+		return l, l.bits <= kernels.MaxSerialBits
+	case *graph.MaxPool:
+		if from := n.In[0]; from.Scale == v.Scale && from.Zero == v.Zero {
+			return c.levelsOf(from)
+		}
+	}
+	return levels{}, false
+}
+
+// has says whether q is among the levels.
+func (l levels) has(q int) bool { return l.first <= q && q < l.first+1<<l.bits }
+
+// fewBits gives the levels of a layer's input, if both they and its weights are of so
+// few bits that the layer can be computed bit-serially; false else.
+func (c *compiler) fewBits(n *graph.Node) (levels, bool) {
+	op, ok := n.Op.(*graph.Conv2D)
+	if !ok || op.Groups != 1 || c.g.Integer != graph.NotInteger || c.joins[n] || c.layerType(n) != dtype.Int8 {
+		return levels{}, false
+	}
+	in := c.root(n.In[0])
+	l, ok := c.levelsOf(in)
+	padded := op.PadTop+op.PadLeft+op.PadBottom+op.PadRight > 0
+	if !ok || padded && (op.PadValue != 0 || !l.has(int(in.Zero))) {
+		return levels{}, false
+	}
+	generic, err := kernels.Lookup(dtype.Binary, "generic") // any row tells whether weights suit
+	return l, err == nil && generic.SerialProducts(l.bits, op.Int8) > 0
+}
+
+// pays is the binary implementation that by what was measured computes a layer faster
+// than the chosen one of int8; nil: none.
+func (c *compiler) pays(n *graph.Node) *kernels.Impl {
+	usual, im := c.choice.For(dtype.Int8), c.choice.For(dtype.Binary)
+	most := im.SerialPays(usual)
+	if most == 0 || c.choice.Forced(dtype.Int8) {
+		return nil
+	}
+	if l, ok := c.fewBits(n); ok && im.SerialProducts(l.bits, n.Op.(*graph.Conv2D).Int8) <= most {
+		return im
+	}
+	return nil
+}
+
+// serial gives the binary implementation that computes a layer bit-serially, and the
+// levels of its input; nil where none does.
+func (c *compiler) serial(n *graph.Node) (*kernels.Impl, levels) {
+	im := c.pick(n).BitSerial
+	if im == nil {
+		return nil, levels{}
+	}
+	if l, ok := c.fewBits(n); ok {
+		return im, l
+	}
+	return nil, levels{} // the layer does not suit
+}
+
+// whyBits says in words why a layer of few bits is computed as it is; empty of any
+// other layer.
+func (c *compiler) whyBits(n *graph.Node) string {
+	l, ok := c.fewBits(n)
+	if !ok {
+		return ""
+	}
+	usual, im := c.choice.For(dtype.Int8), c.choice.For(dtype.Binary)
+	products := func(im *kernels.Impl) int { return im.SerialProducts(l.bits, n.Op.(*graph.Conv2D).Int8) }
+	if _, picked := c.picks[n.Name]; picked {
+		by, _ := c.serial(n)
+		if by == nil {
+			return ""
+		}
+		return fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products(by), l.bits)
+	}
+	text := fmt.Sprintf("bit-serial: %d binary products for one of %d bits", products(im), l.bits)
+	switch most := im.SerialPays(usual); {
+	case c.choice.Forced(dtype.Int8):
+		return "int8 was asked for; " + text
+	case most == 0:
+		return fmt.Sprintf("int8: %v was not measured to be faster bit-serially; %s", im, text)
+	case products(im) <= most:
+		return fmt.Sprintf("%s, faster than %v up to %d", text, usual, most)
+	default:
+		return fmt.Sprintf("int8: %s, faster than %v only up to %d", text, usual, most)
+	}
+}
+
+// planesStep takes bytes apart into bit planes.
+type planesStep struct {
+	im       *kernels.Impl
+	from, to *buffer
+	reader   int // the first layer that reads them
+}
+
+func (st *planesStep) run(s *state) {
+	l := st.to.form.levels
+	st.im.PackPlanes(&s.ctx, st.to.bytes(s), st.to.img, st.from.bytes(s), st.from.img, l.bits, l.first, st.from.form.xor)
+}
+
+func (st *planesStep) about() Step {
+	a := plain(st.to.value.Name, "planes", Packing, st.to, st.from)
+	a.Reader = st.reader
+	return a
+}
+
+// readPlanes notes which layer reads bit planes.
+func (c *compiler) readPlanes(b *buffer, layer int) {
+	for _, st := range c.plan.steps {
+		if p, ok := st.(*planesStep); ok && p.to == b && p.reader < 0 {
+			p.reader = layer
+		}
+	}
+}
+
+// fillPlanes sets every pixel of bit planes to what stands for 0, where that is a level.
+func (b *buffer) fillPlanes(mem []byte) {
+	clear(mem)
+	zero := int(b.zero) - b.form.levels.first
+	if !b.form.levels.has(int(b.zero)) { // then there is no halo
+		return
+	}
+	for p := range b.form.levels.bits {
+		if zero>>p&1 != 0 {
+			b.setBits(mem[p*b.img.Bytes():][:b.img.Bytes()])
+		}
+	}
+}
+
+// setBits sets the bits of all channels of all pixels; those past the last channel stay 0.
+func (b *buffer) setBits(mem []byte) {
+	px := b.img.PixelBytes()
+	for i := range mem {
+		for bit := range 8 {
+			if i%px*8+bit < b.img.C {
+				mem[i] |= 1 << bit
+			}
+		}
+	}
+}
