@@ -26,6 +26,9 @@ import (
 // 2, 4, 8, ...; all others within ±2ⁿ are n+2, h = 1, 1, 2, 4, ...: a ternary
 // weight is (±1 ± 1)/2.
 //
+// Where there is a tile for them (tile.Kernel.TernaryTile), all weights that are not odd
+// are planes of −1, 0 and 1 instead (ternary.go): w = Σⱼ 2ʲ·τⱼ, n of them within ±(2ⁿ−1).
+//
 // A tile that doubles (tile.Kernel.Doubles) takes the products of each significance,
 // highest first, and doubles its sums between them. Any other adds up a product of
 // significance 2ⁿ 2ⁿ times.
@@ -41,6 +44,7 @@ const MaxSerialBits = 4
 type serial struct {
 	bits     int       // planes of the input
 	planes   int       // of the weights
+	ternary  bool      // those are of −1, 0 and 1, two words for one of the input
 	distance int       // bytes from a plane of the input to the next
 	products []product // by falling significance
 	factor   int32     // what the sums are multiplied by
@@ -79,11 +83,11 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 		if !(k >= 1) || float64(len(w)) != float64(spec.Out.C)*k {
 			return fmt.Errorf("%d weights: want OutC %d · KH %d · KW %d · C %d", len(w), spec.Out.C, spec.KH, spec.KW, spec.In.C)
 		}
-		h, err := weightSteps(w)
+		h, ternary, err := im.weightSteps(w)
 		if err != nil {
 			return err
 		}
-		c.serial = &serial{bits: bits, planes: len(h)}
+		c.serial = &serial{bits: bits, planes: len(h), ternary: ternary}
 		if err := spec.In.check("input"); err != nil {
 			return err
 		}
@@ -106,7 +110,16 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 	return &BitSerial{c}, nil
 }
 
-// weightSteps gives h for weights.
+// weightSteps gives h for weights, and whether their planes are ternary.
+func (im *Impl) weightSteps(w []int8) (h []int, ternary bool, err error) {
+	h, err = weightSteps(w)
+	if err == nil && h[0] == 1 && im.k.TernaryTile != nil {
+		return ternarySteps(w), true, nil
+	}
+	return h, false, err
+}
+
+// weightSteps gives h for weights in planes of ±1.
 func weightSteps(w []int8) (h []int, err error) {
 	largest, odd := 0, true
 	for _, v := range w {
@@ -132,7 +145,7 @@ func weightSteps(w []int8) (h []int, err error) {
 // bits with the given weights when the binary row computes it: planes of the weights times
 // bits, or more where its tile does not double. 0: the weights or the bits do not suit.
 func (im *Impl) SerialProducts(bits int, w []int8) int {
-	h, err := weightSteps(w)
+	h, _, err := im.weightSteps(w)
 	if err != nil || bits < 1 || bits > MaxSerialBits || im.k.DType != dtype.Binary {
 		return 0
 	}
@@ -152,6 +165,9 @@ func (im *Impl) SerialPays(int8 *Impl) int { return im.k.SerialPays[int8.k.Name]
 
 // packPlanes gives words [OutC][plane][KH][KW][C bits] of the β.
 func (c *Conv) packPlanes(w []int8, h []int) []uint32 {
+	if c.serial.ternary {
+		return c.packTernary(w, len(h))
+	}
 	s := &c.spec
 	half := 0
 	for _, step := range h {
@@ -199,6 +215,10 @@ func plusOne(v, sum int, h []int, j int) bool {
 // and the tile's Init − 2·P is 4/g times that.
 func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
 	g, all := min(2, h[0]), 0
+	if s.ternary { // its planes are of twice the significance
+		g = 2
+		h = doubled(h)
+	}
 	for j, step := range h {
 		all += step
 		for i := range s.bits {
@@ -220,9 +240,9 @@ func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
 	farthest := max(-base, base+levels, 0)
 	s.init = make([]int32, spec.Out.C)
 	for o := range s.init {
-		sum := 0
+		sum, magnitude := 0, 0
 		for _, v := range w[o*k : (o+1)*k] {
-			sum += int(v)
+			sum, magnitude = sum+int(v), magnitude+max(int(v), -int(v))
 		}
 		bias := 0
 		if spec.BiasI != nil {
@@ -231,7 +251,12 @@ func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
 		if float64(s.factor)*(float64(k)*float64(farthest)*float64(all)/2+math.Abs(float64(bias))) >= math.MaxInt32 {
 			return fmt.Errorf("channel %d: %d products a sum, bias %d: %d times the sum may leave int32", o, k, bias, s.factor)
 		}
-		s.init[o] = s.factor*int32(bias) + s.factor/2*int32((2*base+levels)*sum) + int32(k*levels*all/g)
+		s.init[o] = s.factor*int32(bias) + s.factor/2*int32((2*base+levels)*sum)
+		if s.ternary {
+			s.init[o] += int32(levels * magnitude)
+		} else {
+			s.init[o] += int32(k * levels * all / g)
+		}
 	}
 	s.scale(spec)
 	return nil
@@ -258,12 +283,15 @@ func (s *serial) weightPlanes() int {
 	if s == nil {
 		return 1
 	}
-	return s.planes
+	return s.planes * s.width()
 }
 
 // serialSegments makes the products of all planes of the segments of one.
 func (c *Conv) serialSegments() {
 	s, segs, take := c.serial, c.segs, c.take
+	if s.ternary {
+		take = pairsOf(take)
+	}
 	plane := len(take)
 	c.segs, c.take = nil, nil
 	add := func(p product) {
@@ -284,7 +312,7 @@ func (c *Conv) serialSegments() {
 	}
 	var one []tile.Piece
 	for i, seg := range segs {
-		one = append(one, tile.Piece{Off: seg, Words: c.segLen, BOff: 4 * c.im.k.NR * c.segLen * i})
+		one = append(one, tile.Piece{Off: seg, Words: c.segLen, BOff: 4 * c.im.k.NR * s.width() * c.segLen * i})
 	}
 	s.pieces = s.inPlanes(one)
 	for _, p := range s.products { // for perCall, and the weights, each plane once
@@ -313,6 +341,9 @@ func (s *serial) inPlanes(one []tile.Piece) (all []tile.Piece) {
 // haloSums is what a tap in the halo adds to a column's sum: b starts at the tap's first
 // word of the column, words are nr apart, pixel of them for c channels.
 func (s *serial) haloSums(b []uint32, nr, pixel, c int) (sum int32) {
+	if s.ternary {
+		return s.ternaryHalo(b, nr, pixel)
+	}
 	for _, p := range s.products {
 		for k := range pixel {
 			x := uint32(0)

@@ -180,21 +180,27 @@ func TestBitSerialEdges(t *testing.T) {
 	})
 }
 
-// once is what a tile that doubles needs, repeated what any other does.
+// once is what a tile that doubles needs, repeated what any other does; ternary one of
+// ternary planes.
 func TestSerialProducts(t *testing.T) {
 	for _, c := range []struct {
-		bits           int
-		w              []int8
-		once, repeated int
+		bits                    int
+		w                       []int8
+		ternary, once, repeated int
 	}{
-		{1, []int8{1, -1}, 1, 1}, {2, []int8{1, -1}, 2, 3}, {2, []int8{1, 0}, 4, 6}, {2, []int8{0}, 4, 6}, {4, []int8{3, -1}, 8, 45}, {2, []int8{-2, 1}, 6, 12},
-		{4, []int8{7, -6}, 20, 15 * 16}, {4, []int8{-8}, 20, 15 * 16}, {4, []int8{7, -7, 5}, 12, 15 * 7}, {2, []int8{9}, 0, 0}, {5, []int8{1}, 0, 0}, {0, []int8{1}, 0, 0},
+		{1, []int8{1, -1}, 1, 1, 1}, {2, []int8{1, -1}, 2, 2, 3}, {2, []int8{1, 0}, 2, 4, 6}, {2, []int8{0}, 2, 4, 6}, {4, []int8{3, -1}, 8, 8, 45}, {2, []int8{-2, 1}, 4, 6, 12},
+		{4, []int8{7, -6}, 12, 20, 15 * 16}, {4, []int8{-8}, 16, 20, 15 * 16}, {4, []int8{7, -7, 5}, 12, 12, 15 * 7}, {2, []int8{9}, 0, 0, 0}, {5, []int8{1}, 0, 0, 0}, {0, []int8{1}, 0, 0, 0},
 	} {
 		for _, im := range Table() {
 			want := 0
 			if im.DType() == dtype.Binary {
-				if want = c.repeated; im.k.Doubles {
+				switch {
+				case im.k.TernaryTile != nil:
+					want = c.ternary
+				case im.k.Doubles:
 					want = c.once
+				default:
+					want = c.repeated
 				}
 			}
 			if got := im.SerialProducts(c.bits, c.w); got != want {

@@ -435,12 +435,20 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	ctx.args = tile.Args{} // keep no memory alive
 }
 
+// pieceTile is the tile that takes pieces.
+func (c *Conv) pieceTile() tile.Func {
+	if c.serial != nil && c.serial.ternary {
+		return c.im.k.TernaryTile
+	}
+	return c.im.k.PieceTile
+}
+
 // runPlain computes the tiles t…last−1 that have all taps.
 func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
 	a, mr := &ctx.args, c.im.k.MR
 	run := c.tile
 	if c.serial.doubles() {
-		run = c.im.k.PieceTile
+		run = c.pieceTile()
 		a.Pieces, a.NSeg, a.Init = &c.serial.pieces[0], len(c.serial.pieces), p.init
 	} else {
 		a.Segs, a.NSeg, a.SegLen, a.Init = &c.segs[0], len(c.segs), c.segLen, p.init

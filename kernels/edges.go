@@ -231,7 +231,7 @@ func (c *Conv) pieces(first, second taps) (list []tile.Piece) {
 			last = rows
 			list = append(list, tile.Piece{
 				Off:   ky*s.DilationH*s.In.RowBytes() + kx*s.In.PixelBytes(),
-				Words: pixel, BOff: 4 * c.im.k.NR * pixel * t, Rows: rows,
+				Words: pixel, BOff: 4 * c.im.k.NR * pixel * c.serial.width() * t, Rows: rows,
 			})
 		}
 	}
@@ -256,7 +256,7 @@ func (c *Conv) initEdges(p *panel) {
 				}
 				if c.serial != nil {
 					for col := range nr {
-						init[h*nr+col] += c.serial.haloSums(p.b[t*pixel*nr+col:], nr, pixel, s.In.C)
+						init[h*nr+col] += c.serial.haloSums(p.b[t*pixel*c.serial.width()*nr+col:], nr, pixel, s.In.C)
 					}
 					continue
 				}
@@ -302,7 +302,7 @@ func (c *Conv) runEdges(ctx *Context, panel, from, to int) {
 		a.Pieces, a.NSeg, a.Init = &e.pieces[0], len(e.pieces), e.init[panel]
 		for t, end := max(0, from), min(n, to); t < end; t += c.perCall {
 			a.Rows, a.COff, a.Tiles = &e.rows[t*mr], &e.coff[t*mr/c.pool], min(c.perCall, end-t)
-			c.im.k.PieceTile(a)
+			c.pieceTile()(a)
 		}
 		from, to = from-n, to-n
 	}

@@ -135,7 +135,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
-		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces, Doubles: true,
+		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces, Doubles: true, TernaryTile: tileTernaryAVX512Pieces,
 		Merge: mergeAVX512, BitPlanes: bitPlanesAVX2,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,

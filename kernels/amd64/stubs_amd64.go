@@ -54,6 +54,9 @@ func tileBinaryAVX512(t *tile.Args)
 func tileBinaryAVX512Pieces(t *tile.Args)
 
 //go:noescape
+func tileTernaryAVX512Pieces(t *tile.Args)
+
+//go:noescape
 func tileBinaryCarrySave(t *tile.Args)
 
 //go:noescape

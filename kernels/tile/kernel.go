@@ -45,6 +45,9 @@ type Kernel struct {
 	// Doubles says that PieceTile knows Rows 3, a piece without words that doubles what
 	// the pieces before it have added up: the popcounts of a binary row, not Init.
 	Doubles bool
+	// TernaryTile, if not nil, is a PieceTile that Doubles whose B has two rows of words
+	// for each word x of A, p and n of weights 1 and −1: it counts x&n | ^x&p (binary).
+	TernaryTile Func
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.

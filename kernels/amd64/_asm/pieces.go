@@ -63,6 +63,9 @@ func (a *asm) pieces(m micro) {
 		}
 		a.op("PCALIGN $32")
 		a.label(name)
+		if m.more != nil {
+			m.more(a)
+		}
 		outerRows(a, m.shape, from, to, m.move(), m.broadcast, m.mac)
 		a.op("ADDQ $%d, BX", m.bStep)
 		a.op("ADDQ $4, CX")
