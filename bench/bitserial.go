@@ -19,8 +19,8 @@ var lowBits = []struct {
 	values  []int8
 	inputs  int
 }{
-	{"bipolar", []int8{-1, 1}, 1}, {"bipolar", []int8{-1, 1}, 2}, {"bipolar", []int8{-1, 1}, 4},
-	{"ternary", []int8{-1, 0, 1}, 2},
+	{"bipolar", []int8{-1, 1}, 1}, {"bipolar", []int8{-1, 1}, 2}, {"bipolar", []int8{-1, 1}, 3}, {"bipolar", []int8{-1, 1}, 4},
+	{"ternary", []int8{-1, 0, 1}, 2}, {"ternary", []int8{-1, 0, 1}, 3},
 	{"2bit", []int8{-2, -1, 0, 1}, 2},
 	{"4bit", []int8{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}, 4},
 }

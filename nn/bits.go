@@ -14,6 +14,40 @@ import (
 // (kernels.BitSerial). They read their input as bit planes, a form of their own into
 // which a step takes the bytes apart that the layer before has written.
 
+// signsAsIntegers makes int8 weights of weights ±1 whose inputs are integers, so that
+// their layers compute with integers: exactly, where float32 would round.
+func (c *compiler) signsAsIntegers() {
+	for _, n := range c.g.Nodes {
+		switch op := n.Op.(type) {
+		case *graph.Conv2D:
+			padded := op.PadTop+op.PadLeft+op.PadBottom+op.PadRight > 0
+			if c.signsOnIntegers(&op.Weights, n.In[0], op.OutC) && (!padded || op.PadValue == 0) {
+				conv := *op
+				conv.Weights = integerSigns(op.Weights)
+				n.Op = &conv
+			}
+		case *graph.Dense:
+			if c.signsOnIntegers(&op.Weights, n.In[0], op.Out) {
+				dense := *op
+				dense.Weights = integerSigns(op.Weights)
+				n.Op = &dense
+			}
+		}
+	}
+}
+
+func (c *compiler) signsOnIntegers(w *graph.Weights, in *graph.Value, outs int) bool {
+	return w.Binary && w.Int8 == nil && len(w.Float)/outs <= maxInt8Row/2 && c.g.Integer == graph.NotInteger && c.scaleOf(c.root(in)) != 0
+}
+
+func integerSigns(w graph.Weights) graph.Weights {
+	w.Binary, w.Scale, w.Int8 = false, []float32{1}, make([]int8, len(w.Float))
+	for i, v := range w.Float {
+		w.Int8[i] = int8(v)
+	}
+	return w
+}
+
 // levels are the integers first…first+2^bits−1.
 type levels struct{ bits, first int }
 

@@ -1,6 +1,7 @@
 package nn_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -245,4 +246,77 @@ func TestBitSerialPicksRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "want an implementation of binary for int8") {
 		t.Errorf("a float32 layer by bits: %v", err)
 	}
+}
+
+// A plan says why a layer of few bits is computed as it is, and the rule is what
+// kernels were measured to be.
+func TestFewBitsExplained(t *testing.T) {
+	f := map[string]bitFormat{}
+	for _, b := range bitFormats {
+		f[b.name] = b
+	}
+	for _, format := range []string{"W1A2", "ternary A2", "W4A4 signed"} {
+		m := newMaker(newRand(t), graph.Shape{8, 6, 6})
+		v := m.rounded(m.b.Input(), f[format], 0.5)
+		op := same(v.Shape, 8)
+		op.Weights = m.narrow(graph.Weights{Float: m.normal(8*8*9, 1)}, f[format], 8)
+		g := m.graph(t, m.add(op, v))
+		choice := defaults(t)
+		usual, binary := choice.For(dtype.Int8), choice.For(dtype.Binary)
+		products, most := binary.SerialProducts(f[format].bits, op.Int8), binary.SerialPays(usual)
+		impl, note := usual.FullName("conv2d"), fmt.Sprintf("int8: bit-serial: %d binary products for one of %d bits, faster than %v only up to %d", products, f[format].bits, usual, most)
+		switch {
+		case choice.Forced(dtype.Int8):
+			t.Skip("int8's implementation is asked for")
+		case most == 0:
+			note = fmt.Sprintf("int8: %v was not measured to be faster bit-serially; bit-serial: %d binary products for one of %d bits", binary, products, f[format].bits)
+		case products <= most:
+			impl, note = binary.FullName("bitserial"), fmt.Sprintf("bit-serial: %d binary products for one of %d bits, faster than %v up to %d", products, f[format].bits, usual, most)
+		}
+		how := compile(t, g, nil).Nodes()[1]
+		if how.Impl != impl || how.Note != note {
+			t.Errorf("%s: %s, %s\nwant %s, %s", format, how.Impl, how.Note, impl, note)
+		}
+		p, err := nn.Compile(g, nn.Options{Picks: map[string]nn.Pick{"conv2d2": {Impl: usual, BitSerial: binary}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products, f[format].bits)
+		if how := p.Nodes()[1]; how.Note != want {
+			t.Errorf("%s picked: %s\nwant %s", format, how.Note, want)
+		}
+		if how := compile(t, g, choice.With(usual)).Nodes()[1]; how.Impl != usual.FullName("conv2d") || !strings.HasPrefix(how.Note, "int8 was asked for") {
+			t.Errorf("%s with int8 asked for: %s, %s", format, how.Impl, how.Note)
+		}
+	}
+}
+
+// Weights of ±1 on integers are integers: exact sums on int8 kernels or bits.
+func TestSignsOnIntegers(t *testing.T) {
+	m := newMaker(newRand(t), graph.Shape{40, 6, 6})
+	v := m.rounded(m.b.Input(), bitFormats[1], 0.5)
+	op := same(v.Shape, 24)
+	op.Float, op.Binary = m.signs(24*40*9), true
+	x := m.rounded(m.add(op, v), bitFormats[1], 4)
+	dense := &graph.Dense{In: 24 * 36, Out: 5}
+	dense.Float, dense.Binary = m.signs(5*dense.In), true
+	g := m.graph(t, m.add(dense, m.add(&graph.Flatten{}, x)))
+	p := compile(t, g, nil)
+	for _, l := range p.Layers() {
+		if l.DType != dtype.Int8 {
+			t.Errorf("%s in %v by %s: want int8", l.Name, l.DType, l.Impl)
+		}
+	}
+	in := m.normal(p.InputSize(), 1)
+	got := run(t, p, in)
+	if op.Int8 != nil || !op.Binary {
+		t.Error("the graph was changed")
+	}
+	for _, w := range []*graph.Weights{&op.Weights, &dense.Weights} { // as somebody writes integers
+		w.Binary, w.Scale = false, []float32{1}
+		for _, v := range w.Float {
+			w.Int8 = append(w.Int8, int8(v))
+		}
+	}
+	sameBits(t, "signs", g, got, run(t, bytewise(t, g), in))
 }

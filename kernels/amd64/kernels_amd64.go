@@ -123,7 +123,9 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Binary, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileBinaryAVX2,
 		Merge: mergeAVX2, BitPlanes: bitPlanesAVX2,
-		DotBlock: 256, DotBinary: dotBinaryAVX2,
+		// Zen 5: macroscope bench --filter BitSerial, MACROSCOPE_KERNELS=avx2 and int8=avxvnni,binary=avx2.
+		SerialPays: map[string]int{"avx2": 1, "avxvnni": 1},
+		DotBlock:   256, DotBinary: dotBinaryAVX2,
 		Peak: peakBinaryAVX2, PeakMACs: peakSums * 256,
 	},
 	{ // faster than the next where VPTERNLOGD issues twice a cycle: for who measures (nn's tuning)
@@ -136,7 +138,8 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
 		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces, Doubles: true, TernaryTile: tileTernaryAVX512Pieces,
-		Merge: mergeAVX512, BitPlanes: bitPlanesAVX2,
+		SerialPays: map[string]int{"avx512vnni": 3}, // Zen 5: macroscope bench --filter BitSerial
+		Merge:      mergeAVX512, BitPlanes: bitPlanesAVX2,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},
