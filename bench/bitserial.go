@@ -25,6 +25,10 @@ var lowBits = []struct {
 	{"4bit", []int8{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}, 4},
 }
 
+// BitSerialImpl stands for an implementation's name where the chosen one of binary
+// computes a layer of integers, so that it is compared with int8's.
+const BitSerialImpl = "bitserial"
+
 // BitSerialCases measure the convolutions behind a network's first one, of few bits,
 // as the chosen implementation of int8 computes them and as that of binary does, from
 // bytes to bytes: the latter's time has in it that its input is taken apart into bits.
@@ -50,14 +54,17 @@ func BitSerialCases(model string) ([]Case, error) {
 				w[i] = f.values[rnd.IntN(len(f.values))]
 			}
 			for _, d := range []dtype.DType{dtype.Int8, dtype.Binary} {
-				im := choice.For(d)
+				im, name := choice.For(d), choice.For(d).Name()
+				if d == dtype.Binary {
+					name = BitSerialImpl
+				}
 				spec := lowBitSpec(op, n.In[0].Shape, poolFollows(g, i))
 				run, macs, bytes, err := lowBitRun(im, choice.For(dtype.Int8), spec, f.inputs, w)
 				if err != nil {
 					return nil, err
 				}
 				cases = append(cases, Case{
-					Name: fmt.Sprintf("BenchmarkBitSerial/dtype=%v/impl=%s/weights=%s/inputs=%dbit/layer=%s/batch=1", d, im.Name(), f.weights, f.inputs, n.Name),
+					Name: fmt.Sprintf("BenchmarkBitSerial/dtype=int8/impl=%s/weights=%s/inputs=%dbit/layer=%s/batch=1", name, f.weights, f.inputs, n.Name),
 					MACs: float64(macs), Bytes: int64(bytes), Run: run,
 				})
 			}
