@@ -59,13 +59,13 @@ func BitSerialCases(model string) ([]Case, error) {
 					name = BitSerialImpl
 				}
 				spec := lowBitSpec(op, n.In[0].Shape, poolFollows(g, i))
-				run, macs, bytes, err := lowBitRun(im, choice.For(dtype.Int8), spec, f.inputs, w)
+				run, macs, err := lowBitRun(im, choice.For(dtype.Int8), spec, f.inputs, w)
 				if err != nil {
 					return nil, err
 				}
 				cases = append(cases, Case{
 					Name: fmt.Sprintf("BenchmarkBitSerial/dtype=int8/impl=%s/weights=%s/inputs=%dbit/layer=%s/batch=1", name, f.weights, f.inputs, n.Name),
-					MACs: float64(macs), Bytes: int64(bytes), Run: run,
+					MACs: float64(macs), Run: run,
 				})
 			}
 		}
@@ -90,26 +90,26 @@ func lowBitSpec(op *graph.Conv2D, in graph.Shape, pool bool) kernels.ConvSpec {
 
 // lowBitRun prepares a layer with im, whose dtype says how. int8's implementation reads
 // the result.
-func lowBitRun(im, reader *kernels.Impl, s kernels.ConvSpec, bits int, w []int8) (run func(int), macs, bytes int, err error) {
+func lowBitRun(im, reader *kernels.Impl, s kernels.ConvSpec, bits int, w []int8) (run func(int), macs int, err error) {
 	s.OutXor = reader.AXor()
 	from, to, ctx := kernels.Aligned(s.In.Bytes()), kernels.Aligned(s.Out.Bytes()), &kernels.Context{}
 	if im.DType() == dtype.Int8 {
 		conv, err := kernels.NewConv(im, s, kernels.PackInt8(w, s.In.C))
 		if err != nil {
-			return nil, 0, 0, err
+			return nil, 0, err
 		}
 		return func(rounds int) {
 			for range rounds {
 				conv.Run(ctx, to, from)
 			}
-		}, conv.MACs(), s.In.Bytes() + conv.WeightBytes(), nil
+		}, conv.MACs(), nil
 	}
 	image := s.In
 	image.Top, image.Left, image.Bottom, image.Right = 0, 0, 0, 0 // nobody reads a halo of it
 	s.In.DType, s.NonNegative = dtype.Binary, false
 	conv, err := kernels.NewBitSerial(im, s, bits, 0, w)
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, 0, err
 	}
 	planes := kernels.Aligned(bits * s.In.Bytes())
 	return func(rounds int) {
@@ -117,5 +117,5 @@ func lowBitRun(im, reader *kernels.Impl, s kernels.ConvSpec, bits int, w []int8)
 			im.PackPlanes(ctx, planes, s.In, from, image, bits, 0, reader.AXor())
 			conv.Run(ctx, to, planes)
 		}
-	}, conv.MACs(), image.Bytes() + conv.WeightBytes(), nil
+	}, conv.MACs(), nil
 }
