@@ -83,6 +83,13 @@ type Layer struct {
 	Elements int64
 }
 
+// SameShape tells whether two layers differ in their names at most.
+func (l *Layer) SameShape(o *Layer) bool {
+	a, b := *l, *o
+	a.Name, b.Name = "", ""
+	return a == b
+}
+
 // Workload is a network as an accelerator sees it: its layers in the order of
 // execution.
 type Workload struct {
