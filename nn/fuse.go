@@ -20,7 +20,7 @@ func (c *compiler) fuse(n *graph.Node) (*group, error) {
 	case *graph.Add:
 		return c.fuseAdd(n), nil
 	case *graph.Dense:
-		for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
+		for next := c.only(g.out); next != nil && (g.clamp(next.Op) || c.foldNorm(g, next)); next = c.only(g.out) {
 			g.take(next)
 		}
 	}
@@ -108,7 +108,9 @@ func (c *compiler) fuseConv(g *group, d dtype.DType, whole bool) {
 			if d != dtype.Float32 && whole {
 				c.fuseSign(g)
 			}
-			return
+			if g.sign || !c.foldNorm(g, next) {
+				return
+			}
 		default:
 			return
 		}
