@@ -32,6 +32,7 @@ const BitSerialImpl = "bitserial"
 // BitSerialCases measure the convolutions behind a network's first one, of few bits,
 // as the chosen implementation of int8 computes them and as that of binary does, from
 // bytes to bytes: the latter's time has in it that its input is taken apart into bits.
+// Whole networks come with them (BitSerialNetworkCases).
 func BitSerialCases(model string) ([]Case, error) {
 	g, err := models.Load(model, dtype.Float32)
 	if err != nil {
@@ -70,7 +71,8 @@ func BitSerialCases(model string) ([]Case, error) {
 			}
 		}
 	}
-	return cases, nil
+	whole, err := BitSerialNetworkCases(model)
+	return append(cases, whole...), err
 }
 
 // lowBitSpec is a layer from bytes to bytes, with a halo of 0.
