@@ -1289,10 +1289,10 @@ done:
 	VZEROUPPER
 	RET
 
-// tileTernaryAVX512Pieces is the loop of tile.Args with Pieces, 8×32: the step of the tile above on
-// all rows, on rows 0-3 or on rows 4-7, where half as many products share the loads of B.
-// Measured on Zen 4 within layers (macroscope bench --layers): what they leave out is
-// saved, so that a layer may show more than 100 % of peak.
+// tileTernaryAVX512Pieces is tileBinaryAVX512Pieces for weights of −1, 0 and 1, two words of B for one of A:
+// VPTERNLOGD selects the bits of one or the other that count.
+// Measured on Zen 5 (macroscope bench --filter BitSerial): a product takes 1.1 to 1.2 times as
+// long as one of ±1.
 //
 // func tileTernaryAVX512Pieces(t *tile.Args)
 TEXT ·tileTernaryAVX512Pieces(SB), NOSPLIT, $16-8

@@ -8,7 +8,11 @@ func (a *asm) pieces(m micro) {
 	half := m.mr / 2
 	whole := m
 	whole.pool = m.maxOfHalves
-	a.comment(fmt.Sprintf("%s is the loop of tile.Args with Pieces, %d×%d: the step of the tile above on\nall rows, on rows 0-%d or on rows %d-%d, where half as many products share the loads of B.\nMeasured on Zen 4 within layers (macroscope bench --layers): what they leave out is\nsaved, so that a layer may show more than 100 %% of peak.", m.name, m.mr, m.nr(), half-1, half, m.mr-1))
+	doc := fmt.Sprintf("%s is the loop of tile.Args with Pieces, %d×%d: the step of the tile above on\nall rows, on rows 0-%d or on rows %d-%d, where half as many products share the loads of B.\nMeasured on Zen 4 within layers (macroscope bench --layers): what they leave out is\nsaved, so that a layer may show more than 100 %% of peak.", m.name, m.mr, m.nr(), half-1, half, m.mr-1)
+	if m.more != nil { // not the step of the tile above
+		doc = m.doc
+	}
+	a.comment(doc)
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $16-8\n", m.name, m.name))
 	a.op("MOVQ t+0(FP), DI")
 	a.op("MOVQ ARG_Rows, SI")
