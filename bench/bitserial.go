@@ -109,7 +109,7 @@ func lowBitRun(im, reader *kernels.Impl, s kernels.ConvSpec, bits int, w []int8)
 	image := s.In
 	image.Top, image.Left, image.Bottom, image.Right = 0, 0, 0, 0 // nobody reads a halo of it
 	s.In.DType, s.NonNegative = dtype.Binary, false
-	conv, err := kernels.NewBitSerial(im, s, bits, 0, w)
+	conv, err := kernels.NewBitSerial(im, s, kernels.Levels{Bits: bits, Step: 1}, w)
 	if err != nil {
 		return nil, 0, err
 	}

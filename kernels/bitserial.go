@@ -13,7 +13,7 @@ import (
 // BitSerial is a convolution of integers of few bits as a sum of binary ones. With
 // an input of a bits and weights that are sums of weighted ±1,
 //
-//	x = base + Σᵢ 2ⁱ·bᵢ = base + (2ᵃ−1)/2 + Σᵢ 2ⁱ⁻¹·αᵢ    αᵢ = 2·bᵢ − 1 = ±1
+//	x = base + Σᵢ 2ⁱ·bᵢ = base + (2ᵃ−1)/2 + Σᵢ 2ⁱ⁻¹·αᵢ    αᵢ = 2·bᵢ − 1 = ±1 (twice each sum for a step of 2)
 //	w = Σⱼ hⱼ/2·βⱼ                                         βⱼ = ±1
 //
 // each pair of a plane of x and one of w is a binary product, and what is left of
@@ -35,6 +35,15 @@ import (
 //
 // It is immutable; its methods may be called by many goroutines, each with its Context.
 type BitSerial struct{ conv *Conv }
+
+// Levels are the integers that an input may be: Base + Step·b for b = 0…2^Bits−1. Step is
+// 1, or 2 for what is ±1: one bit, from −1 on.
+type Levels struct{ Bits, Base, Step int }
+
+// Has says whether q is among the levels.
+func (l Levels) Has(q int) bool { return l.Base <= q && q <= l.last() && (q-l.Base)%l.Step == 0 }
+
+func (l Levels) last() int { return l.Base + l.Step*(1<<l.Bits-1) }
 
 // MaxSerialBits is the most bits of an input and of a weight: with more the int8 kernels
 // have fewer products to compute.
@@ -60,11 +69,11 @@ type product struct{ x, w, level int }
 
 // NewBitSerial prepares weights [OutC][KH][KW][In.C] within ±8 for an input of 1 to 4
 // bits. The spec is that of one plane: a binary In, of which Run gets bits, one In.Bytes()
-// behind the other, plane i with bit i of x − base, halo included (see Planes). Its
+// behind the other, plane i with bit i of b, halo included (see PackPlanes). Its
 // Halo is HaloAny or, where the halo's x is 0, HaloZero. BiasI, Scale, Offset and Threshold
 // are of sums Σ x·w, as for an int8 convolution of x, whose bytes and bits the result
 // has. With Store the sums come Factor() times too large.
-func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial, error) {
+func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, error) {
 	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
 	if spec.Pool {
 		c.pool = 4
@@ -73,11 +82,11 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 		if im.k.DType != dtype.Binary {
 			return fmt.Errorf("want a binary implementation")
 		}
-		if bits < 1 || bits > MaxSerialBits || base < -128 || base+1<<bits-1 > 255 {
-			return fmt.Errorf("%d bits from %d on: want 1 to %d bits within −128…255", bits, base, MaxSerialBits)
+		if l.Bits < 1 || l.Bits > MaxSerialBits || l.Step < 1 || l.Step > 2 || l.Base < -128 || l.last() > 255 {
+			return fmt.Errorf("%d bits from %d on in steps of %d: want 1 to %d bits within −128…255 in steps of 1 or 2", l.Bits, l.Base, l.Step, MaxSerialBits)
 		}
-		if spec.Halo == HaloZero && (base > 0 || base+1<<bits <= 0) {
-			return fmt.Errorf("a halo of 0: %d bits from %d on have none", bits, base)
+		if spec.Halo == HaloZero && !l.Has(0) {
+			return fmt.Errorf("a halo of 0: %d bits from %d on in steps of %d have none", l.Bits, l.Base, l.Step)
 		}
 		k := float64(spec.KH) * float64(spec.KW) * float64(spec.In.C)
 		if !(k >= 1) || float64(len(w)) != float64(spec.Out.C)*k {
@@ -87,7 +96,7 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 		if err != nil {
 			return err
 		}
-		c.serial = &serial{bits: bits, planes: len(h), ternary: ternary}
+		c.serial = &serial{bits: l.Bits, planes: len(h), ternary: ternary}
 		if err := spec.In.check("input"); err != nil {
 			return err
 		}
@@ -95,7 +104,7 @@ func NewBitSerial(im *Impl, spec ConvSpec, bits, base int, w []int8) (*BitSerial
 		if err := c.check(len(words)); err != nil {
 			return err
 		}
-		if err := c.serial.prepare(&c.spec, base, w, h); err != nil {
+		if err := c.serial.prepare(&c.spec, l, w, h); err != nil {
 			return err
 		}
 		c.serial.distance, c.serial.doubling = spec.In.Bytes(), im.k.Doubles
@@ -212,8 +221,8 @@ func plusOne(v, sum int, h []int, j int) bool {
 //
 //	Σ x·w = (base + (2ᵃ−1)/2)·Σ w + K·(2ᵃ−1)·Σh/4 − g/2·P
 //
-// and the tile's Init − 2·P is 4/g times that.
-func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
+// and the tile's Init − 2·P is 4/g times that; of steps of 2, whose Σ and P count twice, 2/g.
+func (s *serial) prepare(spec *ConvSpec, l Levels, w []int8, h []int) error {
 	g, all := min(2, h[0]), 0
 	if s.ternary { // its planes are of twice the significance
 		g = 2
@@ -233,11 +242,11 @@ func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
 			}
 		}
 	}
-	s.products, s.factor = byLevel, int32(4/g)
-	s.halo = uint(max(0, -base))
+	s.products, s.factor = byLevel, int32(4/(g*l.Step))
+	s.halo = uint(max(0, -l.Base) / l.Step)
 	levels := 1<<s.bits - 1
 	k := len(w) / spec.Out.C
-	farthest := max(-base, base+levels, 0)
+	farthest := max(-l.Base, l.last(), 0)
 	s.init = make([]int32, spec.Out.C)
 	for o := range s.init {
 		sum, magnitude := 0, 0
@@ -251,7 +260,7 @@ func (s *serial) prepare(spec *ConvSpec, base int, w []int8, h []int) error {
 		if float64(s.factor)*(float64(k)*float64(farthest)*float64(all)/2+math.Abs(float64(bias))) >= math.MaxInt32 {
 			return fmt.Errorf("channel %d: %d products a sum, bias %d: %d times the sum may leave int32", o, k, bias, s.factor)
 		}
-		s.init[o] = s.factor*int32(bias) + s.factor/2*int32((2*base+levels)*sum)
+		s.init[o] = s.factor*int32(bias) + int32(int(s.factor)*(l.Base+l.last())*sum/2)
 		if s.ternary {
 			s.init[o] += int32(levels * magnitude)
 		} else {

@@ -16,23 +16,26 @@ import (
 // definition as one of int8.
 type serialCase struct {
 	convCase
-	bits, base int
-	int8s      []int8
+	Levels
+	int8s []int8
 }
 
 // narrow makes a case of int8 one of few bits: weights as somebody may have them, and
 // thresholds and values within what they can give.
 func narrow(r *rand.Rand, c convCase, bits int, weights []int) serialCase {
-	s := serialCase{convCase: c, bits: bits, base: -r.IntN(1 << bits)}
+	s := serialCase{convCase: c, Levels: Levels{bits, -r.IntN(1 << bits), 1}}
 	if r.IntN(8) == 0 {
-		s.base = 3 - 20*r.IntN(2)
+		s.Base = 3 - 20*r.IntN(2)
+	}
+	if r.IntN(4) == 0 {
+		s.Base, s.Step = -r.IntN(2<<bits), 2
 	}
 	k := float64(c.spec.KH * c.spec.KW * c.spec.In.C)
 	extreme := r.IntN(6) == 0 // all products as large as can be, or as small
 	for i := range s.x {
-		s.x[i] = float64(s.base + r.IntN(1<<bits))
+		s.x[i] = float64(s.Base + s.Step*r.IntN(1<<bits))
 		if extreme {
-			s.x[i] = float64(s.base + 1<<bits - 1)
+			s.x[i] = float64(s.last())
 		}
 	}
 	for i := range s.w {
@@ -61,8 +64,8 @@ func (c *serialCase) planes(mem []byte) {
 	in.DType = dtype.Binary
 	for p := range len(c.x) / in.C {
 		for ch := range in.C {
-			for i := range c.bits {
-				if (int(c.x[p*in.C+ch])-c.base)>>i&1 != 0 {
+			for i := range c.Bits {
+				if (int(c.x[p*in.C+ch])-c.Base)/c.Step>>i&1 != 0 {
 					mem[i*in.Bytes()+p*in.PixelBytes()+ch/8] |= 1 << (ch % 8)
 				}
 			}
@@ -79,14 +82,14 @@ var someWeights = [][]int{
 func runSerial(t *testing.T, im *Impl, ctx *Context, c *serialCase, place func(testing.TB, int) []byte) error {
 	spec := c.spec
 	spec.In.DType, spec.NonNegative = dtype.Binary, false
-	conv, err := NewBitSerial(im, spec, c.bits, c.base, c.int8s)
+	conv, err := NewBitSerial(im, spec, c.Levels, c.int8s)
 	if err != nil {
 		return err
 	}
-	if got, want := conv.Products(), im.SerialProducts(c.bits, c.int8s); got != want {
+	if got, want := conv.Products(), im.SerialProducts(c.Bits, c.int8s); got != want {
 		return fmt.Errorf("%d products: %d were said", got, want)
 	}
-	in, out := place(t, c.bits*spec.In.Bytes()), place(t, spec.Out.Bytes())
+	in, out := place(t, c.Bits*spec.In.Bytes()), place(t, spec.Out.Bytes())
 	c.planes(in)
 	if spec.Mode != tile.Bits {
 		for j := range out {
@@ -133,7 +136,7 @@ func TestBitSerial(t *testing.T) {
 				place = guard.Head
 			}
 			if err := runSerial(t, im, &ctx, &s, place); err != nil {
-				t.Fatalf("case %d, %d bits from %d, weights %v: %v", i, s.bits, s.base, s.int8s[:min(8, len(s.int8s))], err)
+				t.Fatalf("case %d, %+v, weights %v: %v", i, s.Levels, s.int8s[:min(8, len(s.int8s))], err)
 			}
 		}
 	})
@@ -156,23 +159,23 @@ func TestBitSerialEdges(t *testing.T) {
 			in.Top, in.Left, in.Bottom, in.Right, in.H, in.W = 1, 1, 1, 1, 8, 16
 			c.x = make([]float64, 10*18*in.C)
 			s := narrow(r, c, 1+i%MaxSerialBits, someWeights[r.IntN(len(someWeights))])
-			if s.base > 0 || s.base+1<<s.bits <= 0 {
-				s.base = 0
+			if !s.Has(0) {
+				s.Base = 0
 			}
 			for p := range 10 * 18 {
 				for ch := range in.C {
-					s.x[p*in.C+ch] = float64(s.base + r.IntN(1<<s.bits))
+					s.x[p*in.C+ch] = float64(s.Base + s.Step*r.IntN(1<<s.Bits))
 					if y, x := p/18, p%18; y == 0 || x == 0 || y == 9 || x == 17 {
 						s.x[p*in.C+ch] = 0
 					}
 				}
 			}
 			if err := runSerial(t, im, &ctx, &s, guard.Tail); err != nil {
-				t.Fatalf("case %d, %d bits from %d: %v", i, s.bits, s.base, err)
+				t.Fatalf("case %d, %+v: %v", i, s.Levels, err)
 			}
 			plane := s.spec
 			plane.In.DType = dtype.Binary
-			conv, err := NewBitSerial(im, plane, s.bits, s.base, s.int8s)
+			conv, err := NewBitSerial(im, plane, s.Levels, s.int8s)
 			if err != nil || im.k.Doubles && len(conv.conv.edges) == 0 {
 				t.Fatalf("no edges where there should be some, %v", err)
 			}
@@ -222,32 +225,34 @@ func TestBitSerialRefuses(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		want       string
-		change     func(*ConvSpec)
-		bits, base int
-		weight     int8
+		want   string
+		change func(*ConvSpec)
+		Levels
+		weight int8
 	}{
-		{"want 1 to 4 bits", func(*ConvSpec) {}, 5, 0, 1},
-		{"want 1 to 4 bits", func(*ConvSpec) {}, 0, 0, 1},
-		{"within −128…255", func(*ConvSpec) {}, 2, 253, 1},
-		{"a halo of 0", func(s *ConvSpec) { s.Halo = HaloZero }, 2, 1, 1},
-		{"halo 2", func(s *ConvSpec) { s.Halo = HaloMinusOne }, 2, 0, 1},
-		{"weights up to 9", func(*ConvSpec) {}, 2, 0, -9},
-		{"18 weights", func(s *ConvSpec) { s.Out.C = 2 }, 2, 0, 1},
-		{"may leave int32", func(s *ConvSpec) { s.BiasI = []int32{1 << 30} }, 2, 0, 1},
-		{"input is int8", func(s *ConvSpec) { s.In.DType = dtype.Int8 }, 2, 0, 1},
-		{"Scale has 0 values", func(s *ConvSpec) { s.Mode, s.Out.DType = tile.Requant, dtype.Int8 }, 2, 0, 1},
+		{"want 1 to 4 bits", func(*ConvSpec) {}, Levels{5, 0, 1}, 1},
+		{"want 1 to 4 bits", func(*ConvSpec) {}, Levels{0, 0, 1}, 1},
+		{"within −128…255", func(*ConvSpec) {}, Levels{2, 253, 1}, 1},
+		{"a halo of 0", func(s *ConvSpec) { s.Halo = HaloZero }, Levels{2, 1, 1}, 1},
+		{"in steps of 1 or 2", func(*ConvSpec) {}, Levels{2, 0, 3}, 1},
+		{"a halo of 0", func(s *ConvSpec) { s.Halo = HaloZero }, Levels{1, -1, 2}, 1},
+		{"halo 2", func(s *ConvSpec) { s.Halo = HaloMinusOne }, Levels{2, 0, 1}, 1},
+		{"weights up to 9", func(*ConvSpec) {}, Levels{2, 0, 1}, -9},
+		{"18 weights", func(s *ConvSpec) { s.Out.C = 2 }, Levels{2, 0, 1}, 1},
+		{"may leave int32", func(s *ConvSpec) { s.BiasI = []int32{1 << 30} }, Levels{2, 0, 1}, 1},
+		{"input is int8", func(s *ConvSpec) { s.In.DType = dtype.Int8 }, Levels{2, 0, 1}, 1},
+		{"Scale has 0 values", func(s *ConvSpec) { s.Mode, s.Out.DType = tile.Requant, dtype.Int8 }, Levels{2, 0, 1}, 1},
 	} {
 		s, w := good(), make([]int8, 18)
 		for i := range w {
 			w[i] = c.weight
 		}
 		c.change(&s)
-		if _, err := NewBitSerial(im, s, c.bits, c.base, w); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewBitSerial(im, s, c.Levels, w); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
-	if _, err := NewBitSerial(im, good(), 2, 0, make([]int8, 18)); err != nil {
+	if _, err := NewBitSerial(im, good(), Levels{2, 0, 1}, make([]int8, 18)); err != nil {
 		t.Error(err)
 	}
 }

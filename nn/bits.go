@@ -48,47 +48,47 @@ func integerSigns(w graph.Weights) graph.Weights {
 	return w
 }
 
-// levels are the integers first…first+2^bits−1.
-type levels struct{ bits, first int }
+// plusMinusOne are the levels of what is carried as binary.
+var plusMinusOne = kernels.Levels{Bits: 1, Base: -1, Step: 2}
 
 // levelsOf gives the integers that a value may be, if it is carried as int8 and has so
-// few that four bits tell them apart; false else.
-func (c *compiler) levelsOf(v *graph.Value) (levels, bool) {
+// few that four bits tell them apart, or is ±1; false else.
+func (c *compiler) levelsOf(v *graph.Value) (kernels.Levels, bool) {
+	if c.scaleOf(v) == 0 && c.signed(v) {
+		return plusMinusOne, true
+	}
 	n := c.giver[v]
 	if n == nil || v.Scale == 0 {
-		return levels{}, false
+		return kernels.Levels{}, false
 	}
 	switch op := n.Op.(type) {
 	case *graph.Clip: // rounding keeps the order of numbers
 		lo, hi := int(quant.QuantizeZero(op.Lo, v.Scale, v.Zero)), int(quant.QuantizeZero(op.Hi, v.Scale, v.Zero))
-		l := levels{max(1, bits.Len(uint(hi-lo))), lo}
-		return l, l.bits <= kernels.MaxSerialBits
+		l := kernels.Levels{Bits: max(1, bits.Len(uint(hi-lo))), Base: lo, Step: 1}
+		return l, l.Bits <= kernels.MaxSerialBits
 	case *graph.MaxPool:
 		if from := n.In[0]; from.Scale == v.Scale && from.Zero == v.Zero {
 			return c.levelsOf(from)
 		}
 	}
-	return levels{}, false
+	return kernels.Levels{}, false
 }
-
-// has says whether q is among the levels.
-func (l levels) has(q int) bool { return l.first <= q && q < l.first+1<<l.bits }
 
 // fewBits gives the levels of a layer's input, if both they and its weights are of so
 // few bits that the layer can be computed bit-serially; false else.
-func (c *compiler) fewBits(n *graph.Node) (levels, bool) {
+func (c *compiler) fewBits(n *graph.Node) (kernels.Levels, bool) {
 	op, ok := n.Op.(*graph.Conv2D)
 	if !ok || op.Groups != 1 || c.g.Integer != graph.NotInteger || c.joins[n] || c.layerType(n) != dtype.Int8 {
-		return levels{}, false
+		return kernels.Levels{}, false
 	}
 	in := c.root(n.In[0])
 	l, ok := c.levelsOf(in)
 	padded := op.PadTop+op.PadLeft+op.PadBottom+op.PadRight > 0
-	if !ok || padded && (op.PadValue != 0 || !l.has(int(in.Zero))) {
-		return levels{}, false
+	if !ok || padded && (op.PadValue != 0 || !l.Has(int(in.Zero))) {
+		return kernels.Levels{}, false
 	}
 	generic, err := kernels.Lookup(dtype.Binary, "generic") // any row tells whether weights suit
-	return l, err == nil && generic.SerialProducts(l.bits, op.Int8) > 0
+	return l, err == nil && generic.SerialProducts(l.Bits, op.Int8) > 0
 }
 
 // pays is the binary implementation that by what was measured computes a layer faster
@@ -99,7 +99,7 @@ func (c *compiler) pays(n *graph.Node) *kernels.Impl {
 	if most == 0 || c.choice.Forced(dtype.Int8) {
 		return nil
 	}
-	if l, ok := c.fewBits(n); ok && im.SerialProducts(l.bits, n.Op.(*graph.Conv2D).Int8) <= most {
+	if l, ok := c.fewBits(n); ok && im.SerialProducts(l.Bits, n.Op.(*graph.Conv2D).Int8) <= most {
 		return im
 	}
 	return nil
@@ -107,15 +107,15 @@ func (c *compiler) pays(n *graph.Node) *kernels.Impl {
 
 // serial gives the binary implementation that computes a layer bit-serially, and the
 // levels of its input; nil where none does.
-func (c *compiler) serial(n *graph.Node) (*kernels.Impl, levels) {
+func (c *compiler) serial(n *graph.Node) (*kernels.Impl, kernels.Levels) {
 	im := c.pick(n).BitSerial
 	if im == nil {
-		return nil, levels{}
+		return nil, kernels.Levels{}
 	}
 	if l, ok := c.fewBits(n); ok {
 		return im, l
 	}
-	return nil, levels{} // the layer does not suit
+	return nil, kernels.Levels{} // the layer does not suit
 }
 
 // whyBits says in words why a layer of few bits is computed as it is; empty of any
@@ -126,15 +126,15 @@ func (c *compiler) whyBits(n *graph.Node) string {
 		return ""
 	}
 	usual, im := c.choice.For(dtype.Int8), c.choice.For(dtype.Binary)
-	products := func(im *kernels.Impl) int { return im.SerialProducts(l.bits, n.Op.(*graph.Conv2D).Int8) }
+	products := func(im *kernels.Impl) int { return im.SerialProducts(l.Bits, n.Op.(*graph.Conv2D).Int8) }
 	if _, picked := c.picks[n.Name]; picked {
 		by, _ := c.serial(n)
 		if by == nil {
 			return ""
 		}
-		return fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products(by), l.bits)
+		return fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products(by), l.Bits)
 	}
-	text := fmt.Sprintf("bit-serial: %d binary products for one of %d bits", products(im), l.bits)
+	text := fmt.Sprintf("bit-serial: %d binary products for one of %d bits", products(im), l.Bits)
 	switch most := im.SerialPays(usual); {
 	case c.choice.Forced(dtype.Int8):
 		return "int8 was asked for; " + text
@@ -156,7 +156,7 @@ type planesStep struct {
 
 func (st *planesStep) run(s *state) {
 	l := st.to.form.levels
-	st.im.PackPlanes(&s.ctx, st.to.bytes(s), st.to.img, st.from.bytes(s), st.from.img, l.bits, l.first, st.from.form.xor)
+	st.im.PackPlanes(&s.ctx, st.to.bytes(s), st.to.img, st.from.bytes(s), st.from.img, l.Bits, l.Base, st.from.form.xor)
 }
 
 func (st *planesStep) about() Step {
@@ -177,11 +177,11 @@ func (c *compiler) readPlanes(b *buffer, layer int) {
 // fillPlanes sets every pixel of bit planes to what stands for 0, where that is a level.
 func (b *buffer) fillPlanes(mem []byte) {
 	clear(mem)
-	zero := int(b.zero) - b.form.levels.first
-	if !b.form.levels.has(int(b.zero)) { // then there is no halo
+	zero := int(b.zero) - b.form.levels.Base
+	if !b.form.levels.Has(int(b.zero)) { // then there is no halo
 		return
 	}
-	for p := range b.form.levels.bits {
+	for p := range b.form.levels.Bits {
 		if zero>>p&1 != 0 {
 			b.setBits(mem[p*b.img.Bytes():][:b.img.Bytes()])
 		}

@@ -175,7 +175,14 @@ func TestFewBitLayersAgree(t *testing.T) {
 			m := newMaker(r, graph.Shape{1 + r.IntN(70), 3 + r.IntN(8), 3 + r.IntN(8)})
 			f := bitFormats[i%len(bitFormats)]
 			v := m.rounded(m.b.Input(), f, 0.5)
+			signs := m.one(5)
+			if signs { // ±1, as a layer before leaves it
+				v = m.add(&graph.Sign{}, m.b.Input())
+			}
 			op := m.geometry(v.Shape, 1+r.IntN(70))
+			if signs {
+				op = &graph.Conv2D{InC: op.InC, OutC: op.OutC, KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}
+			}
 			op.Weights = m.narrow(graph.Weights{Float: m.normal(op.OutC*op.InC*op.KH*op.KW, 1)}, f, op.OutC)
 			v = m.add(op, v)
 			if m.one(3) && v.Shape[1] > 1 && v.Shape[2] > 1 {

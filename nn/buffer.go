@@ -19,7 +19,7 @@ type form struct {
 	wide  bool  // int8: two bytes a channel, an int16 (kernels.Int16Image)
 	// levels make a binary form bit planes of an int8 value, one image behind the
 	// other (kernels.BitSerial); the zero value: it is ±1.
-	levels levels
+	levels kernels.Levels
 }
 
 // buffer is the place of one value in one form.
@@ -41,7 +41,7 @@ func (b *buffer) bytes(s *state) []byte { return s.mem[b.off : b.off+b.size()] }
 func (b *buffer) size() int { return b.images() * b.img.Bytes() }
 
 // images is how many images of the form img lie behind each other.
-func (b *buffer) images() int { return max(1, b.form.levels.bits) }
+func (b *buffer) images() int { return max(1, b.form.levels.Bits) }
 
 // format is what a byte of an int8 value stands for.
 func (b *buffer) format() quant.Format { return quant.Format{Scale: b.scale, Zero: b.zero} }
@@ -93,7 +93,7 @@ func (b *buffer) checkPad() error {
 	case dtype.Int8:
 		ok = b.pad == 0
 	case dtype.Binary:
-		if b.form.levels.bits > 0 {
+		if b.form.levels.Bits > 0 {
 			ok = b.pad == 0
 			break
 		}
@@ -110,8 +110,8 @@ func (b *buffer) checkPad() error {
 // halo is what a convolution may know of the halo.
 func (b *buffer) halo() kernels.Halo {
 	switch {
-	case b.form.levels.bits > 0:
-		if b.zero == 0 && b.form.levels.has(0) {
+	case b.form.levels.Bits > 0:
+		if b.zero == 0 && b.form.levels.Has(0) {
 			return kernels.HaloZero
 		}
 		return kernels.HaloAny
@@ -140,7 +140,7 @@ func (b *buffer) fill(s *state) {
 			mem[i] = uint8(b.zero) ^ b.form.xor
 		}
 	case dtype.Binary:
-		if b.form.levels.bits > 0 {
+		if b.form.levels.Bits > 0 {
 			b.fillPlanes(mem)
 			return
 		}

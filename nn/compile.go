@@ -251,7 +251,7 @@ func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 // it.
 func (c *compiler) native(v *graph.Value, d dtype.DType) *buffer {
 	for _, b := range c.forms[v] {
-		if b.form.dtype == d && !b.form.wide && b.form.levels.bits == 0 {
+		if b.form.dtype == d && !b.form.wide && b.form.levels.Bits == 0 {
 			return b
 		}
 	}
@@ -264,7 +264,7 @@ func (c *compiler) converts(from *buffer, observe func(*graph.Value, []float32))
 	for _, to := range c.forms[from.value] {
 		switch {
 		case to == from:
-		case to.form.levels.bits > 0:
+		case to.form.levels.Bits > 0:
 			c.plan.steps = append(c.plan.steps, &planesStep{c.choice.For(dtype.Binary), from, to, -1})
 		default:
 			c.plan.steps = append(c.plan.steps, convertStep(from, to))

@@ -160,7 +160,9 @@ func (c *compiler) ask(g *group) error {
 		if d == dtype.Int8 {
 			f.xor = c.pick(g.node).Impl.AXor()
 			if im, l := c.serial(g.node); im != nil {
-				f = form{dtype: dtype.Binary, levels: l}
+				if f = (form{dtype: dtype.Binary}); l != plusMinusOne {
+					f.levels = l
+				}
 			}
 		}
 		b := c.want(c.root(g.node.In[0]), f)

@@ -148,7 +148,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	by, l := c.serial(g.node)
 	few, ok := c.fewBits(g.node)
 	if ok {
-		problem += fmt.Sprintf(", %d bits from %d, %d products", few.bits, few.first, c.choice.For(dtype.Binary).SerialProducts(few.bits, op.Int8))
+		problem += fmt.Sprintf(", %d bits from %d, %d products", few.Bits, few.Base, c.choice.For(dtype.Binary).SerialProducts(few.Bits, op.Int8))
 	}
 	conv, im, name, err := c.prepare(pick, spec, weights, op, by, l)
 	if err != nil {
@@ -166,11 +166,14 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 }
 
 // prepare chooses the algorithm of a convolution and names it and who computes it.
-func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D, serial *kernels.Impl, l levels) (convolver, *kernels.Impl, string, error) {
+func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D, serial *kernels.Impl, l kernels.Levels) (convolver, *kernels.Impl, string, error) {
 	switch {
 	case serial != nil:
 		spec.NonNegative = false
-		s, err := kernels.NewBitSerial(serial, spec, l.bits, l.first, channelsLast(op.Int8, op))
+		if l == plusMinusOne {
+			spec.Halo = kernels.HaloAny
+		}
+		s, err := kernels.NewBitSerial(serial, spec, l, channelsLast(op.Int8, op))
 		return s, serial, "bitserial", err
 	case op.Groups > 1 && op.Groups == op.InC && op.InC == op.OutC:
 		var d *kernels.Depthwise
