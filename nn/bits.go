@@ -14,6 +14,23 @@ import (
 // (kernels.BitSerial). They read their input as bit planes, a form of their own into
 // which a step takes the bytes apart that the layer before has written.
 
+// roundedPools carries the maxima of integers as the integers that they are, where a file
+// does not say so: QONNX rounds before a pool, and layers behind it would run in float32.
+func (c *compiler) roundedPools() {
+	if c.g.Integer != graph.NotInteger {
+		return
+	}
+	for _, n := range c.g.Nodes {
+		op, ok := n.Op.(*graph.MaxPool)
+		if !ok || n.Out == c.g.Output || c.scaleOf(n.Out) != 0 || n.Out.Stream != 0 {
+			continue
+		}
+		if inside := max(op.PadTop, op.PadBottom) < op.KH && max(op.PadLeft, op.PadRight) < op.KW; inside && n.In[0].Scale != 0 {
+			n.Out.Scale, n.Out.Zero = n.In[0].Scale, n.In[0].Zero // both are c.g's own
+		}
+	}
+}
+
 // signsAsIntegers makes int8 weights of weights ±1 whose inputs are integers, so that
 // their layers compute with integers: exactly, where float32 would round.
 func (c *compiler) signsAsIntegers() {

@@ -116,6 +116,21 @@ func (c *compiler) fuseConv(g *group, d dtype.DType, whole bool) {
 		}
 		g.take(next)
 	}
+	c.poolRounded(g, whole)
+}
+
+// poolRounded takes a max-pool of what the group has rounded to bytes: rounding keeps the
+// order of sums, so that the maximum may as well come before it.
+func (c *compiler) poolRounded(g *group, whole bool) {
+	v := g.out
+	if g.pool || !whole || v.Scale == 0 || v == c.g.Output || len(c.readers[v]) != 1 {
+		return
+	}
+	next := c.readers[v][0]
+	if op, ok := next.Op.(*graph.MaxPool); ok && plainPool(op) && next.Out.Scale == v.Scale && next.Out.Zero == v.Zero {
+		g.pool = true
+		g.take(next)
+	}
 }
 
 // fuseSign takes batch norms and affines if they end in a sign, else nothing.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/graph/reference"
 )
@@ -77,5 +78,49 @@ func TestNormsFoldIntoRequantization(t *testing.T) {
 	}
 	if near > values/500 {
 		t.Errorf("%d of %d values lie half-way: not to be believed", near, values)
+	}
+}
+
+// A pool of what is rounded is in the layer's epilogue, and gives what rounding the
+// pool gives; who reads it computes with integers.
+func TestPoolsOfRoundedValues(t *testing.T) {
+	r := newRand(t)
+	for i := range rounds(20) {
+		f := bitFormats[i%len(bitFormats)]
+		pool := &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}
+		conv, next := same(graph.Shape{5, 8, 6}, 1+r.IntN(40)), (*graph.Conv2D)(nil)
+		var graphs []*graph.Graph
+		for _, before := range []bool{false, true} {
+			m := newMaker(r, graph.Shape{5, 8, 6})
+			v := m.rounded(m.b.Input(), f, 0.5)
+			if next == nil {
+				conv.Weights = m.narrow(graph.Weights{Float: m.normal(conv.OutC*5*9, 1)}, f, conv.OutC)
+				next = same(graph.Shape{conv.OutC, 4, 3}, 7)
+				next.Weights = m.narrow(graph.Weights{Float: m.normal(7*conv.OutC*9, 1)}, f, 7)
+			}
+			x := m.b.Add("conv", conv, v)
+			if before {
+				x = m.rounded(m.b.Add("pool", pool, x), f, 0.3)
+			} else {
+				x = m.b.Add("pool", pool, m.rounded(x, f, 0.3))
+			}
+			graphs = append(graphs, m.graph(t, m.b.Add("next", next, x)))
+		}
+		after, before := compile(t, graphs[0], nil), compile(t, graphs[1], nil)
+		for _, h := range after.Nodes() {
+			if h.Node == "pool" && h.With != "conv" {
+				t.Fatalf("%s: the pool is %q with %q: want it with conv", f.name, h.Impl, h.With)
+			}
+		}
+		for _, l := range after.Layers() {
+			if l.DType != dtype.Int8 {
+				t.Errorf("%s: %s in %v: want int8", f.name, l.Name, l.DType)
+			}
+		}
+		in := make([]float32, after.InputSize())
+		for j := range in {
+			in[j] = float32(r.NormFloat64())
+		}
+		sameBits(t, f.name, graphs[0], run(t, after, in), run(t, before, in))
 	}
 }

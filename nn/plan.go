@@ -110,6 +110,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
 	c.winograd, c.picks = o.Winograd, o.Picks
+	c.roundedPools()
 	c.signsAsIntegers()
 	if err := c.checkPicks(); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)

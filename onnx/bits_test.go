@@ -57,14 +57,18 @@ func TestQONNXFewBits(t *testing.T) {
 			parts = append(parts, floats(name+".float", dims(channels, inC, 3, 3), random(channels*int(inC)*9)...), c.weights(name+".weight", name+".float"),
 				op("Conv", name, in(from, name+".weight"), attrInts("pads", 1, 1, 1, 1)), op("Relu", name+".relu", in(name)), quant(name+".q", name+".relu", 2.5, c.bits, c.signed, 0))
 			from = name + ".q"
+			if name == "a" { // as Brevitas writes it: of what is rounded
+				from = "pool"
+				parts = append(parts, op("MaxPool", "pool", in(name+".q"), attrInts("kernel_shape", 2, 2), attrInts("strides", 2, 2)))
+			}
 		}
 		parts = append(parts, floats("c.float", dims(10, channels, 3, 3), random(10*channels*9)...), c.weights("c.weight", "c.float"), op("Conv", "y", in(from, "c.weight")))
-		g, err := Read(marshal(t, model(dims(3, 7, 9), parts...)), "m")
+		g, err := Read(marshal(t, model(dims(3, 8, 10), parts...)), "m")
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		var results [][]float32
-		data := random(3 * 7 * 9)
+		data := random(3 * 8 * 10)
 		for _, serial := range []*kernels.Impl{nil, choice.For(dtype.Binary)} {
 			picks := map[string]nn.Pick{}
 			for _, n := range g.Nodes {
