@@ -169,8 +169,14 @@ func (im *Impl) SerialProducts(bits int, w []int8) int {
 }
 
 // SerialPays is up to how many SerialProducts the binary row was measured to be faster
-// than a row of int8; 0: never, or not measured.
-func (im *Impl) SerialPays(int8 *Impl) int { return im.k.SerialPays[int8.k.Name] }
+// than a row of int8 with inputs of that many channels; 0: never, or not measured, as
+// with channels that do not fill whole words of bits.
+func (im *Impl) SerialPays(int8 *Impl, channels int) int {
+	if channels%32 != 0 {
+		return 0
+	}
+	return im.k.SerialPays[int8.k.Name]
+}
 
 // packPlanes gives words [OutC][plane][KH][KW][C bits] of the β.
 func (c *Conv) packPlanes(w []int8, h []int) []uint32 {

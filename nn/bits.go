@@ -112,11 +112,11 @@ func (c *compiler) fewBits(n *graph.Node) (kernels.Levels, bool) {
 // than the chosen one of int8; nil: none.
 func (c *compiler) pays(n *graph.Node) *kernels.Impl {
 	usual, im := c.choice.For(dtype.Int8), c.choice.For(dtype.Binary)
-	most := im.SerialPays(usual)
-	if most == 0 || c.choice.Forced(dtype.Int8) {
+	op, ok := n.Op.(*graph.Conv2D)
+	if !ok || im.SerialPays(usual, op.InC) == 0 || c.choice.Forced(dtype.Int8) {
 		return nil
 	}
-	if l, ok := c.fewBits(n); ok && im.SerialProducts(l.Bits, n.Op.(*graph.Conv2D).Int8) <= most {
+	if l, ok := c.fewBits(n); ok && im.SerialProducts(l.Bits, op.Int8) <= im.SerialPays(usual, op.InC) {
 		return im
 	}
 	return nil
@@ -143,7 +143,8 @@ func (c *compiler) whyBits(n *graph.Node) string {
 		return ""
 	}
 	usual, im := c.choice.For(dtype.Int8), c.choice.For(dtype.Binary)
-	products := func(im *kernels.Impl) int { return im.SerialProducts(l.Bits, n.Op.(*graph.Conv2D).Int8) }
+	op := n.Op.(*graph.Conv2D)
+	products := func(im *kernels.Impl) int { return im.SerialProducts(l.Bits, op.Int8) }
 	if _, picked := c.picks[n.Name]; picked {
 		by, _ := c.serial(n)
 		if by == nil {
@@ -152,15 +153,15 @@ func (c *compiler) whyBits(n *graph.Node) string {
 		return fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products(by), l.Bits)
 	}
 	text := fmt.Sprintf("bit-serial: %d binary products for one of %d bits", products(im), l.Bits)
-	switch most := im.SerialPays(usual); {
+	switch most := im.SerialPays(usual, op.InC); {
 	case c.choice.Forced(dtype.Int8):
 		return "int8 was asked for; " + text
 	case most == 0:
-		return fmt.Sprintf("int8: %v was not measured to be faster bit-serially; %s", im, text)
+		return fmt.Sprintf("int8: %v was not measured to be faster with %d channels; %s", im, op.InC, text)
 	case products(im) <= most:
 		return fmt.Sprintf("%s, faster than %v up to %d", text, usual, most)
 	default:
-		return fmt.Sprintf("int8: %s, faster than %v only up to %d", text, usual, most)
+		return fmt.Sprintf("int8: faster than %s, which pays up to %d", text, most)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestInspectFewBits(t *testing.T) {
 		t.Fatal(err)
 	}
 	l, impl := r.Layers[1], choice.For(dtype.Int8).FullName("conv2d")
-	if binary := choice.For(dtype.Binary); !choice.Forced(dtype.Int8) && binary.SerialProducts(2, conv.Int8) <= binary.SerialPays(choice.For(dtype.Int8)) {
+	if binary := choice.For(dtype.Binary); !choice.Forced(dtype.Int8) && binary.SerialProducts(2, conv.Int8) <= binary.SerialPays(choice.For(dtype.Int8), 32) {
 		impl = binary.FullName("bitserial")
 	}
 	if l.Impl != impl || l.DType != "int8" || !strings.Contains(l.Why, "binary products for one of 2 bits") {
