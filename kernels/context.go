@@ -11,6 +11,7 @@ type Context struct {
 	merge     tile.Merge
 	pixels    tile.Pixels
 	depthwise tile.Depthwise
+	rescale   tile.Rescale
 	scratch   []byte
 	image     []byte
 	groupIn   []byte

@@ -7,6 +7,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/kernels/tile"
+	"macroscope/quant"
 )
 
 // ConvSpec describes a convolution and what becomes of its sums. The sums are
@@ -31,15 +32,19 @@ type ConvSpec struct {
 	NonNegative          bool // In's int8 values are 0…127, as after a ReLU
 	Pool                 bool // maximum of 2×2 windows with stride 2, taken on the sums
 
-	Mode      tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
-	BiasF     []float32 // [OutC], float32 convolutions; nil is 0
-	BiasI     []int32   // [OutC], int8 and binary; nil is 0
-	Lo, Hi    float32   // Store of float32 and Requant: the clamp (0, +Inf is a ReLU); float32 with both 0 is not clamped
-	Scale     []float32 // [OutC], Requant
-	Offset    []float32 // [OutC], Requant
-	OutXor    uint8     // Requant: the AXor of who reads Out
-	Threshold []int32   // [OutC], Bits
-	Flip      []bool    // [OutC], Bits; nil is false
+	Mode   tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
+	BiasF  []float32 // [OutC], float32 convolutions; nil is 0
+	BiasI  []int32   // [OutC], int8 and binary; nil is 0
+	Lo, Hi float32   // Store of float32 and Requant: the clamp (0, +Inf is a ReLU); float32 with both 0 is not clamped
+	Scale  []float32 // [OutC], Requant
+	Offset []float32 // [OutC], Requant
+	// Multipliers, [OutC], take the place of Scale and Offset in networks of integers: the
+	// byte is clamp(Multipliers[o].Apply(sum) + Zero, Lo, Hi) xor OutXor.
+	Multipliers []quant.Multiplier
+	Zero        int8
+	OutXor      uint8   // Requant: the AXor of who reads Out
+	Threshold   []int32 // [OutC], Bits
+	Flip        []bool  // [OutC], Bits; nil is false
 }
 
 // Conv is a convolution prepared for one implementation: weights packed, the
@@ -52,15 +57,17 @@ type Conv struct {
 	panels   []panel
 	segLen   int
 	segs     []int
-	take     []int // the words of a row of weights in the order of the segments; -1: 0
-	rows     []int // byte offset in In of every sum's first tap, in the order of tiles
-	coff     []int // byte offset in Out of every row of tiles
-	dense    []int // coff of a scratch tile
+	take     []int     // the words of a row of weights in the order of the segments; -1: 0
+	rows     []int     // byte offset in In of every sum's first tap, in the order of tiles
+	coff     []int     // byte offset in Out of every row of tiles
+	dense    []int     // coff of a scratch tile
+	mode     tile.Mode // of the tiles
+	rescale  *rescaler // what makes bytes of sums that they stored; nil: nothing
 	edges    []edge
 	outRows  int // real rows of Out: len(coff) without the ragged end's copies
 	pool     int
 	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
-	colBits  int // bits of a column of Out
+	colBits  int // bits of a column that a tile writes
 	weightsB int
 
 	inBytes, outBytes int
@@ -100,6 +107,9 @@ func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
 	}
 	if err := c.check(len(weights)); err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("conv2d"), err)
+	}
+	if c.mode = spec.Mode; spec.Multipliers != nil {
+		c.mode, c.rescale = tile.Store, newRescaler(im, &c.spec)
 	}
 	c.addresses()
 	c.pack(weights)
@@ -166,8 +176,9 @@ func (c *Conv) checkEpilogue() error {
 	}{
 		{"BiasF", len(s.BiasF), c.im.k.DType == dtype.Float32, false},
 		{"BiasI", len(s.BiasI), c.im.k.DType != dtype.Float32, false},
-		{"Scale", len(s.Scale), s.Mode == tile.Requant, true},
-		{"Offset", len(s.Offset), s.Mode == tile.Requant, true},
+		{"Scale", len(s.Scale), s.Mode == tile.Requant && s.Multipliers == nil, true},
+		{"Offset", len(s.Offset), s.Mode == tile.Requant && s.Multipliers == nil, true},
+		{"Multipliers", len(s.Multipliers), s.Mode == tile.Requant, false},
 		{"Threshold", len(s.Threshold), s.Mode == tile.Bits, true},
 		{"Flip", len(s.Flip), s.Mode == tile.Bits, false},
 	}
@@ -179,7 +190,7 @@ func (c *Conv) checkEpilogue() error {
 	if s.Mode == tile.Requant && !(s.Lo >= -128 && s.Lo <= s.Hi && s.Hi <= 127) {
 		return fmt.Errorf("clamp %v…%v: want integers within −128…127", s.Lo, s.Hi)
 	}
-	return nil
+	return checkMultipliers(s.Multipliers)
 }
 
 // sumsHW is the extent before the pool.
@@ -230,12 +241,17 @@ func (c *Conv) addresses() {
 	}
 
 	c.segments()
-	c.colBits = s.Out.DType.Bits()
+	if c.colBits = s.Out.DType.Bits(); c.rescale != nil {
+		c.colBits = 32
+	}
 	limit := c.im.k.WordsPerCall
 	if limit == 0 {
 		limit = maxWordsPerCall
 	}
 	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	if c.rescale != nil {
+		c.perCall = min(c.perCall, max(1, rescaleBytes/(4*per*c.im.k.NR)))
+	}
 	c.denseRows()
 }
 
@@ -243,7 +259,11 @@ func (c *Conv) addresses() {
 func (c *Conv) denseRows() {
 	mr := c.im.k.MR
 	c.dense = nil
-	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
+	tiles := len(c.rows) / mr
+	for i := range c.edges {
+		tiles = max(tiles, len(c.edges[i].rows)/mr)
+	}
+	for i := range min(c.perCall, tiles) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
 }
@@ -339,7 +359,7 @@ func (c *Conv) pack(weights []uint32) {
 			}
 			p.init = unsafe.Pointer(&init[0])
 		}
-		switch s.Mode {
+		switch c.mode {
 		case tile.Requant:
 			p.scale, p.offset = alignedSlice[float32](nr), alignedSlice[float32](nr)
 			copy(p.scale, s.Scale[first:first+cols])
@@ -433,7 +453,7 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	a := &ctx.args
 	*a = tile.Args{
 		A:    unsafe.Pointer(unsafe.SliceData(in)),
-		Mode: c.spec.Mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
+		Mode: c.mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
 	}
 	plain, per := len(c.rows)/c.im.k.MR, c.perPanel()
 	for i := from / per; i*per < to; i++ {
@@ -444,8 +464,7 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		first, last := max(0, from-i*per), min(per, to-i*per)
 		c.runPlain(ctx, p, out, first, min(last, plain))
 		if last > plain { // then columns fill whole panels
-			a.C = unsafe.Pointer(&out[p.firstColumn*c.colBits/8])
-			c.runEdges(ctx, i, first-plain, last-plain)
+			c.runEdges(ctx, i, out, first-plain, last-plain)
 		}
 	}
 	ctx.args = tile.Args{} // keep no memory alive
@@ -459,26 +478,32 @@ func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
 		a.Tiles = min(c.perCall, last-t)
 		a.Rows = &c.rows[t*mr]
 		first := t * mr / c.pool
-		if p.cols == c.im.k.NR {
-			a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
-			c.tile(a)
-			continue
-		}
-		c.ragged(ctx, p, out, first)
+		c.call(ctx, c.tile, p, out, c.coff[first:], c.outRows-first)
 	}
 }
 
-// ragged runs the tiles that ctx.args describes into scratch memory and copies
-// the columns that exist.
-func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int) {
+// call runs the tiles that ctx.args describes, whose rows go to coff, of which the first
+// rows are real. Where columns are missing or bytes are yet to be made of sums, they write
+// scratch memory, and what exists goes from there to its place.
+func (c *Conv) call(ctx *Context, f tile.Func, p *panel, out []byte, coff []int, rows int) {
 	a := &ctx.args
+	if p.cols == c.im.k.NR && c.rescale == nil {
+		a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &coff[0]
+		f(a)
+		return
+	}
 	pitch := c.im.k.NR * c.colBits / 8
-	rows := a.Tiles * c.im.k.MR / c.pool
-	scratch := ctx.bytes(rows * pitch)
+	written := a.Tiles * c.im.k.MR / c.pool
+	scratch := ctx.bytes(written * pitch)
 	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
-	c.tile(a)
+	f(a)
+	coff = coff[:min(rows, written)]
+	if c.rescale != nil {
+		c.rescale.run(ctx, out[p.firstColumn:], scratch, coff, p.firstColumn, p.cols, pitch)
+		return
+	}
 	n, at := (p.cols*c.colBits+7)/8, p.firstColumn*c.colBits/8
-	for r := range min(rows, c.outRows-first) {
-		copy(out[c.coff[first+r]+at:][:n], scratch[r*pitch:])
+	for r, off := range coff {
+		copy(out[off+at:][:n], scratch[r*pitch:])
 	}
 }

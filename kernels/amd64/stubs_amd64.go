@@ -249,3 +249,9 @@ func depthwiseInt8AVX512(w *tile.Depthwise)
 
 //go:noescape
 func depthwiseUint8AVX512(w *tile.Depthwise)
+
+//go:noescape
+func rescaleAVX2(w *tile.Rescale)
+
+//go:noescape
+func rescaleAVX512(w *tile.Rescale)

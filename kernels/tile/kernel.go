@@ -68,6 +68,9 @@ type Kernel struct {
 	// and int8; signed bytes, or unsigned with an AXor).
 	Depthwise *DepthwiseFunc
 
+	// Rescale, if not nil, is the loop that makes bytes of sums by integers (int8).
+	Rescale *RescaleFunc
+
 	// Pixels, if not nil, has the loops between the convolutions of training
 	// (float32).
 	Pixels *PixelFuncs

@@ -45,6 +45,8 @@ func main() {
 		"merge_avx512":           merges("AVX512", "Z"),
 		"depthwise_avx2":         depthwise("AVX2", "Y"),
 		"depthwise_avx512":       depthwise("AVX512", "Z"),
+		"rescale_avx2":           rescales("AVX2", "Y"),
+		"rescale_avx512":         rescales("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
 	}
 	for name, write := range files {
