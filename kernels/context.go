@@ -12,6 +12,7 @@ type Context struct {
 	pixels    tile.Pixels
 	depthwise tile.Depthwise
 	rescale   tile.Rescale
+	addBytes  tile.AddBytes
 	scratch   []byte
 	image     []byte
 	groupIn   []byte

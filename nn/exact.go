@@ -6,6 +6,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 	"macroscope/quant"
 )
 
@@ -112,7 +113,7 @@ func (st *denseExact) run(s *state) {
 // emitExact adds a single op from int8 to int8.
 func (c *compiler) emitExact(g *group) (*buffer, error) {
 	out := c.native(g.out, dtype.Int8)
-	f, err := exactFunc(g, out)
+	f, err := exactFunc(c.choice.For(dtype.Int8), g, out)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (c *compiler) emitExact(g *group) (*buffer, error) {
 	return out, nil
 }
 
-func exactFunc(g *group, out *buffer) (func(*state, []*buffer, *buffer), error) {
+func exactFunc(im *kernels.Impl, g *group, out *buffer) (func(*state, []*buffer, *buffer), error) {
 	in, b := g.inputs[0], g.bounds(out)
 	x, y := in.format(), out.format()
 	shape := g.node.In[0].Shape
@@ -142,7 +143,7 @@ func exactFunc(g *group, out *buffer) (func(*state, []*buffer, *buffer), error) 
 			return nil, err
 		}
 		if n := g.node; n.In[0].Shape.Equal(n.In[1].Shape) {
-			return addBytes(a), nil
+			return addBytes(im, a, in, g.inputs[1], out), nil
 		}
 		return pairs(a.At), nil
 	case *graph.Mul:

@@ -37,6 +37,9 @@ var (
 var (
 	rescale256 = tile.RescaleFunc{VL: 8, Run: rescaleAVX2}
 	rescale512 = tile.RescaleFunc{VL: 16, Run: rescaleAVX512, Rest: &rescale256}
+
+	addBytes256 = tile.AddBytesFunc{VL: 8, Run: addBytesAVX2}
+	addBytes512 = tile.AddBytesFunc{VL: 16, Run: addBytesAVX512}
 )
 
 var (
@@ -97,21 +100,21 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
-		Merge: mergeAVX2, Depthwise: &depthwiseInt8256, Rescale: &rescale256,
+		Merge: mergeAVX2, Depthwise: &depthwiseInt8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
 		Peak: peakInt8AVX2, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
-		Merge: mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256,
+		Merge: mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
-		Merge: mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512,
+		Merge: mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
@@ -121,6 +124,7 @@ var Kernels = []tile.Kernel{
 		Merge:        mergeAVX512,
 		Depthwise:    &depthwiseInt8512,
 		Rescale:      &rescale512,
+		AddBytes:     &addBytes512,
 		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
 		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AMX, PeakMACs: peakTiles * 16 * 16 * 64,

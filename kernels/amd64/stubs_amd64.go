@@ -255,3 +255,9 @@ func rescaleAVX2(w *tile.Rescale)
 
 //go:noescape
 func rescaleAVX512(w *tile.Rescale)
+
+//go:noescape
+func addBytesAVX2(w *tile.AddBytes)
+
+//go:noescape
+func addBytesAVX512(w *tile.AddBytes)

@@ -70,6 +70,8 @@ type Kernel struct {
 
 	// Rescale, if not nil, is the loop that makes bytes of sums by integers (int8).
 	Rescale *RescaleFunc
+	// AddBytes, if not nil, is the loop that adds bytes by integers (int8).
+	AddBytes *AddBytesFunc
 
 	// Pixels, if not nil, has the loops between the convolutions of training
 	// (float32).

@@ -47,6 +47,8 @@ func main() {
 		"depthwise_avx512":       depthwise("AVX512", "Z"),
 		"rescale_avx2":           rescales("AVX2", "Y"),
 		"rescale_avx512":         rescales("AVX512", "Z"),
+		"addbytes_avx2":          addBytes("AVX2", "Y"),
+		"addbytes_avx512":        addBytes("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
 	}
 	for name, write := range files {

@@ -97,7 +97,7 @@ func (a *asm) rescaleStep(s shape) {
 	move := map[string]string{"Y": "VMOVDQU", "Z": "VMOVDQU32"}[s.reg]
 	a.op("%s (R8), %s", move, x)
 	a.op("VPSLLVD %s, %s, %s", s.r(2), x, x)
-	a.roundedProduct(s, 0, 1, 6)
+	a.roundedProduct(s, s.r(0), s.r(1), s.r(6))
 	if s.reg == "Z" {
 		a.op("VPSRAD.Z $31, %s, K2, %s", x, y)
 	} else {
@@ -115,13 +115,13 @@ func (a *asm) rescaleStep(s shape) {
 // roundedProduct sets register 12 to (12 · m + 2³⁰) >> 31, the product in 64 bits: m is
 // even's in its even lanes, and odd's are the others in even lanes. K1 has the odd lanes,
 // half is 2³⁰ in 64 bits. 13 is used up.
-func (a *asm) roundedProduct(s shape, even, odd, half int) {
+func (a *asm) roundedProduct(s shape, even, odd, half string) {
 	x, y := s.r(12), s.r(13)
 	a.op("VPSRLQ $32, %s, %s", x, y)
-	a.op("VPMULDQ %s, %s, %s", s.r(even), x, x)
-	a.op("VPMULDQ %s, %s, %s", s.r(odd), y, y)
-	a.op("VPADDQ %s, %s, %s", s.r(half), x, x)
-	a.op("VPADDQ %s, %s, %s", s.r(half), y, y)
+	a.op("VPMULDQ %s, %s, %s", even, x, x)
+	a.op("VPMULDQ %s, %s, %s", odd, y, y)
+	a.op("VPADDQ %s, %s, %s", half, x, x)
+	a.op("VPADDQ %s, %s, %s", half, y, y)
 	a.op("VPSRLQ $31, %s, %s", x, x)
 	a.op("VPADDQ %s, %s, %s // bits 31 to 62 to the upper half", y, y, y)
 	if s.reg == "Z" {
