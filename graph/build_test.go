@@ -312,6 +312,7 @@ func TestCheck(t *testing.T) {
 		{"order", "neither", func(g *Graph) { slices.Reverse(g.Nodes) }},
 		{"scale", "scale -1", func(g *Graph) { g.Output.Scale = -1 }},
 		{"zero point", "zero point 3 without a scale", func(g *Graph) { g.Output.Zero = 3 }},
+		{"full", "all of int8 without a scale", func(g *Graph) { g.Output.Full = true }},
 		{"stream", "scale -1 of a stream", func(g *Graph) { g.Output.Stream = -1 }},
 		{"scale and stream", "scale 1 as int8 and 2 as int16", func(g *Graph) { g.Output.Scale, g.Output.Stream = 1, 2 }},
 		{"input scale", "scale NaN", func(g *Graph) { g.Input.Scale = float32(math.NaN()) }},

@@ -296,7 +296,7 @@ func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t 
 // int8Bounds are bounds of what out stands for as integers; rounding keeps the order of
 // numbers, so that clamping may as well come after it.
 func int8Bounds(lo, hi float32, out *buffer) (float32, float32) {
-	return float32(quant.QuantizeZero(lo, out.scale, out.zero)), float32(quant.QuantizeZero(hi, out.scale, out.zero))
+	return float32(quant.QuantizeZero(lo, out.scale, out.zero, out.lo)), float32(quant.QuantizeZero(hi, out.scale, out.zero, out.lo))
 }
 
 // zeroBias makes sums of w·q of Σw·(q − zero), for n rows of weights: −zero·Σw each, nil

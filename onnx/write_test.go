@@ -272,6 +272,11 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 	if r.IntN(4) == 0 {
 		v.Scale = 0.25
 	}
+	if r.IntN(2) == 0 {
+		for _, v := range append(others, v, b.Input()) {
+			v.Full = v.Scale != 0 && v.Zero == 0
+		}
+	}
 	g, err := b.Graph(v)
 	if err != nil {
 		t.Fatal(err)
