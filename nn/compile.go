@@ -45,17 +45,22 @@ type compiler struct {
 func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 	c := &compiler{
 		g: g, choice: choice,
-		plan:    &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
-		readers: map[*graph.Value][]*graph.Node{}, giver: map[*graph.Value]*graph.Node{},
+		plan:   &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
 		wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
 	}
-	for _, n := range g.Nodes {
+	c.index()
+	return c
+}
+
+// index notes who gives and who reads the values of c.g.
+func (c *compiler) index() {
+	c.readers, c.giver = map[*graph.Value][]*graph.Node{}, map[*graph.Value]*graph.Node{}
+	for _, n := range c.g.Nodes {
 		c.giver[n.Out] = n
 		for _, v := range n.In {
 			c.readers[v] = append(c.readers[v], n)
 		}
 	}
-	return c
 }
 
 // compile groups the nodes of c.g, which is whole with its batch norms folded, asks each group for the forms it reads, lays the

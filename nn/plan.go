@@ -109,6 +109,9 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
 	c.winograd, c.picks = o.Winograd, o.Picks
+	if o.Observe == nil { // which sees every value
+		c.foldPads()
+	}
 	if err := c.checkPicks(); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}
