@@ -13,6 +13,7 @@ type Context struct {
 	depthwise tile.Depthwise
 	rescale   tile.Rescale
 	addBytes  tile.AddBytes
+	floats    tile.Floats
 	scratch   []byte
 	image     []byte
 	groupIn   []byte

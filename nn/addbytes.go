@@ -25,9 +25,7 @@ func (c *compiler) fuseAdd(n *graph.Node) *group {
 			return plain
 		}
 	}
-	for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
-		g.take(next)
-	}
+	c.fuseClamps(g)
 	if c.scaleOf(g.out) == 0 {
 		return plain
 	}

@@ -33,6 +33,7 @@ type compiler struct {
 	g        *graph.Graph
 	choice   *kernels.Choice
 	winograd bool
+	observed bool // someone sees every sum and product of values
 	picks    map[string]Pick
 	plan     *Plan
 	readers  map[*graph.Value][]*graph.Node

@@ -109,7 +109,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
 	c.winograd, c.picks = o.Winograd, o.Picks
-	if o.Observe == nil { // which sees every value
+	if c.observed = o.Observe != nil; !c.observed {
 		c.foldPads()
 	}
 	if err := c.checkPicks(); err != nil {

@@ -38,6 +38,9 @@ var (
 	rescale256 = tile.RescaleFunc{VL: 8, Run: rescaleAVX2}
 	rescale512 = tile.RescaleFunc{VL: 16, Run: rescaleAVX512, Rest: &rescale256}
 
+	floatsAVX2   = tile.FloatFuncs{VL: 8, Add: floatsAddAVX2, Sub: floatsSubAVX2, Mul: floatsMulAVX2, Clamp: floatsClampAVX2, HardSwish: floatsHardSwishAVX2}
+	floatsAVX512 = tile.FloatFuncs{VL: 16, Add: floatsAddAVX512, Sub: floatsSubAVX512, Mul: floatsMulAVX512, Clamp: floatsClampAVX512, HardSwish: floatsHardSwishAVX512}
+
 	addBytes256 = tile.AddBytesFunc{VL: 8, Run: addBytesAVX2}
 	addBytes512 = tile.AddBytesFunc{VL: 16, Run: addBytesAVX512}
 )
@@ -73,8 +76,8 @@ var Kernels = []tile.Kernel{
 			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2, PReLU: pixelPReLUAVX2, PReLUGrad: pixelPReLUGradAVX2,
 			MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
 		},
-		Depthwise: &depthwise256,
-		Peak:      peakFloat32AVX2, PeakMACs: peakSums * 8,
+		Depthwise: &depthwise256, Floats: &floatsAVX2,
+		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
@@ -94,8 +97,8 @@ var Kernels = []tile.Kernel{
 			Needs: []cpuid.FeatureID{cpuid.AVX512BF16},
 			Tile:  tileBFloat16AVX512, VL: 16, Pair: pairBFloat16AVX512, PairPlanes: pairPlanesBFloat16AVX512,
 		},
-		Depthwise: &tile.DepthwiseFunc{VL: 16, Run: depthwiseAVX512, Rest: &depthwise256},
-		Peak:      peakFloat32AVX512, PeakMACs: peakSums * 16,
+		Depthwise: &tile.DepthwiseFunc{VL: 16, Run: depthwiseAVX512, Rest: &depthwise256}, Floats: &floatsAVX512,
+		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,

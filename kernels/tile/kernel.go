@@ -73,6 +73,9 @@ type Kernel struct {
 	// AddBytes, if not nil, is the loop that adds bytes by integers (int8).
 	AddBytes *AddBytesFunc
 
+	// Floats, if not nil, has the loops over rows of numbers (float32).
+	Floats *FloatFuncs
+
 	// Pixels, if not nil, has the loops between the convolutions of training
 	// (float32).
 	Pixels *PixelFuncs

@@ -49,6 +49,8 @@ func main() {
 		"rescale_avx512":         rescales("AVX512", "Z"),
 		"addbytes_avx2":          addBytes("AVX2", "Y"),
 		"addbytes_avx512":        addBytes("AVX512", "Z"),
+		"floats_avx2":            floats("AVX2", "Y"),
+		"floats_avx512":          floats("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
 	}
 	for name, write := range files {
