@@ -78,7 +78,7 @@ type Node struct {
 
 // Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
 // *Clip, *Func, *Sign, *MaxPool, *AveragePool, *GlobalAveragePool, *Add, *Sub, *Mul,
-// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
+// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *LRN, *Softmax or
 // *ArgMax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...

@@ -100,3 +100,26 @@ func argMax(op *graph.ArgMax) func(*state, []*buffer, *buffer) {
 		})
 	}
 }
+
+// lrn normalizes the channels of each pixel, in float64.
+func lrn(op *graph.LRN) func(*state, []*buffer, *buffer) {
+	alpha, beta, bias := float64(op.Alpha)/float64(op.Size), float64(op.Beta), float64(op.Bias)
+	power := func(v float64) float64 { return math.Pow(v, beta) }
+	if op.Beta == 0.75 { // AlexNet's; two roots are three times as fast
+		power = func(v float64) float64 { r := math.Sqrt(v); return r * math.Sqrt(r) }
+	}
+	return func(s *state, ins []*buffer, out *buffer) {
+		from, to, n := ins[0].bytes(s), out.bytes(s), out.img.C
+		eachPixel(ins[0], out, func(p, q int) {
+			x, y := floats(from[p:][:4*n]), floats(to[q:][:4*n])
+			for c, v := range x {
+				first, last := op.Window(c, n)
+				sum := 0.0
+				for _, u := range x[first:last] {
+					sum += float64(u) * float64(u)
+				}
+				y[c] = float32(float64(v) / power(bias+alpha*sum))
+			}
+		})
+	}
+}

@@ -93,6 +93,8 @@ func opFunc(by *kernels.Floats, g *group) (func(s *state, ins []*buffer, out *bu
 		return flatten, nil
 	case *graph.Softmax:
 		return func(s *state, ins []*buffer, out *buffer) { softmax(s, ins, out, op.Log) }, nil
+	case *graph.LRN:
+		return lrn(op), nil
 	case *graph.ArgMax:
 		return argMax(op), nil
 	}

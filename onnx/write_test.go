@@ -179,6 +179,8 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			op = &graph.GlobalAveragePool{}
 		case kind == 7 && !image:
 			op = &graph.Softmax{}
+		case kind == 7:
+			op = &graph.LRN{Alpha: r.Float32(), Beta: 0.75, Bias: 1 + r.Float32(), Size: 1 + r.IntN(6)}
 		case kind == 8:
 			op = &graph.Add{}
 			in = append(in, v)
