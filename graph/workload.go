@@ -140,7 +140,7 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 		if !p.joins(n) && p.bipolar(n.In[0]) {
 			return dtype.Binary
 		}
-	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *Softmax: // of ±1 these are not ±1
+	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *LRN, *Softmax: // of ±1 these are not ±1
 	default:
 		// Pooling before a sign is as well done after it, on bits.
 		if p.bipolar(n.In[0]) || p.width(n.Out) == 1 {
@@ -229,7 +229,7 @@ func (p *pricer) width(v *Value) int {
 			} else {
 				bits = max(bits, p.dtype(n).Bits())
 			}
-		case *Conv2D, *Dense, *GlobalAveragePool, *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax:
+		case *Conv2D, *Dense, *GlobalAveragePool, *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *LRN:
 			bits = max(bits, p.dtype(n).Bits())
 		case *Sign:
 			if p.d != dtype.Binary {

@@ -47,6 +47,7 @@ func init() { // not where it is declared: an operator on bytes leads back to it
 		".Identity":           readIdentity,
 		".LeakyRelu":          readLeakyRelu,
 		".Log":                readFunc("log"),
+		".LRN":                readLRN,
 		".LogSoftmax":         readSoftmax(true),
 		".MatMul":             readMatMul,
 		".Max":                readBound(false),

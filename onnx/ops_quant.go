@@ -28,6 +28,7 @@ type rounding struct {
 	scale    float32
 	zero     int8 // of signed bytes
 	unsigned bool // in the file: 128 more each
+	full     bool // −128 stands for a number, whatever zero
 }
 
 func (r *rounding) missing() string {
@@ -133,7 +134,7 @@ func (c *call) quantizeConstant(k *constant) error {
 
 // rounding is a scale and a zero point, inputs scale and zero.
 func (c *call) rounding(scale, zero int) *rounding {
-	r := &rounding{node: c.nodeName(), scale: c.oneScale(scale), unsigned: true, zero: -128}
+	r := &rounding{node: c.nodeName(), scale: c.oneScale(scale), unsigned: true, zero: -128, full: !c.symmetric}
 	k := c.constant(zero)
 	if k == nil || c.err != nil {
 		return r
@@ -209,7 +210,7 @@ func (r *rounding) mark(v *graph.Value) error {
 	if v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
 		return fmt.Errorf("scale %g, zero point %d: value %s is also rounded with scale %g, zero point %d: want one", r.scale, r.zero, quote(v.Name), v.Scale, v.Zero)
 	}
-	v.Scale, v.Zero = r.scale, r.zero
+	v.Scale, v.Zero, v.Full = r.scale, r.zero, r.zero == 0 && r.full
 	return nil
 }
 

@@ -24,6 +24,8 @@ type reader struct {
 	folder  *folder // nil: there is none
 	options ReadOptions
 
+	symmetric bool // where the zero point is 0, int8 values are −127…127
+
 	b     *graph.Builder
 	batch int64              // the batch that the file fixes, or 0
 	named map[string]operand // by the names in the file
