@@ -93,6 +93,29 @@ func (p *Pixels) SignGrad(dx, g, x, constant, linear []float32) {
 	p.run(len(constant), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.SignGrad })
 }
 
+// PReLU is
+//
+//	for i, v := range x { y[i] = v; if signbit(v) { y[i] *= slope[i%C] } }
+//
+// y may be x.
+func (p *Pixels) PReLU(y, x, slope []float32) {
+	n := count("PReLU", len(x), len(slope), len(y) == len(x))
+	p.work = tile.Pixels{X: at(x), Out: at(y), K: at(slope), Count: n}
+	p.run(len(slope), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.PReLU })
+}
+
+// PReLUGrad gives a gradient g of PReLU's result to x, and adds to dslope what it is
+// with respect to slope:
+//
+//	for i, v := range x { dx[i] = g[i]; if signbit(v) { dx[i] *= slope[i%C]; dslope[i%C] += v * g[i] } }
+//
+// dx may be g.
+func (p *Pixels) PReLUGrad(dx, dslope, g, x, slope []float32) {
+	n := count("PReLU's gradient", len(x), len(slope), len(dslope) == len(slope) && len(g) == len(x) && len(dx) == len(x))
+	p.work = tile.Pixels{X: at(x), G: at(g), Out: at(dx), A: at(dslope), K: at(slope), Count: n}
+	p.run(len(slope), func(f *tile.PixelFuncs) func(*tile.Pixels) { return f.PReLUGrad })
+}
+
 // MaxPool2 takes the maxima of 2×2 pixels of c channels from two rows, above and
 // below, of twice as many pixels as y; below must stand behind above in the same
 // memory.

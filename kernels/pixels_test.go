@@ -127,6 +127,29 @@ func checkPixels(t *testing.T, r *rand.Rand, im *Impl, p *pixelCase) {
 		}
 		return g * (a + b*x), math.Abs(g) * (math.Abs(a) + math.Abs(b*x))
 	})
+	px.PReLU(p.out, p.x, p.k)
+	linear("PReLU", func(i int) (v, abs float64) {
+		x := float64(p.x[i])
+		return x * leak(p.x[i], p.k[i%p.c]), math.Abs(x)
+	})
+	slopes, inPlace := slices.Clone(p.a), slices.Clone(p.g)
+	px.PReLUGrad(inPlace, slopes, inPlace, p.x, p.k)
+	copy(p.out, inPlace)
+	linear("PReLU's gradient", func(i int) (v, abs float64) {
+		g := float64(p.g[i])
+		return g * leak(p.x[i], p.k[i%p.c]), math.Abs(g)
+	})
+	for c := range p.c { // in order, rounded twice: the same bits everywhere
+		want := p.a[c]
+		for i := c; i < len(p.x); i += p.c {
+			if math.Signbit(float64(p.x[i])) {
+				want += float32(p.x[i] * p.g[i])
+			}
+		}
+		if got := slopes[c]; got != want && (got == got || want == want) {
+			t.Fatalf("%s: channel %d: %v, want %v", name("PReLU's slopes"), c, got, want)
+		}
+	}
 	px.Linear2(p.out, p.g, p.x, p.a, p.b, p.k)
 	linear("linear2", func(i int) (v, abs float64) {
 		ga, xb, k := float64(p.g[i])*float64(p.a[i%p.c]), float64(p.x[i])*float64(p.b[i%p.c]), float64(p.k[i%p.c])
@@ -136,6 +159,14 @@ func checkPixels(t *testing.T, r *rand.Rand, im *Impl, p *pixelCase) {
 	if px.Linear2(p.g, p.g, p.x, p.a, p.b, p.k); !equalFloats(p.g, again) {
 		t.Fatalf("%s: other values in place", name("linear2"))
 	}
+}
+
+// leak is what PReLU multiplies x with.
+func leak(x, slope float32) float64 {
+	if math.Signbit(float64(x)) {
+		return float64(slope)
+	}
+	return 1
 }
 
 // close64 says whether two numbers differ by no more than tol, or are both NaN.
@@ -199,6 +230,8 @@ func TestPixelsRefuse(t *testing.T) {
 		"linear2":  func() { px.Linear2(v, v, v, v[:4], v[:4], nil) },
 		"sign":     func() { px.Sign(v[:4], v, 4) },
 		"slope":    func() { px.SignGrad(v, v, v, v[:4], v[:3]) },
+		"prelu":    func() { px.PReLU(v, v[:8], v[:4]) },
+		"slopes":   func() { px.PReLUGrad(v, v[:3], v, v, v[:4]) },
 		"maxpool":  func() { px.MaxPool2(v[:4], v[:8], v[:4], 2) },
 	} {
 		func() {

@@ -143,8 +143,10 @@ func (w *Winograd) transformWeights(weights []float32) {
 			for i := range g {
 				g0, g1, g2 := &gg[i][0], &gg[i][1], &gg[i][2]
 				for _, row := range g {
-					for k := range panel[at:][:columns] {
-						panel[at+k] = math.Float32bits(float32(g0[k&15]*row[0] + g1[k&15]*row[1] + g2[k&15]*row[2]))
+					r0, r1, r2 := row[0], row[1], row[2]
+					to := panel[at:][:columns]
+					for k := range to {
+						to[k] = math.Float32bits(float32(g0[k&15]*r0 + g1[k&15]*r1 + g2[k&15]*r2))
 					}
 					at += w.per
 				}

@@ -57,7 +57,7 @@ func (r *Report) limits() string {
 
 // cyclesTable says where cycles and energy go.
 func (r *Report) cyclesTable() *grid {
-	g := newGrid("Where cycles and energy go", 2, "design", "format", "compute", "fill and drain", "stall", "prefetch", "waits most for", "MACs, µJ", "registers, µJ", "SRAM, µJ", "DRAM, µJ", "leakage, µJ", "all, µJ (low to high)", "DRAM traffic")
+	g := newGrid("Where cycles and energy go", 2, "design", "format", "compute", "fill and drain", "stall", "prefetch", "waits most for", "MACs, µJ", "registers, µJ", "SRAM, µJ", "clock and wires, µJ", "DRAM, µJ", "leakage, µJ", "all, µJ (low to high)", "DRAM traffic")
 	g.Right[6] = false
 	for _, d := range r.Designs {
 		for _, e := range d.Estimates {
@@ -74,8 +74,9 @@ func (r *Report) cyclesTable() *grid {
 				return digits(pj / 1e6)
 			}
 			b := &t.Energy
+			wires := b.ClockPJ + b.ControlPJ + b.NetworkPJ
 			parts := b.Priced && !b.CorePriced // of a processor only the whole is known
-			cells = append(cells, microjoule(parts, b.MACPJ), microjoule(parts, b.RegisterPJ), microjoule(parts, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
+			cells = append(cells, microjoule(parts, b.MACPJ), microjoule(parts, b.RegisterPJ), microjoule(parts, b.IfmapSRAMPJ+b.FilterSRAMPJ+b.OfmapSRAMPJ), microjoule(wires > 0, wires), microjoule(b.Priced && b.DRAMPriced, b.DRAMPJ), microjoule(b.Priced && b.LeakagePriced, b.LeakagePJ), energyRange(b))
 			traffic := "not modelled"
 			if t.DRAM.Bytes >= 0 {
 				traffic = size(int(t.DRAM.Bytes))

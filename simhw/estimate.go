@@ -187,6 +187,8 @@ type Layer struct {
 
 	NotModelled []string `json:"not_modelled"`
 
+	onChip [2]bool // of systolic arrays: its inputs, its outputs stay there
+
 	// In SCALE-Sim mode, what that program reports, for one of Groups equal
 	// layers.
 	ScaleSim *systolic.ScaleSimResult `json:"-"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"reflect"
@@ -422,5 +423,44 @@ func TestHostileWorkloads(t *testing.T) {
 	empty := workload.Workload{Name: "empty"}
 	if _, err := Evaluate(&d, &empty); err == nil {
 		t.Error("an empty workload was evaluated")
+	}
+}
+
+// What a network repeats costs the same each time, as if it stood alone; where its
+// operands are makes a difference.
+func TestRepeatedLayers(t *testing.T) {
+	conv := workload.Layer{Kind: workload.Conv, DType: dtype.Int8, H: 16, W: 16, C: 32, OutC: 32, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	wide := conv
+	wide.OutC = 48
+	w := workload.Workload{Name: "repeated"}
+	for i, l := range []workload.Layer{conv, wide, conv, conv, wide, conv} {
+		l.Name = fmt.Sprint(i)
+		w.Layers = append(w.Layers, l)
+	}
+	for _, keep := range []bool{false, true} {
+		d := load(t, "array32")
+		m, err := New(&d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := m.Spec()
+		s.Buffers.KeepActivations = keep
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range w.Layers {
+			got, want := e.Layers[i], Layer{Name: w.Layers[i].Name, Kind: "conv", DType: dtype.Int8, MACs: w.Layers[i].MACs()}
+			want.onChip = [2]bool{keep && i > 0, keep && i < len(w.Layers)-1}
+			if err := m.machine.(*systolicMachine).layer(&want, &w.Layers[i], want.onChip[0], want.onChip[1]); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("keep %v: layer %d is %+v, alone %+v", keep, i, got, want)
+			}
+		}
 	}
 }

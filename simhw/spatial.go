@@ -24,6 +24,8 @@ type spatialMachine struct {
 	area      energy.Area
 
 	unmodelled []string
+	limits     []string
+	gives      [5]bool           // what limits is made for
 	given      []spatial.Mapping // the design's, read
 
 	mu      sync.Mutex // over what follows: estimates share its memory
@@ -45,7 +47,29 @@ const mostSearches = 4096
 // searchLimit is what a layer's search may look at: some tenths of a second.
 const searchLimit = 1 << 21
 
-var spatialLimits = []string{"clock distribution and control", "energy of the networks between buffers", "zeros that are skipped or compressed", "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums)", "loops that do not divide a layer, unless the design's mapping has them"}
+var spatialLimits = []string{"latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
+
+// costsGiven tells which of costNames a design gives.
+func costsGiven(s *design.Spatial) [5]bool {
+	networks := false
+	for i := range s.Levels[:s.Count] {
+		networks = networks || s.Levels[i].NetworkMACs > 0
+	}
+	return [...]bool{s.Clock.Value > 0, s.Control.Value > 0, networks, s.GatesZeros, s.DRAMNonzeroBits > 0}
+}
+
+var costNames = [...]string{"clock distribution", "control", "energy of the networks between buffers", "zeros that are skipped", "compression"}
+
+// limitsOf is what no estimate has, with what the design does not give.
+func limitsOf(gives [5]bool) []string {
+	var limits []string
+	for i, given := range gives {
+		if !given {
+			limits = append(limits, costNames[i])
+		}
+	}
+	return append(limits, spatialLimits...)
+}
 
 const methodSpatial = "analytical model; reads, fills and updates equal Timeloop's (inputs exact where it approximates) and those of a walk; see macroscope designs --validate for Eyeriss"
 
@@ -85,6 +109,9 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	}
 	m.area = spatialArea(s, config)
 	m.unmodelled = unpriced(&m.priceSets, &m.area)
+	if gives := costsGiven(&s.Spatial); m.limits == nil || gives != m.gives {
+		m.gives, m.limits = gives, limitsOf(gives)
+	}
 	m.search.Arch, m.search.Limit = &m.arch, searchLimit
 	m.search.Objective = [...]spatial.Objective{design.EnergyDelay: spatial.EnergyDelay, design.LeastCycles: spatial.Cycles, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective]
 	clear(m.found)
@@ -128,7 +155,7 @@ func spatialArea(s *design.Spec, config energy.Config) energy.Area {
 func (m *spatialMachine) checks() []design.Check { return spatialChecks }
 
 func (m *spatialMachine) describe(e *Estimate) {
-	e.Area, e.Limits, e.Method = m.area, spatialLimits, methodSpatial
+	e.Area, e.Limits, e.Method = m.area, m.limits, methodSpatial
 }
 
 func (m *spatialMachine) layers(e *Estimate, w *workload.Workload) error {
@@ -199,6 +226,17 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	}
 	var r spatial.Result
 	m.arch.Evaluate(p, mapping, &r)
+	dram := &r.Levels[m.arch.Count-1]
+	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
+	finished := min(l.OutputWords(), sums.Updates)
+	operand, sum := float64(m.spec.Spatial.OperandBits), float64(m.spec.Spatial.SumBits)
+	codedInputs, codedOutputs := m.coded(l.ZeroInputs), m.coded(l.ZeroOutputs)
+	moved := [spatial.Spaces]float64{spatial.Weights: float64(weights.Reads) * operand, spatial.Inputs: float64(inputs.Reads) * operand * codedInputs,
+		spatial.Outputs: float64(finished)*operand*codedOutputs + float64(sums.Updates-finished+sums.Reads)*sum}
+	bits := moved[spatial.Weights] + moved[spatial.Inputs] + moved[spatial.Outputs]
+	if codedInputs < 1 || codedOutputs < 1 {
+		r.Cycles = r.Total(&m.arch, &moved)
+	}
 	if r.Cycles >= memory.MaxCycles {
 		return false, tooLong(l.Name)
 	}
@@ -209,13 +247,11 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	out.Utilization = float64(out.MACs) / (float64(out.Cycles) * all)
 	out.ComputeUtilization = float64(out.MACs) / (float64(r.ComputeCycles+r.WaitCycles) * all)
 
-	dram := &r.Levels[m.arch.Count-1]
-	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
-	if out.StallCycles > 0 {
+	inner := r.InnerCycles - out.ComputeCycles - out.FillDrainCycles
+	out.Stalls[memory.OnChip] = inner
+	if out.StallCycles > inner {
 		cause := memory.IfmapRead
 		switch {
-		case r.Bottleneck != m.arch.Count-1:
-			cause = memory.OnChip
 		case sums.Reads+sums.Updates-l.OutputWords() > max(weights.Reads, inputs.Reads):
 			cause = memory.Psum
 		case l.OutputWords() > max(weights.Reads, inputs.Reads):
@@ -223,7 +259,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 		case weights.Reads > inputs.Reads:
 			cause = memory.FilterRead
 		}
-		out.Stalls[cause] = out.StallCycles
+		out.Stalls[cause] = out.StallCycles - inner
 	}
 	// Below DRAM the outermost buffer of each dataspace is the one that feeds the array.
 	top := func(s spatial.Space) spatial.Counts {
@@ -237,26 +273,36 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	}
 	psums := top(spatial.Outputs)
 	out.SRAM = SRAM{IfmapReads: top(spatial.Inputs).Reads, FilterReads: top(spatial.Weights).Reads, PsumReads: psums.Reads, OfmapWrites: psums.Updates}
-	finished := min(l.OutputWords(), sums.Updates)
-	operand, sum := float64(m.spec.Spatial.OperandBits), float64(m.spec.Spatial.SumBits)
-	bits := float64(weights.Reads+inputs.Reads+finished)*operand + float64(sums.Updates-finished+sums.Reads)*sum
 	out.DRAM = DRAM{IfmapReads: Count(inputs.Reads), FilterReads: Count(weights.Reads), PsumReads: Count(sums.Reads), PsumWrites: Count(sums.Updates - finished),
 		OfmapWrites: Count(finished), Bytes: Count(math.Ceil(bits / 8))}
 	out.Roofline = rooflineOf(out.MACs, all, bits/8, m.spec.BytesPerCycle())
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()) + float64(l.WeightWords()) + float64(l.OutputWords())) * operand / 8))
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*codedInputs + float64(l.WeightWords()) + float64(l.OutputWords())*codedOutputs) * operand / 8))
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
-	m.energy(out, &r, bits)
+	live := 1.0
+	if m.spec.Spatial.GatesZeros {
+		live -= l.ZeroInputs
+	}
+	m.energy(out, &r, bits, live)
 	out.NotModelled = m.unmodelled
 	return complete, nil
 }
 
+// coded is what a word takes at DRAM of which a share is zero, as part of a whole one.
+func (m *spatialMachine) coded(zeros float64) float64 {
+	bits := m.spec.Spatial.DRAMNonzeroBits
+	if zeros == 0 || bits == 0 {
+		return 1
+	}
+	return min(1, (1-zeros)*bits/float64(m.spec.Spatial.OperandBits))
+}
+
 // energy prices a layer at the table's values and at the ends of their ranges.
-func (m *spatialMachine) energy(out *Layer, r *spatial.Result, dramBits float64) {
+func (m *spatialMachine) energy(out *Layer, r *spatial.Result, dramBits, live float64) {
 	at := func(b energy.Bound, dramBit float64) energy.Breakdown {
-		access, mac := m.prices[b].EnergyPJ(&m.arch, r)
-		e := energy.Breakdown{MACPJ: mac, DRAMPJ: dramBits * dramBit}
+		spent := m.prices[b].EnergyPJ(&m.arch, r, live)
+		e := energy.Breakdown{MACPJ: spent.MAC, DRAMPJ: dramBits * dramBit, NetworkPJ: spent.Network, ClockPJ: spent.Clock, ControlPJ: spent.Control}
 		for i := range m.arch.Count - 1 {
-			for s, pj := range access[i] {
+			for s, pj := range spent.Access[i] {
 				switch level := &m.spec.Spatial.Levels[m.spec.Spatial.Count-1-i]; {
 				case level.Storage == design.Registers:
 					e.RegisterPJ += pj

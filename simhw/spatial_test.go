@@ -85,6 +85,70 @@ func TestSpatialByHand(t *testing.T) {
 	}
 }
 
+// The costs that a design gives itself, of the same layer counted by hand.
+func TestSpatialGivenCosts(t *testing.T) {
+	s := smallSpatial()
+	s.Spatial.Mapped = 1
+	s.Spatial.Mappings[0] = design.LayerMapping{Layer: "g", Loops: "buffer K2 P4; across C4 K2; pe K2"}
+	s.Spatial.Levels[1].AccessMACs = 3
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "g", Kind: workload.Gemm, DType: dtype.Int8, M: 4, N: 8, K: 4}}}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-9*math.Abs(want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	plain := evaluateSpec(t, s, &w).Layers[0]
+	mac := plain.Energy.MACPJ / 128
+	// Elements: 128 weights read and 32 (K2, the four rows keep them) filled, in 8
+	// elements of 4 distinct words each; 16 inputs to two elements each for both K2, read
+	// 128 times; 128 sums updated, none read (C is across), 128 passed on.
+	words := 128.0 + 32 + 128 + 64 + 128 + 128
+	near("access", plain.Energy.RegisterPJ, words*3*mac)
+
+	s.Spatial.Levels[0].NetworkMACs = 2
+	s.Spatial.Clock, s.Spatial.Control = design.Ranged{Value: 5, Low: 4}, design.Ranged{Value: 0.5, High: 0.75}
+	e := evaluateSpec(t, s, &w).Layers[0].Energy
+	near("network", e.NetworkPJ, (32+64+128)*2*mac) // weights, inputs, sums on their way back
+	near("clock", e.ClockPJ, 5*8*18)                // 8 of 16 elements in 18 cycles
+	near("control", e.ControlPJ, 0.5*8*18)
+	near("all", e.TotalPJ(), plain.Energy.TotalPJ()+e.NetworkPJ+e.ClockPJ+e.ControlPJ)
+	if low, high := plain.Energy.LowPJ+4*8*18, plain.Energy.HighPJ+5*8*18; !(e.LowPJ > low && e.LowPJ < e.TotalPJ() && e.HighPJ > high) {
+		t.Errorf("%v to %v pJ: want more than %v to %v", e.LowPJ, e.HighPJ, low, high)
+	}
+	s.Spatial.ClocksIdle = true
+	near("clock of all", evaluateSpec(t, s, &w).Layers[0].Energy.ClockPJ, 5*16*18)
+	s.Spatial.ClocksIdle = false
+
+	// Three quarters of the inputs are zero: of products, weights and sums in the elements
+	// a quarter is left.
+	w.Layers[0].ZeroInputs, w.Layers[0].ZeroOutputs = 0.75, 0.5
+	near("no gating", evaluateSpec(t, s, &w).Layers[0].Energy.MACPJ, 128*mac)
+	s.Spatial.GatesZeros = true
+	e = evaluateSpec(t, s, &w).Layers[0].Energy
+	near("gated products", e.MACPJ, 32*mac)
+	near("gated accesses", e.RegisterPJ, (words-0.75*(128+128))*3*mac)
+
+	// Of 8 bits a word that is not zero takes 10: 16 inputs are 5 bytes, 32 outputs 20.
+	s.Spatial.DRAMNonzeroBits = 10
+	l := evaluateSpec(t, s, &w).Layers[0]
+	if l.DRAM.Bytes != 5+20+32 || l.UniqueBytes != 57 || l.Cycles != 16 || l.StallCycles != 0 {
+		t.Errorf("%+v", l)
+	}
+	// Inputs and outputs alone take 4 cycles at 8 bytes each.
+	s.Spatial.DRAMAlternates = true
+	l = evaluateSpec(t, s, &w).Layers[0]
+	if l.Cycles != 16+4 || l.StallCycles != 4 || l.Stalls.Main() == "" {
+		t.Errorf("%+v", l)
+	}
+	near("clock while DRAM moves", l.Energy.ClockPJ, 5*8*20)
+	// Not coded, inputs and outputs as sums: 16 + 96 bytes.
+	w.Layers[0].ZeroInputs, w.Layers[0].ZeroOutputs = 0, 0
+	if l = evaluateSpec(t, s, &w).Layers[0]; l.Cycles != 16+14 {
+		t.Errorf("%+v", l)
+	}
+}
+
 // What must hold of any layer; and more bandwidth or bigger buffers never cost time.
 func TestSpatialProperties(t *testing.T) {
 	layers := []workload.Layer{

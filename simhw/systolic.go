@@ -86,7 +86,12 @@ func (m *systolicMachine) layers(e *Estimate, w *workload.Workload) error {
 		} else {
 			onChip := kept > 0 && l.InputWords() <= kept
 			stays := m.spec.Buffers.KeepActivations && i != last && m.holds(l)
-			if err := m.layer(out, l, onChip, stays); err != nil {
+			out.onChip = [2]bool{onChip, stays}
+			if twin := e.twin(out, l, w); twin != nil {
+				name := out.Name
+				*out = *twin
+				out.Name = name
+			} else if err := m.layer(out, l, onChip, stays); err != nil {
 				return err
 			}
 			if kept = 0; stays {
@@ -101,6 +106,26 @@ func (m *systolicMachine) layers(e *Estimate, w *workload.Workload) error {
 	t.NotModelled = m.unmodelled
 	if t.DRAM.Bytes < 0 {
 		t.NotModelled = scaleSimNoTraffic
+	}
+	return nil
+}
+
+// twin is an earlier layer of the same shape, whose operands were where out's are: what
+// networks repeat need not be searched again.
+func (e *Estimate) twin(out *Layer, l *workload.Layer, w *workload.Workload) *Layer {
+	at := 0
+	for i := range w.Layers {
+		o := &w.Layers[i]
+		if o.Kind == workload.Other {
+			continue
+		}
+		done := &e.Layers[at]
+		if at++; done == out {
+			break
+		}
+		if done.MACs == out.MACs && done.onChip == out.onChip && o.SameShape(l) {
+			return done
+		}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"math"
 	"math/rand/v2"
 
 	"macroscope/graph"
@@ -100,39 +99,19 @@ func newPReLUOp(name string, p *graph.PReLU, in, out *value, threads int) *prelu
 func (o *preluOp) touches() []*value { return []*value{o.in, o.out} }
 
 func (o *preluOp) forward(t *thread, img int) {
-	slope := o.slope.W
 	for y := range o.in.data.H {
-		x, to := o.in.data.row(img, y), o.out.data.row(img, y)
-		for ; len(x) > 0; x, to = x[len(slope):], to[len(slope):] {
-			to := to[:len(slope)]
-			for c, v := range x[:len(slope)] {
-				const one = 0x3f800000
-				bits, s := math.Float32bits(v), math.Float32bits(slope[c])
-				negative := uint32(int32(bits) >> 31)
-				to[c] = math.Float32frombits(s&negative|one&^negative) * v
-			}
-		}
+		t.pixels.PReLU(o.out.data.row(img, y), o.in.data.row(img, y), o.slope.W)
 	}
 }
 
 func (o *preluOp) backward(t *thread, img int) {
-	slope, part := o.slope.W, o.parts[t.id]
 	for y := range o.in.data.H {
-		x, g := o.in.data.row(img, y), o.out.grad.row(img, y)
+		g := o.out.grad.row(img, y)
 		dx := g // nobody wants it: where it stands it does no harm
 		if !o.in.constant {
 			dx = o.in.grad.row(img, y)
 		}
-		for ; len(x) > 0; x, g, dx = x[len(slope):], g[len(slope):], dx[len(slope):] {
-			g, dx, part := g[:len(slope)], dx[:len(slope)], part[:len(slope)]
-			for c, v := range x[:len(slope)] { // without a branch that depends on data
-				const one = 0x3f800000
-				bits, s := math.Float32bits(v), math.Float32bits(slope[c])
-				negative := uint32(int32(bits) >> 31)
-				part[c] += math.Float32frombits(bits&negative) * g[c]
-				dx[c] = math.Float32frombits(s&negative|one&^negative) * g[c]
-			}
-		}
+		t.pixels.PReLUGrad(dx, o.parts[t.id], g, o.in.data.row(img, y), o.slope.W)
 	}
 }
 

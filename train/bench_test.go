@@ -15,7 +15,8 @@ import (
 func BenchmarkStep(b *testing.B) {
 	for name, o := range map[string]Topology{
 		"float32": {DType: dtype.Float32, Width: 1}, "binary": {DType: dtype.Binary, Width: 1},
-		"binary-shortcuts": {DType: dtype.Binary, Width: 1, Shortcuts: true},
+		"binary-shortcuts":        {DType: dtype.Binary, Width: 1, Shortcuts: true},
+		"binary-shortcuts-width2": {DType: dtype.Binary, Width: 2, Shortcuts: true},
 	} {
 		for _, c := range []struct {
 			threads  int

@@ -76,6 +76,9 @@ func (b *builder) allocate() error {
 		v.allocate(b.options.Batch, b.gradImages(v))
 	}
 	for _, o := range b.ops {
+		if f, ok := o.(*forkOp); ok {
+			f.share()
+		}
 		if p, ok := o.(*maxPoolOp); ok && !p.twos() {
 			p.from = make([]int32, b.options.Batch*p.out.data.H*p.out.data.W*p.out.data.C)
 		}

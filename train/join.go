@@ -26,16 +26,29 @@ func (o *addOp) backward(t *thread, img int) {
 	}
 }
 
-// forkOp gives a value to several readers, each of which has its own gradient.
+// forkOp gives a value to several readers, each of which has its own gradient. Those
+// that want the same halo read it where it stands.
 type forkOp struct {
-	in  *value
-	out []*value
+	in     *value
+	out    []*value
+	copied []*value // of out, those that do not
+}
+
+// share is called once halos are known.
+func (o *forkOp) share() {
+	for _, out := range o.out {
+		if out.data.Image == o.in.data.Image && out.pad == o.in.pad {
+			out.data.mem = o.in.data.mem
+		} else {
+			o.copied = append(o.copied, out)
+		}
+	}
 }
 
 func (o *forkOp) touches() []*value { return append([]*value{o.in}, o.out...) }
 
 func (o *forkOp) forward(t *thread, img int) {
-	for _, out := range o.out {
+	for _, out := range o.copied {
 		for y := range o.in.data.H {
 			copy(out.data.row(img, y), o.in.data.row(img, y))
 		}
@@ -45,8 +58,11 @@ func (o *forkOp) forward(t *thread, img int) {
 func (o *forkOp) backward(t *thread, img int) {
 	for y := range o.in.grad.H {
 		to := o.in.grad.row(img, y)
-		copy(to, o.out[0].grad.row(img, y))
-		for _, out := range o.out[1:] {
+		a, b := o.out[0].grad.row(img, y)[:len(to)], o.out[1].grad.row(img, y)[:len(to)]
+		for i := range to {
+			to[i] = a[i] + b[i]
+		}
+		for _, out := range o.out[2:] {
 			for i, g := range out.grad.row(img, y) {
 				to[i] += g
 			}

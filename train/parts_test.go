@@ -160,6 +160,12 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("cosine, step %d: %v, want %v", step, got, w)
 		}
 	}
+	s = Schedule{Kind: "constant", Warmup: 0.02}
+	for step, w := range map[int]float64{0: 1. / 3, 1: 2. / 3, 2: 1, 99: 1} {
+		if got := s.At(step, 100); !(math.Abs(got-w) <= 1e-12) {
+			t.Errorf("constant, step %d: %v, want %v", step, got, w)
+		}
+	}
 }
 
 // TestAugment looks for each image among all that its crops, flips and squares can

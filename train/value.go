@@ -25,6 +25,10 @@ type batch struct {
 	kernels.Image
 	mem   []byte
 	slots []int // of each image; nil: its own number
+
+	// What Image says, worked out once: bytes of an image, before its first pixel and
+	// from row to row.
+	size, first, step int
 }
 
 func newValue(v *graph.Value) *value {
@@ -44,7 +48,7 @@ func (b *batch) grow(top, left, bottom, right int) {
 // allocate makes room for the data of n images, halo filled, and for the gradients of
 // as many as grads.
 func (v *value) allocate(n, grads int) {
-	v.data.mem = kernels.Aligned(n * v.data.Bytes())
+	v.data.allocate(n)
 	if v.pad != 0 {
 		f := floats(v.data.mem)
 		for i := range f {
@@ -52,8 +56,13 @@ func (v *value) allocate(n, grads int) {
 		}
 	}
 	if !v.constant {
-		v.grad.mem = kernels.Aligned(grads * v.grad.Bytes())
+		v.grad.allocate(grads)
 	}
+}
+
+func (b *batch) allocate(n int) {
+	b.size, b.first, b.step = b.Bytes(), b.Offset(0, 0), b.RowBytes()
+	b.mem = kernels.Aligned(n * b.size)
 }
 
 // at is where image i begins in mem.
@@ -61,19 +70,18 @@ func (b *batch) at(i int) int {
 	if b.slots != nil {
 		i = b.slots[i]
 	}
-	return i * b.Bytes()
+	return i * b.size
 }
 
 // image is image i with its halo.
 func (b *batch) image(i int) []byte {
 	at := b.at(i)
-	n := b.Bytes()
-	return b.mem[at : at+n : at+n]
+	return b.mem[at : at+b.size : at+b.size]
 }
 
 // row is row y of image i without the halo: W·C values.
 func (b *batch) row(i, y int) []float32 {
-	at := b.at(i) + b.Offset(y, 0)
+	at := b.at(i) + b.first + y*b.step
 	return floats(b.mem[at : at+4*b.W*b.C])
 }
 

@@ -35,6 +35,11 @@ func (l *Layer) validate() error {
 	if l.OutBits < 0 || l.OutBits > 64 {
 		return fmt.Errorf("output bits %d: want 0 (as the operands) to 64", l.OutBits)
 	}
+	for _, z := range [...]float64{l.ZeroInputs, l.ZeroOutputs} {
+		if !(z >= 0 && z <= 1) {
+			return fmt.Errorf("%g of the operands zero: want a share from 0 to 1", z)
+		}
+	}
 	switch l.Kind {
 	case Conv:
 		return l.validateConv()

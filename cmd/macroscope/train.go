@@ -36,6 +36,7 @@ type trainCmd struct {
 	Seed       uint64  `default:"1" help:"Of weights, order and augmentation." placeholder:"N"`
 	Threads    int     `help:"Threads (default: as many as there are cores)." placeholder:"N"`
 	Rate       float64 `help:"Learning rate at its peak (default: float32 0.15 and int8 0.002 with SGD, binary 0.005 with Adam)." placeholder:"X"`
+	Schedule   string  `help:"How the learning rate falls: linear, cosine or constant (default: binary cosine, others linear)." placeholder:"NAME"`
 	Decay      float64 `default:"5e-4" help:"float32 and int8: weight decay." placeholder:"X"`
 	Smoothing  float64 `default:"0.1" help:"Label smoothing." placeholder:"X"`
 	Crop       *int    `help:"Shift images by up to N pixels (default: float32 4, int8 and binary 2)." placeholder:"N"`
@@ -87,6 +88,9 @@ func (c *trainCmd) config(d dtype.DType) train.Config {
 	}
 	if c.Rate != 0 {
 		cfg.Rate = c.Rate
+	}
+	if c.Schedule != "" {
+		cfg.Schedule.Kind = c.Schedule
 	}
 	if c.Teacher != "" {
 		cfg.Share, cfg.Temperature = teacherShare, teacherTemperature

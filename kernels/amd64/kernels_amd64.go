@@ -62,7 +62,7 @@ var Kernels = []tile.Kernel{
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,
-			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2,
+			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2, PReLU: pixelPReLUAVX2, PReLUGrad: pixelPReLUGradAVX2,
 			MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
 		},
 		Depthwise: &depthwise256,
@@ -79,7 +79,7 @@ var Kernels = []tile.Kernel{
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
-			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512,
+			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512, PReLU: pixelPReLUAVX512, PReLUGrad: pixelPReLUGradAVX512,
 			MaxPool: pixelMaxPoolAVX512, MaxPoolGrad: pixelMaxPoolGradAVX512, Planes: pixelPlanesAVX512,
 		},
 		BFloat16: &tile.BFloat16{

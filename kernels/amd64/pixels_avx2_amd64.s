@@ -322,6 +322,93 @@ pixel:
 	VZEROUPPER
 	RET
 
+// pixelPReLUAVX2 is the loop of tile.PixelFuncs.PReLU. A step is
+// 4 instructions, 1 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
+//
+// func pixelPReLUAVX2(p *tile.Pixels)
+TEXT ·pixelPReLUAVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_K, AX
+	VMOVUPS (AX)(BX*1), Y0
+	MOVL $0x3f800000, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Y3
+	VXORPS Y2, Y2, Y2
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VMOVUPS (R8), Y4
+	VBLENDVPS Y4, Y0, Y3, Y5
+	VMULPS Y5, Y4, Y4
+	VMOVUPS Y4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// pixelPReLUGradAVX2 is the loop of tile.PixelFuncs.PReLUGrad. A step is
+// 8 instructions, 2 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
+//
+// func pixelPReLUGradAVX2(p *tile.Pixels)
+TEXT ·pixelPReLUGradAVX2(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_G, R10
+	ADDQ BX, R10
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_A, AX
+	VMOVUPS (AX)(BX*1), Y0
+	MOVQ P_K, AX
+	VMOVUPS (AX)(BX*1), Y1
+	MOVL $0x3f800000, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Y3
+	VXORPS Y2, Y2, Y2
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VMOVUPS (R8), Y4
+	VMOVUPS (R10), Y5
+	VMULPS Y5, Y4, Y6
+	VBLENDVPS Y4, Y6, Y2, Y6
+	VBLENDVPS Y4, Y1, Y3, Y7
+	VMULPS Y7, Y5, Y5
+	VADDPS Y6, Y0, Y0
+	VMOVUPS Y5, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R10
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	MOVQ P_A, AX
+	VMOVUPS Y0, (AX)(BX*1)
+	ADDQ $32, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
 // pixelMaxPoolAVX2 is the loop of tile.PixelFuncs.MaxPool. A step is
 // 14 instructions, 4 of them loads and 1 stores, and what moves on: memory is the
 // bound. Measured within a step of training (go test -bench Step ./train).

@@ -322,6 +322,90 @@ pixel:
 	VZEROUPPER
 	RET
 
+// pixelPReLUAVX512 is the loop of tile.PixelFuncs.PReLU. A step is
+// 4 instructions, 1 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
+//
+// func pixelPReLUAVX512(p *tile.Pixels)
+TEXT ·pixelPReLUAVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_K, AX
+	VMOVUPS (AX)(BX*1), Z0
+	MOVL $0x80000000, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Z3
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VMOVUPS (R8), Z4
+	VPTESTMD Z3, Z4, K1
+	VMULPS Z0, Z4, K1, Z4
+	VMOVUPS Z4, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	ADDQ $64, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
+// pixelPReLUGradAVX512 is the loop of tile.PixelFuncs.PReLUGrad. A step is
+// 7 instructions, 2 of them loads and 1 stores, and what moves on: memory is the
+// bound. Measured within a step of training (go test -bench Step ./train).
+//
+// func pixelPReLUGradAVX512(p *tile.Pixels)
+TEXT ·pixelPReLUGradAVX512(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), DI
+	MOVQ P_Step, DX
+	MOVQ P_Vectors, SI
+	XORL BX, BX
+vector:
+	MOVQ P_X, R8
+	ADDQ BX, R8
+	MOVQ P_G, R10
+	ADDQ BX, R10
+	MOVQ P_Out, R11
+	ADDQ BX, R11
+	MOVQ P_A, AX
+	VMOVUPS (AX)(BX*1), Z0
+	MOVQ P_K, AX
+	VMOVUPS (AX)(BX*1), Z1
+	MOVL $0x80000000, AX
+	VMOVD AX, X3
+	VBROADCASTSS X3, Z3
+	MOVQ P_Count, CX
+	PCALIGN $32
+pixel:
+	VMOVUPS (R8), Z4
+	VPTESTMD Z3, Z4, K1
+	VMOVUPS (R10), Z5
+	VMULPS.Z Z4, Z5, K1, Z6
+	VMULPS Z1, Z5, K1, Z5
+	VADDPS Z6, Z0, Z0
+	VMOVUPS Z5, (R11)
+	ADDQ DX, R8
+	ADDQ DX, R10
+	ADDQ DX, R11
+	DECQ CX
+	JNE pixel
+	MOVQ P_A, AX
+	VMOVUPS Z0, (AX)(BX*1)
+	ADDQ $64, BX
+	DECQ SI
+	JNE vector
+	VZEROUPPER
+	RET
+
 // pixelMaxPoolAVX512 is the loop of tile.PixelFuncs.MaxPool. A step is
 // 14 instructions, 4 of them loads and 1 stores, and what moves on: memory is the
 // bound. Measured within a step of training (go test -bench Step ./train).

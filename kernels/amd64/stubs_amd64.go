@@ -179,10 +179,22 @@ func pixelSignAVX2(p *tile.Pixels)
 func pixelSignGradAVX2(p *tile.Pixels)
 
 //go:noescape
+func pixelPReLUAVX2(p *tile.Pixels)
+
+//go:noescape
+func pixelPReLUGradAVX2(p *tile.Pixels)
+
+//go:noescape
 func pixelSignAVX512(p *tile.Pixels)
 
 //go:noescape
 func pixelSignGradAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelPReLUAVX512(p *tile.Pixels)
+
+//go:noescape
+func pixelPReLUGradAVX512(p *tile.Pixels)
 
 //go:noescape
 func mergeAloneAVX2(w *tile.Merge)

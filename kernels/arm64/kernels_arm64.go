@@ -36,7 +36,7 @@ var winogradNEON = []tile.Winograd{
 
 var pixelsNEON = tile.PixelFuncs{
 	VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,
-	Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON,
+	Linear: pixelLinearNEON, Linear2: pixelLinear2NEON, Sign: pixelSignNEON, SignGrad: pixelSignGradNEON, PReLU: pixelPReLUNEON, PReLUGrad: pixelPReLUGradNEON,
 	MaxPool: pixelMaxPoolNEON, MaxPoolGrad: pixelMaxPoolGradNEON,
 }
 

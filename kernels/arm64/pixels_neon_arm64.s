@@ -303,6 +303,86 @@ pixel:
 	BNE vector
 	RET
 
+// pixelPReLUNEON is the loop of tile.PixelFuncs.PReLU.
+//
+// func pixelPReLUNEON(p *tile.Pixels)
+TEXT ·pixelPReLUNEON(SB), NOSPLIT, $0-8
+	MOVD p+0(FP), R0
+	MOVD P_Step, R2
+	MOVD P_Vectors, R5
+	MOVD ZR, R1
+vector:
+	MOVD P_X, R8
+	ADD R1, R8
+	MOVD P_Out, R11
+	ADD R1, R11
+	MOVD P_K, R7
+	WORD $0x3ce168e0 // LDR Q0, [X7, X1]
+	MOVW $0x3f800000, R7
+	VDUP R7, V2.S4
+	MOVD P_Count, R3
+	PCALIGN $32
+pixel:
+	FMOVQ (R8), F5
+	WORD $0x4ea0a8a4 // CMLT V4.4S, V5.4S, #0
+	VBSL V2.B16, V0.B16, V4.B16
+	WORD $0x6e25dc84 // FMUL V4.4S, V4.4S, V5.4S
+	FMOVQ F4, (R11)
+	ADD R2, R8
+	ADD R2, R11
+	SUBS $1, R3
+	BNE pixel
+	ADD $16, R1
+	SUBS $1, R5
+	BNE vector
+	RET
+
+// pixelPReLUGradNEON is the loop of tile.PixelFuncs.PReLUGrad.
+//
+// func pixelPReLUGradNEON(p *tile.Pixels)
+TEXT ·pixelPReLUGradNEON(SB), NOSPLIT, $0-8
+	MOVD p+0(FP), R0
+	MOVD P_Step, R2
+	MOVD P_Vectors, R5
+	MOVD ZR, R1
+vector:
+	MOVD P_X, R8
+	ADD R1, R8
+	MOVD P_G, R10
+	ADD R1, R10
+	MOVD P_Out, R11
+	ADD R1, R11
+	MOVD P_A, R7
+	WORD $0x3ce168e0 // LDR Q0, [X7, X1]
+	MOVD P_K, R7
+	WORD $0x3ce168e1 // LDR Q1, [X7, X1]
+	MOVW $0x3f800000, R7
+	VDUP R7, V2.S4
+	MOVD P_Count, R3
+	PCALIGN $32
+pixel:
+	FMOVQ (R8), F5
+	FMOVQ (R10), F6
+	WORD $0x4ea0a8a4 // CMLT V4.4S, V5.4S, #0
+	WORD $0x6e26dca7 // FMUL V7.4S, V5.4S, V6.4S
+	VAND V4.B16, V7.B16, V7.B16
+	WORD $0x4e27d400 // FADD V0.4S, V0.4S, V7.4S
+	VBSL V2.B16, V1.B16, V4.B16
+	WORD $0x6e26dc84 // FMUL V4.4S, V4.4S, V6.4S
+	FMOVQ F4, (R11)
+	ADD R2, R8
+	ADD R2, R10
+	ADD R2, R11
+	SUBS $1, R3
+	BNE pixel
+	MOVD P_A, R7
+	ADD R1, R7
+	FMOVQ F0, (R7)
+	ADD $16, R1
+	SUBS $1, R5
+	BNE vector
+	RET
+
 // pixelMaxPoolNEON is the loop of tile.PixelFuncs.MaxPool.
 //
 // func pixelMaxPoolNEON(p *tile.Pixels)

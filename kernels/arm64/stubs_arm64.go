@@ -134,6 +134,12 @@ func pixelSignNEON(p *tile.Pixels)
 func pixelSignGradNEON(p *tile.Pixels)
 
 //go:noescape
+func pixelPReLUNEON(p *tile.Pixels)
+
+//go:noescape
+func pixelPReLUGradNEON(p *tile.Pixels)
+
+//go:noescape
 func pixelMaxPoolNEON(p *tile.Pixels)
 
 //go:noescape

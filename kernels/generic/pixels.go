@@ -1,6 +1,7 @@
 package generic
 
 import (
+	"math"
 	"unsafe"
 
 	"macroscope/kernels/tile"
@@ -55,6 +56,25 @@ var Pixels = tile.PixelFuncs{
 			}
 		}
 	},
+	PReLU: func(p *tile.Pixels) {
+		k := constants(p, p.K)
+		for i := range p.Count {
+			out := pixel(p, p.Out, i)
+			for c, v := range pixel(p, p.X, i) {
+				out[c] = pick(v, k[c], 1) * v
+			}
+		}
+	},
+	PReLUGrad: func(p *tile.Pixels) {
+		a, k := constants(p, p.A), constants(p, p.K)
+		for i := range p.Count {
+			g, out := pixel(p, p.G, i), pixel(p, p.Out, i)
+			for c, v := range pixel(p, p.X, i) {
+				a[c] += pick(v, v*g[c], 0)
+				out[c] = pick(v, k[c], 1) * g[c]
+			}
+		}
+	},
 	MaxPool: func(p *tile.Pixels) {
 		for i := range p.Count {
 			x, out := window(p, p.X, p.Row, i), pixel(p, p.Out, i)
@@ -85,6 +105,13 @@ var Pixels = tile.PixelFuncs{
 			}
 		}
 	},
+}
+
+// pick is negative where x has the sign bit set, else positive: without a branch, for
+// it would depend on data.
+func pick(x, negative, positive float32) float32 {
+	mask := uint32(int32(math.Float32bits(x)) >> 31)
+	return math.Float32frombits(math.Float32bits(negative)&mask | math.Float32bits(positive)&^mask)
 }
 
 // sums adds v to A and v·w to B, pixel by pixel; where mask is 0, v becomes 0

@@ -63,6 +63,17 @@ type PixelFuncs struct {
 	//		if |x[i]| <= 1 { out[i] = g[i] * (a + b*|x[i]|) }
 	//	}
 	SignGrad func(*Pixels)
+	// PReLU is
+	//
+	//	for i := range Count { out[i] = x[i]; if signbit(x[i]) { out[i] *= k } }
+	PReLU func(*Pixels)
+	// PReLUGrad is
+	//
+	//	for i := range Count {
+	//		out[i] = g[i]
+	//		if signbit(x[i]) { out[i] *= k; a += x[i]*g[i] } // rounded twice
+	//	}
+	PReLUGrad func(*Pixels)
 	// MaxPool takes the maximum of 2×2 pixels; x2 is x a Row further:
 	//
 	//	for i := range Count { out[i] = max(x[2*i], x[2*i+1], x2[2*i], x2[2*i+1]) }

@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"macroscope/dtype"
@@ -24,6 +25,22 @@ type Spatial struct {
 
 	Objective Objective
 
+	// Clock and Control are pJ of each multiplier that has work and each cycle: the clock
+	// network down to the pins, and what runs in an element whatever it computes. With
+	// ClocksIdle multipliers without work cost them too.
+	Clock, Control Ranged
+	ClocksIdle     bool
+
+	// GatesZeros says that nothing happens for inputs that are zero: no product, no
+	// weight read, no sum read or written.
+	GatesZeros bool
+
+	// DRAMNonzeroBits is what an input or output that is not zero takes at DRAM where
+	// zeros take nothing; 0: they are not coded. DRAMAlternates says that nothing is
+	// computed while inputs and outputs move there.
+	DRAMNonzeroBits float64
+	DRAMAlternates  bool
+
 	// Levels are the buffers from DRAM inwards, Count of them.
 	Count  int
 	Levels [MaxSpatialLevels]SpatialLevel
@@ -45,6 +62,11 @@ type SpatialLevel struct {
 
 	ReadWords, WriteWords float64 // per cycle; 0: no limit
 
+	// AccessMACs is the energy of reading or writing a word and NetworkMACs that of a
+	// word's way to one child, or a sum's to the next or back, in those of a
+	// multiply-accumulate. 0: the energy table's for the storage; not modelled.
+	AccessMACs, NetworkMACs float64
+
 	Children int // below each instance: buffers of the next level, or multipliers
 
 	// WeightBus, InputBus and SumBus are words per cycle on the network to the
@@ -53,6 +75,43 @@ type SpatialLevel struct {
 	ChildrenWait                bool
 
 	Time, Across string // dimensions that a search may loop over here
+}
+
+// Ranged is a number and the range in which it is believed to lie; an end that is 0 is
+// the number.
+type Ranged struct{ Value, Low, High float64 }
+
+// At is the number at one end of its range.
+func (r *Ranged) At(b energy.Bound) float64 {
+	switch {
+	case b == energy.Low && r.Low > 0:
+		return r.Low
+	case b == energy.High && r.High > 0:
+		return r.High
+	}
+	return r.Value
+}
+
+// check says what is wrong with the range of a key.
+func (r *Ranged) check(key string) *checkError {
+	switch {
+	case r.Value == 0 && (r.Low > 0 || r.High > 0):
+		return &checkError{key + "_pj_per_cycle", "is missing, and its range is given"}
+	case r.Low > r.Value:
+		return &checkError{key + "_low_pj_per_cycle", fmt.Sprintf("%g: want at most %g, the energy itself", r.Low, r.Value)}
+	case r.High > 0 && r.High < r.Value:
+		return &checkError{key + "_high_pj_per_cycle", fmt.Sprintf("%g: want at least %g, the energy itself", r.High, r.Value)}
+	}
+	return nil
+}
+
+// rangedKeys are the keys of such a number.
+func rangedKeys(key, doc string, at func(*Spec) *Ranged) []field {
+	return []field{
+		optional(number(key+"_pj_per_cycle", doc, 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).Value })),
+		optional(number(key+"_low_pj_per_cycle", "low end of that energy's range; absent: no lower than it", 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).Low })),
+		optional(number(key+"_high_pj_per_cycle", "high end of that energy's range; absent: no higher than it", 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).High })),
+	}
 }
 
 // LayerMapping is one layer's loops, as EachLoop reads them.
@@ -156,13 +215,20 @@ func letters(key, doc, all, fallback string, at func(*Spec) *string) field {
 const maxBytes = 1 << 31
 
 var spatialKind = kind{
-	fields: []field{
+	fields: slices.Concat([]field{
 		technology, voltage, leakage,
 		integer("operand_bits", "width of a word of inputs and weights", 8, 32, func(s *Spec) *int { return &s.Spatial.OperandBits }),
 		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
 		enum("search_for", "what the best mapping of a layer that has none has least of", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
-		dramBandwidth, dramEnergy, dramLow, dramHigh,
-	},
+		flag("gates_zeros", "inputs that are zero are not multiplied: no weight is read, no sum read or written", func(s *Spec) *bool { return &s.Spatial.GatesZeros }),
+		flag("clocks_idle", "multipliers without work are clocked too", func(s *Spec) *bool { return &s.Spatial.ClocksIdle }),
+	}, rangedKeys("clock", "energy of the clock network down to the pins, for each multiplier that has work, at the design's technology and voltage; absent: not modelled", func(s *Spec) *Ranged { return &s.Spatial.Clock }),
+		rangedKeys("control", "energy of what runs in an element whatever it computes, likewise; absent: not modelled", func(s *Spec) *Ranged { return &s.Spatial.Control }),
+		[]field{
+			dramBandwidth, dramEnergy, dramLow, dramHigh,
+			optional(number("dram.nonzero_bits", "bits at DRAM of an input or output that is not zero, where zeros take none and the layer's share of them is known; absent: not coded", 1, 128, func(s *Spec) *float64 { return &s.Spatial.DRAMNonzeroBits })),
+			flag("dram.alternates", "nothing is computed while inputs and outputs move at DRAM; weights come meanwhile", func(s *Spec) *bool { return &s.Spatial.DRAMAlternates }),
+		}),
 	lists: []*list{{
 		key: "levels", doc: "buffers from DRAM to the multipliers", min: 1, max: MaxSpatialLevels,
 		count: func(s *Spec) *int { return &s.Spatial.Count },
@@ -178,6 +244,8 @@ var spatialKind = kind{
 				letters("shares", "weights, inputs, outputs that the shared part is for", "WIO", "-", func(s *Spec) *string { return &at(s).Shares }),
 				optional(number("read_words_per_cycle", "of one instance; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).ReadWords })),
 				optional(number("write_words_per_cycle", "of one instance; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).WriteWords })),
+				optional(number("access_macs", "energy of reading or writing a word, in multiply-accumulates; absent: the energy table's for the storage", 1e-3, 1e4, func(s *Spec) *float64 { return &at(s).AccessMACs })),
+				optional(number("network_macs", "energy of a word's way to one child, or a sum's to the next or back, in multiply-accumulates; absent: not modelled", 1e-3, 1e4, func(s *Spec) *float64 { return &at(s).NetworkMACs })),
 				integer("children", "buffers of the next level below one instance, or multipliers below the last", 1, maxSide, func(s *Spec) *int { return &at(s).Children }),
 				optional(number("weights_words_per_cycle", "on the network to the children; absent: no limit", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).WeightBus })),
 				optional(number("inputs_words_per_cycle", "likewise", 1e-3, 1e6, func(s *Spec) *float64 { return &at(s).InputBus })),
@@ -209,6 +277,12 @@ var spatialKind = kind{
 func checkSpatial(s *Spec) *checkError {
 	sp := &s.Spatial
 	if err := checkDRAMRange(s); err != nil {
+		return err
+	}
+	if err := sp.Clock.check("clock"); err != nil {
+		return err
+	}
+	if err := sp.Control.check("control"); err != nil {
 		return err
 	}
 	for i := range sp.Levels[:sp.Count] {

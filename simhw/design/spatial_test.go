@@ -45,6 +45,11 @@ mappings:
 		{"pe C8", "pe C8 C2", `t.yaml:13: mappings[0].loops pe: two loops over C`},
 		{"pe C8", "pe Cx", `t.yaml:13: mappings[0].loops loop "Cx": want a letter`},
 		{"DRAM K2; buffer", "across K2; buffer", `t.yaml:13: mappings[0].loops across: want it once, after a level`},
+		{"voltage_v: 0.9", "voltage_v: 0.9\nclock_low_pj_per_cycle: 2", `clock_pj_per_cycle is missing, and its range is given`},
+		{"voltage_v: 0.9", "voltage_v: 0.9\ncontrol_pj_per_cycle: 1\ncontrol_low_pj_per_cycle: 2", `t.yaml:7: control_low_pj_per_cycle 2: want at most 1`},
+		{"voltage_v: 0.9", "voltage_v: 0.9\nclock_pj_per_cycle: 1\nclock_high_pj_per_cycle: 0.5", `t.yaml:7: clock_high_pj_per_cycle 0.5: want at least 1`},
+		{"gb_s: 1", "gb_s: 1, nonzero_bits: 0", `t.yaml:8: dram.nonzero_bits "0": want a number from 1 to 128`},
+		{"children: 16", "children: 16, network_macs: -1", `t.yaml:10: levels[0].network_macs "-1": want a number from`},
 		{"voltage_v: 0.9", "voltage_v: 0.9\narray: {rows: 1}", "applies to family systolic only"},
 	} {
 		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); err == nil || !strings.Contains(err.Error(), c.want) {

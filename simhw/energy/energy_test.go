@@ -1,6 +1,7 @@
 package energy
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -296,4 +297,28 @@ func FuzzParseTable(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A breakdown comes back from its JSON, with the parts that only some designs give.
+func TestBreakdownJSON(t *testing.T) {
+	for _, b := range []Breakdown{
+		{},
+		{MACPJ: 1, RegisterPJ: 2, IfmapSRAMPJ: 3, FilterSRAMPJ: 4, OfmapSRAMPJ: 5, DRAMPJ: 6, LeakagePJ: 7, LowPJ: 8, HighPJ: 90, Priced: true, DRAMPriced: true, LeakagePriced: true},
+		{MACPJ: 1, NetworkPJ: 2, ClockPJ: 3, ControlPJ: 4, LowPJ: 5, HighPJ: 20, Priced: true},
+		PerCycle(2, 3),
+	} {
+		data, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Breakdown
+		if err := json.Unmarshal(data, &back); err != nil || back != b {
+			t.Errorf("%s: %+v, %v: want %+v", data, back, err, b)
+		}
+		sum := b
+		sum.Add(&b)
+		if got, want := sum.TotalPJ(), 2*b.TotalPJ(); got != want {
+			t.Errorf("%s: twice it is %g pJ, want %g", data, got, want)
+		}
+	}
 }

@@ -81,6 +81,11 @@ type Breakdown struct {
 	DRAMPJ                                 float64
 	LeakagePJ                              float64
 
+	// NetworkPJ is that of the wires between buffers and elements, ClockPJ that of the
+	// clock network and ControlPJ of what runs each cycle beside the data, of designs
+	// that give them; 0 where they are not modelled.
+	NetworkPJ, ClockPJ, ControlPJ float64
+
 	// CorePJ is that of a processor, by the cycle: its parts are not known.
 	CorePJ float64
 
@@ -107,7 +112,8 @@ func (b Breakdown) MarshalJSON() ([]byte, error) {
 	if b.CorePriced {
 		return json.Marshal(coreJSON{b.CorePJ, b.LowPJ, b.HighPJ})
 	}
-	j := breakdownJSON{MAC: b.MACPJ, Register: b.RegisterPJ, Ifmap: b.IfmapSRAMPJ, Filter: b.FilterSRAMPJ, Ofmap: b.OfmapSRAMPJ, Low: b.LowPJ, High: b.HighPJ}
+	j := breakdownJSON{MAC: b.MACPJ, Register: b.RegisterPJ, Ifmap: b.IfmapSRAMPJ, Filter: b.FilterSRAMPJ, Ofmap: b.OfmapSRAMPJ,
+		Network: b.NetworkPJ, Clock: b.ClockPJ, Control: b.ControlPJ, Low: b.LowPJ, High: b.HighPJ}
 	if b.DRAMPriced {
 		j.DRAM = &b.DRAMPJ
 	}
@@ -135,7 +141,8 @@ func (b *Breakdown) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*b = Breakdown{MACPJ: j.MAC, RegisterPJ: j.Register, IfmapSRAMPJ: j.Ifmap, FilterSRAMPJ: j.Filter, OfmapSRAMPJ: j.Ofmap, LowPJ: j.Low, HighPJ: j.High, Priced: true}
+	*b = Breakdown{MACPJ: j.MAC, RegisterPJ: j.Register, IfmapSRAMPJ: j.Ifmap, FilterSRAMPJ: j.Filter, OfmapSRAMPJ: j.Ofmap,
+		NetworkPJ: j.Network, ClockPJ: j.Clock, ControlPJ: j.Control, LowPJ: j.Low, HighPJ: j.High, Priced: true}
 	if j.DRAM != nil {
 		b.DRAMPJ, b.DRAMPriced = *j.DRAM, true
 	}
@@ -157,6 +164,9 @@ type breakdownJSON struct {
 	Ifmap    float64  `json:"ifmap_sram_pj"`
 	Filter   float64  `json:"filter_sram_pj"`
 	Ofmap    float64  `json:"ofmap_sram_pj"`
+	Network  float64  `json:"network_pj,omitempty"`
+	Clock    float64  `json:"clock_pj,omitempty"`
+	Control  float64  `json:"control_pj,omitempty"`
 	DRAM     *float64 `json:"dram_pj"`
 	Leakage  *float64 `json:"leakage_pj"`
 	Low      float64  `json:"low_pj"`
@@ -299,7 +309,7 @@ func (p *Prices) Leak(b *Breakdown, a *Area, us float64) {
 
 // TotalPJ is the sum of the parts.
 func (b *Breakdown) TotalPJ() float64 {
-	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ + b.LeakagePJ + b.CorePJ
+	return b.MACPJ + b.RegisterPJ + b.IfmapSRAMPJ + b.FilterSRAMPJ + b.OfmapSRAMPJ + b.DRAMPJ + b.LeakagePJ + b.NetworkPJ + b.ClockPJ + b.ControlPJ + b.CorePJ
 }
 
 // Add adds another layer's energy.
@@ -311,6 +321,9 @@ func (b *Breakdown) Add(o *Breakdown) {
 	b.OfmapSRAMPJ += o.OfmapSRAMPJ
 	b.DRAMPJ += o.DRAMPJ
 	b.LeakagePJ += o.LeakagePJ
+	b.NetworkPJ += o.NetworkPJ
+	b.ClockPJ += o.ClockPJ
+	b.ControlPJ += o.ControlPJ
 	b.CorePJ += o.CorePJ
 	b.LowPJ += o.LowPJ
 	b.HighPJ += o.HighPJ

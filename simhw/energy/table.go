@@ -4,7 +4,8 @@
 // fitted to a buffer's capacity and scaled to the design's technology node and
 // voltage. What has no price is reported as not modelled, never as zero.
 //
-// Not modelled here: the clock tree, control, wiring between blocks.
+// Not modelled here: the clock tree, control, wiring between blocks; a design may give
+// their energy itself.
 package energy
 
 import (

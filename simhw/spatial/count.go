@@ -74,8 +74,61 @@ func (a *Arch) Evaluate(p *Problem, m *Mapping, r *Result) {
 		for s := range Spaces {
 			l.EnergyPJ[s] = float64(l.Spaces[s].Accesses(a.Levels[i].Block)) * a.Levels[i].AccessPJ[s] * float64(l.Instances)
 			r.EnergyPJ += l.EnergyPJ[s]
+			if a.Levels[i].NetworkPJ > 0 {
+				l.Network += n.carried(a, p, Space(s), i, r)
+			}
+		}
+		r.NetworkPJ += float64(l.Network) * a.Levels[i].NetworkPJ
+	}
+	r.CyclesPJ = a.CyclePJ * float64(r.Clocked(a)) * float64(r.Cycles)
+	r.EnergyPJ += r.NetworkPJ + r.CyclesPJ
+}
+
+// Clocked is the number of multipliers that cost Arch.CyclePJ.
+func (r *Result) Clocked(a *Arch) int64 {
+	if !a.ClocksIdle {
+		return r.Multipliers
+	}
+	all := int64(1)
+	for _, l := range a.Levels[:a.Count] {
+		all *= l.FanoutX * l.FanoutY
+	}
+	return all
+}
+
+// Total is the number of cycles when the given bits pass at the outermost level.
+func (r *Result) Total(a *Arch, bits *[Spaces]float64) int64 {
+	l := &a.Levels[a.Count-1]
+	if l.BitsPerCycle == 0 {
+		return r.InnerCycles
+	}
+	cycles := func(bits float64) int64 { return int64(math.Ceil(bits / l.BitsPerCycle)) }
+	if l.Alternates {
+		return max(r.InnerCycles, cycles(bits[Weights])) + cycles(bits[Inputs]+bits[Outputs])
+	}
+	return max(r.InnerCycles, cycles(bits[Weights]+bits[Inputs]+bits[Outputs]))
+}
+
+// carried is how many words pass between level i and its children, each child by
+// itself.
+func (n *nest) carried(a *Arch, p *Problem, s Space, i int, r *Result) int64 {
+	child := a.keeper(s, i)
+	each, children := r.ComputeCycles, r.Multipliers
+	if i > 0 {
+		children = r.Levels[i-1].Instances
+		if child == i-1 {
+			each = r.Levels[child].Spaces[s].Fills
+		} else {
+			each = n.down(a, p, s, child, i-1, r)
 		}
 	}
+	words := each * children
+	if s == Outputs { // those are on their way back; sums to be continued come from above
+		for ; !a.Levels[i].Keep[s]; i++ {
+		}
+		words += r.Levels[i].Spaces[s].Reads * r.Levels[i].Instances
+	}
+	return words
 }
 
 // time applies the bandwidths: all buffers and buses work at once, and the one with the
@@ -87,15 +140,16 @@ func (n *nest) time(a *Arch, p *Problem, r *Result) {
 	}
 	r.WaitCycles = int64(math.Ceil(waits))
 	slowest := float64(r.ComputeCycles + r.WaitCycles)
+	var bits [Spaces]float64
 	for i := range a.Count {
 		l := &a.Levels[i]
-		reads, writes, bits := int64(0), int64(0), 0.0
+		reads, writes := int64(0), int64(0)
 		var times [3 + Spaces]float64
 		for s := range Spaces {
 			c := &r.Levels[i].Spaces[s]
 			reads += c.Reads
 			writes += c.Fills + c.Updates
-			bits += float64(c.Reads+c.Fills+c.Updates) * float64(a.Bits[s])
+			bits[s] = float64(c.Reads+c.Fills+c.Updates) * float64(a.Bits[s])
 			if l.Bus[s] > 0 {
 				times[3+s] = float64(n.crossing(a, p, Space(s), i, r)) / l.Bus[s]
 			}
@@ -106,8 +160,8 @@ func (n *nest) time(a *Arch, p *Problem, r *Result) {
 		if l.WriteBandwidth > 0 {
 			times[1] = float64(writes) / l.WriteBandwidth
 		}
-		if l.BitsPerCycle > 0 {
-			times[2] = bits / l.BitsPerCycle
+		if l.BitsPerCycle > 0 && i < a.Count-1 {
+			times[2] = (bits[Weights] + bits[Inputs] + bits[Outputs]) / l.BitsPerCycle
 		}
 		for _, t := range times {
 			if t > slowest {
@@ -115,7 +169,10 @@ func (n *nest) time(a *Arch, p *Problem, r *Result) {
 			}
 		}
 	}
-	r.Cycles = int64(math.Ceil(slowest))
+	r.InnerCycles = int64(math.Ceil(slowest))
+	if r.Cycles = r.Total(a, &bits); r.Cycles > r.InnerCycles {
+		r.Bottleneck = a.Count - 1
+	}
 }
 
 // keeper is the first level below i that keeps s, -1 where that are the multipliers.

@@ -70,7 +70,7 @@ func (s *Search) inner(t, spread *Factors) float64 {
 			shared = s.sharedInputs(t, spread)
 		}
 		up := a.Levels[parent].AccessPJ[sp]
-		each[sp] = all*a.Levels[child].AccessPJ[sp] + shared*up
+		each[sp] = all*(a.Levels[child].AccessPJ[sp]+a.Levels[s.group+1].NetworkPJ) + shared*up
 		if sp == Outputs { // first sums are not read
 			each[sp] += shared * up
 			first = float64(p.Words(Outputs, &p.Bounds)) * s.widest[a.Count] / s.widest[parent+1] * up
@@ -183,7 +183,7 @@ func (s *Search) findPairs() {
 	}
 	s.usePairs = s.together && a.Levels[s.group+1].FanoutY == 1 && a.Levels[s.group+1].AcrossX == s.around
 	slices.SortFunc(s.pairs, func(x, y pair) int {
-		switch cx, cy := s.pairCost(&x, 0), s.pairCost(&y, 0); {
+		switch cx, cy := s.pairCost(&x), s.pairCost(&y); {
 		case cx.less(cy):
 			return -1
 		case cy.less(cx):
@@ -194,9 +194,9 @@ func (s *Search) findPairs() {
 }
 
 // pairCost is the least cost of a mapping with a pair.
-func (s *Search) pairCost(x *pair, slowest float64) cost {
+func (s *Search) pairCost(x *pair) cost {
 	cycles := float64(s.p.Bounds.Product()) / (x.parallel * s.widest[1])
-	return s.Objective.bound(s.part.energy+s.floor[1]+x.energy, max(cycles, slowest))
+	return s.atLeast(s.part.energy+s.floor[1]+x.energy, x.parallel, cycles)
 }
 
 func (s *Search) tryPairs(d Dim, wide float64) {
@@ -254,7 +254,7 @@ next:
 		if !s.more(i, len(list)) {
 			return list
 		}
-		if s.found && !s.pairCost(x, s.part.slowest).less(s.bestCost) {
+		if s.found && !s.pairCost(x).less(s.bestCost) {
 			continue
 		}
 		for d := range Dim(Dims) {
@@ -274,12 +274,12 @@ next:
 }
 
 // traded is the least cost of a mapping of which energy outside the innermost level's
-// transfers and a time are known.
-func (s *Search) traded(energy, slowest float64) cost {
+// transfers is known.
+func (s *Search) traded(energy float64) cost {
 	best := cost{math.Inf(1), math.Inf(1)}
 	macs := float64(s.p.Bounds.Product())
 	for _, t := range s.trades {
-		c := s.Objective.bound(energy+t.energy, math.Max(macs/(t.parallel*s.widest[1]), slowest))
+		c := s.atLeast(energy+t.energy, t.parallel, macs/(t.parallel*s.widest[1]))
 		if c[0] < best[0] {
 			best[0] = c[0]
 		}

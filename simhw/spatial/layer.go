@@ -34,10 +34,15 @@ func (p *Problem) Read(l *workload.Layer) error {
 	return nil
 }
 
-// Prices are pJ per word of each level and dataspace, and per multiply-accumulate.
+// Prices are pJ per word of each level and dataspace and on the networks below it, per
+// multiply-accumulate, and, for clock and control, per cycle of a multiplier that is
+// clocked.
 type Prices struct {
-	Access [MaxLevels][Spaces]float64
-	MAC    float64
+	Access  [MaxLevels][Spaces]float64
+	Network [MaxLevels]float64
+	MAC     float64
+
+	Clock, Control float64
 }
 
 // PricesOf prices a design from the energy table, at one end of its ranges. DRAM's is
@@ -45,7 +50,8 @@ type Prices struct {
 func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 	var p Prices
 	sp := &s.Spatial
-	for i := range sp.Count + 1 {
+	bits := [Spaces]float64{float64(sp.OperandBits), float64(sp.OperandBits), float64(sp.SumBits)}
+	for i := sp.Count; i >= 0; i-- { // DRAM's level first: it has the price of products
 		all, err := energy.NewPrices(sp.EnergyConfig(s, i))
 		if err != nil {
 			return p, err
@@ -57,7 +63,6 @@ func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 		case energy.High:
 			set = &all.High
 		}
-		bits := [Spaces]float64{float64(sp.OperandBits), float64(sp.OperandBits), float64(sp.SumBits)}
 		if i == sp.Count {
 			for s := range Spaces {
 				p.Access[i][s] = set.DRAMBit * bits[s]
@@ -65,17 +70,23 @@ func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 			// A product of wide operands is made of 8-bit ones.
 			parts := bits[Weights] / 8 * bits[Weights] / 8
 			p.MAC = parts*set.Product[1] + set.Accumulate[1]
-			break
+			continue
 		}
-		at := sp.Count - 1 - i
+		l, at := &sp.Levels[i], sp.Count-1-i
 		perBit := [Spaces]float64{set.FilterBit, set.IfmapBit, set.OfmapBit}
 		for s := range Spaces {
-			if sp.Levels[i].Storage == design.Registers {
-				perBit[s] = set.RegisterBit
+			switch {
+			case l.AccessMACs > 0:
+				p.Access[at][s] = l.AccessMACs * p.MAC
+			case l.Storage == design.Registers:
+				p.Access[at][s] = set.RegisterBit * bits[s]
+			default:
+				p.Access[at][s] = perBit[s] * bits[s]
 			}
-			p.Access[at][s] = perBit[s] * bits[s]
 		}
+		p.Network[at] = l.NetworkMACs * p.MAC
 	}
+	p.Clock, p.Control = sp.Clock.At(b), sp.Control.At(b)
 	return p, nil
 }
 
@@ -83,7 +94,8 @@ func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 func ArchOf(s *design.Spec, prices *Prices) (Arch, error) {
 	sp := &s.Spatial
 	operand, sum := int64(sp.OperandBits), int64(sp.SumBits)
-	a := Arch{Count: sp.Count + 1, Bits: [Spaces]int64{operand, operand, sum}, MACPJ: prices.MAC}
+	a := Arch{Count: sp.Count + 1, Bits: [Spaces]int64{operand, operand, sum}, MACPJ: prices.MAC,
+		CyclePJ: prices.Clock + prices.Control, ClocksIdle: sp.ClocksIdle}
 	for i := range sp.Levels[:sp.Count] {
 		from, l := &sp.Levels[i], &a.Levels[sp.Count-1-i]
 		*l = Level{Name: from.Name, Capacity: int64(from.SharedBytes) * 8,
@@ -102,19 +114,42 @@ func ArchOf(s *design.Spec, prices *Prices) (Arch, error) {
 			return a, fmt.Errorf("level %s: across: %w", from.Name, err)
 		}
 	}
-	a.Levels[sp.Count] = Level{Name: "DRAM", Keep: [Spaces]bool{true, true, true}, FanoutX: 1, FanoutY: 1, Time: AllDims, BitsPerCycle: s.BytesPerCycle() * 8}
+	a.Levels[sp.Count] = Level{Name: "DRAM", Keep: [Spaces]bool{true, true, true}, FanoutX: 1, FanoutY: 1, Time: AllDims, BitsPerCycle: s.BytesPerCycle() * 8, Alternates: sp.DRAMAlternates}
 	for i := range a.Count {
-		a.Levels[i].AccessPJ = prices.Access[i]
+		a.Levels[i].AccessPJ, a.Levels[i].NetworkPJ = prices.Access[i], prices.Network[i]
 	}
 	return a, a.Check()
 }
 
-// EnergyPJ prices a result anew: by level and dataspace, and the products.
-func (p *Prices) EnergyPJ(a *Arch, r *Result) (access [MaxLevels][Spaces]float64, mac float64) {
+// Spent is a result's energy by where it went, pJ.
+type Spent struct {
+	Access                       [MaxLevels][Spaces]float64
+	MAC, Network, Clock, Control float64
+}
+
+// EnergyPJ prices a result anew. live is the share of the products that are made: for
+// the others no weight is read for a multiplier and no sum read or updated.
+func (p *Prices) EnergyPJ(a *Arch, r *Result, live float64) Spent {
+	clocked := float64(r.Clocked(a)) * float64(r.Cycles)
+	e := Spent{MAC: float64(r.MACs) * p.MAC * live, Clock: clocked * p.Clock, Control: clocked * p.Control}
+	var inside [Spaces]bool // some level inside keeps it
 	for i := range a.Count {
-		for s := range Spaces {
-			access[i][s] = float64(r.Levels[i].Spaces[s].Accesses(a.Levels[i].Block)) * float64(r.Levels[i].Instances) * p.Access[i][s]
+		l := &r.Levels[i]
+		for s := range Space(Spaces) {
+			c := l.Spaces[s]
+			words := float64(c.Accesses(a.Levels[i].Block))
+			if a.Levels[i].Keep[s] && !inside[s] {
+				inside[s] = true
+				switch s { // what the multipliers take and give
+				case Weights:
+					words -= float64(c.Reads) * (1 - live)
+				case Outputs:
+					words -= float64(c.Reads+c.Updates) * (1 - live)
+				}
+			}
+			e.Access[i][s] = words * float64(l.Instances) * p.Access[i][s]
 		}
+		e.Network += float64(l.Network) * p.Network[i]
 	}
-	return access, float64(r.MACs) * p.MAC
+	return e
 }

@@ -117,6 +117,65 @@ func TestClosedFormIsTheWalk(t *testing.T) {
 	t.Logf("%d counts differ by Timeloop's approximations", shared)
 }
 
+// TestNetworksCarryWhatChildrenTake compares the words on the networks with a walk's:
+// what fills each child, or passes through it, and the sums on their way down.
+func TestNetworksCarryWhatChildrenTake(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	walk := func(a *Arch, p *Problem, m *Mapping) Traffic {
+		w, err := Walk(a, p, m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	passing := 0
+	for n := range 200 {
+		a, p, m := randomNest(rng, 400)
+		for i := range a.Count {
+			a.Levels[i].NetworkPJ = 2
+		}
+		var r Result
+		a.Evaluate(&p, &m, &r)
+		walked := walk(&a, &p, &m)
+		all := int64(0)
+		for i := range a.Count {
+			want := int64(0)
+			for s := range Space(Spaces) {
+				switch {
+				case i == 0:
+					want += p.Bounds.Product() // each product takes and gives a word
+				case a.Levels[i-1].Keep[s]:
+					want += walked[i-1][s].Fills
+				default: // what a buffer there would hand on
+					keeps := a
+					keeps.Levels[i-1].Keep[s] = true
+					if c := walk(&keeps, &p, &m)[i-1][s]; s == Outputs {
+						want += c.Updates
+					} else {
+						want += c.Reads
+					}
+					passing++
+				}
+			}
+			parent := i
+			for !a.Levels[parent].Keep[Outputs] {
+				parent++
+			}
+			want += walked[parent][Outputs].Reads
+			if got := r.Levels[i].Network; got != want {
+				t.Fatalf("nest %d, level %d of %d: %d words on the network, walk %d\n%+v\n%+v", n, i, a.Count, got, want, p, m[:a.Count])
+			}
+			all += want
+		}
+		if r.NetworkPJ != 2*float64(all) || r.EnergyPJ != r.NetworkPJ {
+			t.Fatalf("nest %d: %v pJ on networks and %v in all, want %v", n, r.NetworkPJ, r.EnergyPJ, 2*all)
+		}
+	}
+	if passing == 0 {
+		t.Error("no nest where a level is passed by")
+	}
+}
+
 // TestWalkConvolves multiplies real operands in a walk's order: each product once, and
 // the sums of a convolution written plainly.
 func TestWalkConvolves(t *testing.T) {

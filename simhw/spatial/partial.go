@@ -9,6 +9,15 @@ type partial struct {
 	parallel float64               // loops in space
 	traffic  [MaxLevels][2]float64 // words read and written by one instance
 	bits     [MaxLevels]float64
+	apart    float64 // cycles in which nothing is computed, see Level.Alternates
+}
+
+// atLeast is the least cost of what has an energy without its clock, keeps so many
+// multipliers busy and needs so many cycles where nothing waits.
+func (s *Search) atLeast(energy, multipliers, cycles float64) cost {
+	cycles = max(cycles, s.part.slowest) + s.part.apart
+	idle := multipliers*cycles - float64(s.p.Bounds.Product()) // the products' own cycles are in the energy
+	return s.Objective.bound(energy+s.Arch.CyclePJ*max(0, idle), cycles)
 }
 
 // take puts a candidate's loops into the nest.
@@ -69,6 +78,7 @@ func (s *Search) advance(i int) {
 			}
 		}
 		t.move(a, parent, sp, down, s.n.above[parent].Product(), s.distinct(sp, parent))
+		s.carry(child, parent, sp, fills)
 		in := float64(fills)
 		t.traffic[child][1] += in
 		t.bits[child] += in * float64(a.Bits[sp])
@@ -96,8 +106,33 @@ func (t *partial) move(a *Arch, level int, sp Space, down, instances, distinct i
 	}
 	t.traffic[level][0] += reads
 	t.traffic[level][1] += updates
-	t.bits[level] += (reads + updates) * float64(a.Bits[sp])
+	bits := (reads + updates) * float64(a.Bits[sp])
+	t.bits[level] += bits
+	if l := &a.Levels[level]; l.Alternates && l.BitsPerCycle > 0 && sp != Weights {
+		t.bits[level] -= bits
+		t.apart += bits / l.BitsPerCycle
+	}
 	t.energy += (reads + updates) * float64(instances) * a.Levels[level].AccessPJ[sp]
+}
+
+// carry adds what the networks between two levels cost.
+func (s *Search) carry(child, parent int, sp Space, fills int64) {
+	a := s.Arch
+	each := fills
+	for l := child + 1; l <= parent; l++ {
+		if l > child+1 { // what passes through an instance of l-1
+			if sp == Inputs {
+				each = s.n.inputs(a, s.p, child, child+1, l-1)
+			} else {
+				for d := range Dims {
+					if relevant[sp][d] {
+						each *= s.n.below[l-1][d]
+					}
+				}
+			}
+		}
+		s.part.energy += float64(each) * float64(s.n.above[l-1].Product()) * a.Levels[l].NetworkPJ
+	}
 }
 
 // distinct is how many different outputs one instance of a level sees.
@@ -117,9 +152,9 @@ func (s *Search) distinct(sp Space, level int) int64 {
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
 	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * s.widest[i])
-	c := s.Objective.bound(s.part.energy+s.floor[i], max(cycles, s.part.slowest))
+	c := s.atLeast(s.part.energy+s.floor[i], s.part.parallel, cycles)
 	if i > s.group+1 && len(s.trades) > 0 {
-		t := s.traded(s.part.energy+s.floor[i]-s.transferFloor, s.part.slowest)
+		t := s.traded(s.part.energy + s.floor[i] - s.transferFloor)
 		c[0], c[1] = max(c[0], t[0]), max(c[1], t[1])
 	}
 	return c

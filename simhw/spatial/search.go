@@ -184,7 +184,7 @@ func (s *Search) prepare() {
 		s.inside[i+1] = s.inside[i] | l.Time | l.AcrossX | l.AcrossY
 	}
 	s.part = partial{parallel: 1}
-	s.part.energy = float64(p.Bounds.Product()) * a.MACPJ
+	s.part.energy = float64(p.Bounds.Product()) * (a.MACPJ + a.CyclePJ) // each needs a multiplier for a cycle
 	s.n.n = len(s.n.loops)
 	s.n.start[a.Count] = s.n.n
 	s.n.tile[a.Count] = p.Bounds
@@ -421,7 +421,7 @@ func (s *Search) promising(c *candidate) bool {
 		spread[d] *= s.n.above[i][d]
 	}
 	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * here * s.widest[1])
-	return s.Objective.bound(s.part.energy+s.floor[1]+s.inner(&s.left[i], &spread), max(cycles, s.part.slowest)).less(s.bestCost)
+	return s.atLeast(s.part.energy+s.floor[1]+s.inner(&s.left[i], &spread), s.part.parallel*here, cycles).less(s.bestCost)
 }
 
 // roomy tells whether the tiles of a level fit.

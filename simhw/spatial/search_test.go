@@ -130,6 +130,9 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 			if i == 0 && a.Count == 3 {
 				l.Time = DimSet(rng.Uint32())
 			}
+			if rng.IntN(4) == 0 {
+				l.NetworkPJ = rng.Float64() * 4
+			}
 		}
 		a.Levels[1].FanoutX, a.Levels[1].FanoutY = 1+rng.Int64N(4), 1+rng.Int64N(4)
 		a.Levels[1].AcrossX, a.Levels[1].AcrossY = DimSet(rng.Uint32()), DimSet(rng.Uint32())
@@ -141,6 +144,9 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 			a.Levels[3], a.Levels[2], a.Count = a.Levels[2], a.Levels[1], 4
 			a.Levels[1] = a.Levels[0]
 			a.Levels[1].Time, a.Levels[1].Keep = 0, [Spaces]bool{rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0}
+		}
+		if rng.IntN(3) == 0 {
+			a.CyclePJ, a.ClocksIdle, a.Levels[a.Count-1].Alternates = rng.Float64()*4, rng.IntN(2) == 0, rng.IntN(2) == 0
 		}
 		o := Objective(n % 3)
 		want, all, found := bruteForce(&a, &p, o)

@@ -133,8 +133,16 @@ type Level struct {
 	// Block is how many words an access moves, 0 for one.
 	Block int64
 
+	// Alternates, of the outermost level: inputs and outputs move there while nothing
+	// below computes; weights come meanwhile.
+	Alternates bool
+
 	// AccessPJ is what reading, filling or updating a word of each dataspace costs.
 	AccessPJ [Spaces]float64
+
+	// NetworkPJ is what a word costs on its way to one of the children; of outputs, a
+	// sum's way from a child to the next one or back.
+	NetworkPJ float64
 }
 
 // Arch is an accelerator: Levels[0] is innermost.
@@ -143,6 +151,11 @@ type Arch struct {
 	Levels [MaxLevels]Level
 	Bits   [Spaces]int64 // of a word; of an output as it is summed up
 	MACPJ  float64
+
+	// CyclePJ is what a multiplier that has work costs each cycle, whatever it does, and
+	// with ClocksIdle one that has none.
+	CyclePJ    float64
+	ClocksIdle bool
 
 	// Timeloop selects that program's two approximations for inputs: what a tile
 	// shares with the one before counts only where they differ along one axis, and a
@@ -195,6 +208,7 @@ type LevelResult struct {
 	Instances int64 // that have work
 	Spaces    [Spaces]Counts
 	EnergyPJ  [Spaces]float64 // all instances
+	Network   int64           // words on the way to or from children, all instances
 }
 
 // Result is what a mapping costs.
@@ -204,9 +218,12 @@ type Result struct {
 	Multipliers   int64 // that have work
 	ComputeCycles int64 // every multiplier busy
 	WaitCycles    int64 // for weights, see Level.Waits
+	InnerCycles   int64 // at all bandwidths but the outermost level's BitsPerCycle
 	Cycles        int64 // at the buffers' bandwidths
 	Bottleneck    int   // level whose bandwidth sets Cycles, -1 where none does
 	MACEnergyPJ   float64
+	NetworkPJ     float64
+	CyclesPJ      float64 // clock and control, see Arch.CyclePJ
 	EnergyPJ      float64
 }
 

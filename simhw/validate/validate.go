@@ -1,8 +1,9 @@
 // Package validate holds the simulator against what others published: chips,
 // boards, vendors' own estimators, other simulators. Each file is one source
 // or family of sources; `macroscope designs --validate` prints all of it.
-// No parameter of a model is fitted to these figures: what a model takes from
-// its design comes with that design's sources.
+// No parameter of a model is fitted to these figures, but where a row's note
+// says that it is calibrated: what a model takes from its design comes with
+// that design's sources.
 package validate
 
 import (
@@ -58,7 +59,7 @@ var tables = []struct {
 	{"Gemmini, 16×16", gemmini},
 	{"FINN: streaming dataflow on FPGAs", finn},
 	{"BinarEye: an XNOR engine in 28 nm", xnorChips},
-	{"Eyeriss: row-stationary, AlexNet by layer", eyeriss},
+	{"Eyeriss: row-stationary, AlexNet and VGG-16 by layer", eyeriss},
 	{"NVDLA", nvdla},
 	{"MLPerf Tiny: microcontrollers", tiny},
 }

@@ -222,6 +222,64 @@ func pixels(isa, reg string) func(*asm) {
 				a.op("VMOVUPS %s, %s", s.r(4), at("Out"))
 			},
 		})
+		// The sign bit of register 4 chooses: lanes of K1, or what blends take.
+		negative := func() {
+			a.op("VMOVUPS %s, %s", at("X"), s.r(4))
+			if reg == "Z" {
+				a.op("VPTESTMD %s, %s, K1", s.r(3), s.r(4))
+			}
+		}
+		sign := func() {
+			if reg == "Z" {
+				a.broadcast(s, "0x80000000", 3)
+			} else {
+				a.broadcast(s, "0x3f800000", 3) // 1
+				a.zero(s, 2)
+			}
+		}
+		a.pixelLoop(s, pixelLoop{
+			name: "pixelPReLU" + isa, doc: "PReLU", walks: []string{"X", "Out"}, store: none,
+			load: func() {
+				constants("K")()
+				sign()
+			},
+			step: func() {
+				negative()
+				if reg == "Z" {
+					a.op("VMULPS %s, %s, K1, %s", s.r(0), s.r(4), s.r(4))
+				} else {
+					a.op("VBLENDVPS %s, %s, %s, %s", s.r(4), s.r(0), s.r(3), s.r(5))
+					a.op("VMULPS %s, %s, %s", s.r(5), s.r(4), s.r(4))
+				}
+				a.op("VMOVUPS %s, %s", s.r(4), at("Out"))
+			},
+		})
+		a.pixelLoop(s, pixelLoop{
+			name: "pixelPReLUGrad" + isa, doc: "PReLUGrad", walks: []string{"X", "G", "Out"},
+			load: func() {
+				constants("A", "K")()
+				sign()
+			},
+			step: func() {
+				negative()
+				a.op("VMOVUPS %s, %s", at("G"), s.r(5))
+				if reg == "Z" {
+					a.op("VMULPS.Z %s, %s, K1, %s", s.r(4), s.r(5), s.r(6))
+					a.op("VMULPS %s, %s, K1, %s", s.r(1), s.r(5), s.r(5))
+				} else {
+					a.op("VMULPS %s, %s, %s", s.r(5), s.r(4), s.r(6))
+					a.op("VBLENDVPS %s, %s, %s, %s", s.r(4), s.r(6), s.r(2), s.r(6))
+					a.op("VBLENDVPS %s, %s, %s, %s", s.r(4), s.r(1), s.r(3), s.r(7))
+					a.op("VMULPS %s, %s, %s", s.r(7), s.r(5), s.r(5))
+				}
+				a.op("VADDPS %s, %s, %s", s.r(6), s.r(0), s.r(0))
+				a.op("VMOVUPS %s, %s", s.r(5), at("Out"))
+			},
+			store: func() {
+				a.op("MOVQ P_A, AX")
+				a.op("VMOVUPS %s, (AX)(BX*1)", s.r(0))
+			},
+		})
 		a.pixelLoop(s, pixelLoop{
 			name: "pixelMaxPool" + isa, doc: "MaxPool", walks: []string{"X", "X2", "Out"}, twice: []string{"X", "X2"}, load: none, store: none,
 			step: func() {

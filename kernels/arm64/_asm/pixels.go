@@ -205,6 +205,43 @@ func pixels(a *asm) {
 		},
 	})
 	a.pixelLoop(pixelLoop{
+		name: "pixelPReLUNEON", doc: "PReLU", walks: []string{"X", "Out"},
+		load: func() {
+			constants("K")()
+			broadcast(one, 2)
+		},
+		step: func() {
+			get("X", 5)
+			a.vec("CMLT zero", 4, 5) // its sign bit
+			a.op("VBSL V2.B16, V0.B16, V4.B16")
+			a.vec("FMUL", 4, 4, 5)
+			put(4, "Out")
+		},
+	})
+	a.pixelLoop(pixelLoop{
+		name: "pixelPReLUGradNEON", doc: "PReLUGrad", walks: []string{"X", "G", "Out"},
+		load: func() {
+			constants("A", "K")()
+			broadcast(one, 2)
+		},
+		step: func() {
+			get("X", 5)
+			get("G", 6)
+			a.vec("CMLT zero", 4, 5) // its sign bit
+			a.vec("FMUL", 7, 5, 6)
+			and(7, 7, 4)
+			a.vec("FADD", 0, 0, 7)
+			a.op("VBSL V2.B16, V1.B16, V4.B16")
+			a.vec("FMUL", 4, 4, 6)
+			put(4, "Out")
+		},
+		store: func() {
+			a.op("MOVD P_A, R7")
+			a.op("ADD R1, R7")
+			a.op("FMOVQ F0, (R7)")
+		},
+	})
+	a.pixelLoop(pixelLoop{
 		name: "pixelMaxPoolNEON", doc: "MaxPool", walks: []string{"X", "X2", "Out"}, twice: []string{"X", "X2"},
 		step: func() {
 			get("X", 4)

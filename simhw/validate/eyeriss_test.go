@@ -1,0 +1,80 @@
+package validate
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"macroscope/simhw"
+	"macroscope/simhw/design"
+)
+
+// Time within 10 % and power within 20 % are promised of every layer of both networks.
+func TestEyerissBounds(t *testing.T) {
+	rows, err := eyeriss()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bounded := map[string]int{}
+	for _, r := range rows {
+		network, _, _ := strings.Cut(r.What, " ")
+		for what, bound := range map[string]float64{", processing time": 0.10, ", power without DRAM": 0.20} {
+			if strings.HasSuffix(r.What, what) && !strings.Contains(r.What, " all,") && !strings.Contains(r.What, " by ") {
+				if r.Bound < 0 || r.Bound > bound || !r.Holds() {
+					t.Errorf("%s: error %.1f %%, bound %g: want a promise of %g that holds", r.What, 100*r.Error(), r.Bound, bound)
+				}
+				bounded[network+what]++
+			}
+		}
+	}
+	for what, n := range map[string]int{"alexnet, processing time": 5, "alexnet, power without DRAM": 5, "vgg16, processing time": 13, "vgg16, power without DRAM": 13} {
+		if bounded[what] != n {
+			t.Errorf("%d rows of %s, want %d", bounded[what], what, n)
+		}
+	}
+}
+
+// The numbers that are calibrated are CONV1's: shares of its measured power by cycle
+// and element.
+func TestEyerissCalibration(t *testing.T) {
+	d, err := design.Load("eyeriss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.Spec()
+	conv1 := &eyerissAlexNet.layers[0]
+	perPercent := conv1.power / 100 * 1e9 / (s.ClockMHz * 1e6) / conv1.active // pJ
+	for _, c := range []struct {
+		name       string
+		got, share float64
+	}{{"clock", s.Spatial.Clock.Value, 32.9}, {"control", s.Spatial.Control.Value, 100 - 32.9 - 8.9 - 45}} {
+		if want := c.share * perPercent; math.Abs(c.got-want) > 0.005 {
+			t.Errorf("%s: %g pJ, CONV1's %.1f %% are %.3f", c.name, c.got, c.share, want)
+		}
+	}
+}
+
+// Section VI-A: multipliers and adders take less than 10 % of the power, scratchpads,
+// buffer and networks up to 45 %, and both less in CONV5 than in CONV1.
+func TestEyerissPowerDivides(t *testing.T) {
+	d, err := design.Load("eyeriss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := simhw.Evaluate(&d, eyerissAlexNet.workload())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var multipliers, moving [2]float64
+	for i, l := range [2]*simhw.Layer{&e.Layers[0], &e.Layers[4]} {
+		b, chip := &l.Energy, eyerissChipPJ(l)
+		multipliers[i] = b.MACPJ / chip
+		moving[i] = (b.RegisterPJ + b.FilterSRAMPJ + b.IfmapSRAMPJ + b.OfmapSRAMPJ + b.NetworkPJ) / chip
+		if multipliers[i] > 0.10 || moving[i] > 0.45 {
+			t.Errorf("%s: %.1f %% in multipliers, %.1f %% in moving data", l.Name, 100*multipliers[i], 100*moving[i])
+		}
+	}
+	if multipliers[1] >= multipliers[0] || moving[1] >= moving[0] {
+		t.Errorf("multipliers %v, moving %v: want less in CONV5", multipliers, moving)
+	}
+}
