@@ -19,6 +19,10 @@ func BenchmarkDot(b *testing.B)  { runCases(b, DotCases(), nil) }
 func BenchmarkTile(b *testing.B) { c, err := TileCases(); runCases(b, c, err) }
 func BenchmarkGemm(b *testing.B) { c, err := GemmCases(); runCases(b, c, err) }
 func BenchmarkConv(b *testing.B) { c, err := ConvCases(models.Names()[0]); runCases(b, c, err) }
+func BenchmarkBitSerial(b *testing.B) {
+	c, err := BitSerialCases(models.Names()[0])
+	runCases(b, c, err)
+}
 func BenchmarkLayers(b *testing.B) {
 	c, err := LayerCases(models.Names()[0], "")
 	runCases(b, c, err)

@@ -428,6 +428,7 @@ func AllCases(model string) ([]Case, error) {
 		PeakThreadsCases,
 		GemmCases,
 		func() ([]Case, error) { return ConvCases(model) },
+		func() ([]Case, error) { return BitSerialCases(model) },
 		func() ([]Case, error) { return NetworkCases(model) },
 		func() ([]Case, error) { return LayerCases(model, "") },
 	} {

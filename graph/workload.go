@@ -91,11 +91,35 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 	}
 	if l.Kind == workload.Other {
 		l.Op, l.Elements = n.Op.Kind(), int64(n.Out.Shape.Size())
+		if pool := pooled(n, l); pool.Validate() == nil {
+			l = pool
+		}
 	}
 	if bits := p.width(n.Out); bits != l.DType.Bits() {
 		l.OutBits = bits
 	}
 	return l, true
+}
+
+// pooled adds a pool's shape to l; other operations stay as they are.
+func pooled(n *Node, l workload.Layer) workload.Layer {
+	shape := func(kh, kw, sh, sw, dh, dw, top, left, bottom, right int) workload.Layer {
+		in := n.In[0].Shape
+		l.Batch, l.C, l.H, l.W, l.OutC, l.Groups = 1, in[0], in[1], in[2], in[0], in[0]
+		l.KH, l.KW, l.StrideH, l.StrideW, l.DilationH, l.DilationW = kh, kw, sh, sw, dh, dw
+		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = top, left, bottom, right
+		return l
+	}
+	switch op := n.Op.(type) {
+	case *MaxPool:
+		return shape(op.KH, op.KW, op.StrideH, op.StrideW, op.DilationH, op.DilationW, op.PadTop, op.PadLeft, op.PadBottom, op.PadRight)
+	case *AveragePool:
+		return shape(op.KH, op.KW, op.StrideH, op.StrideW, op.DilationH, op.DilationW, op.PadTop, op.PadLeft, op.PadBottom, op.PadRight)
+	case *GlobalAveragePool:
+		in := n.In[0].Shape
+		return shape(in[1], in[2], 1, 1, 1, 1, 0, 0, 0, 0)
+	}
+	return l
 }
 
 // dtype is the format of n's operands.

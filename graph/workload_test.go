@@ -92,6 +92,9 @@ func TestWorkload(t *testing.T) {
 				if l.Kind == workload.Other && (l.Elements == 0 || l.Op == "") {
 					t.Errorf("%s: %d elements of %q", l.Name, l.Elements, l.Op)
 				}
+				if h, w := l.OutSize(); l.Op == "maxpool" && (!l.Pools() || h*w*int64(l.C) != l.Elements || l.InputWords() != 4*l.Elements) {
+					t.Errorf("%s: not the pool of 2×2 that it is: %+v", l.Name, l)
+				}
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got  %v\nwant %v", got, c.want)

@@ -27,6 +27,11 @@ func (c *Choice) For(d dtype.DType) *Impl { return c.impl[d] }
 // Why says how the choice for a dtype came about.
 func (c *Choice) Why(d dtype.DType) string { return c.why[d] }
 
+// Forced says whether the implementation of a dtype was asked for by name.
+func (c *Choice) Forced(d dtype.DType) bool { return c.why[d] == askedFor }
+
+const askedFor = "asked for"
+
 // String is the choice in the syntax of Choose.
 func (c *Choice) String() string {
 	var parts []string
@@ -39,7 +44,7 @@ func (c *Choice) String() string {
 // With returns a copy of the choice that has im for its dtype.
 func (c *Choice) With(im *Impl) *Choice {
 	n := *c
-	n.impl[im.k.DType], n.why[im.k.DType] = im, "asked for"
+	n.impl[im.k.DType], n.why[im.k.DType] = im, askedFor
 	return &n
 }
 
@@ -132,7 +137,7 @@ func (c *Choice) pick(d dtype.DType, forced string, without []string) error {
 		c.impl[d] = im
 		switch {
 		case forced != "":
-			c.why[d] = "asked for"
+			c.why[d] = askedFor
 		case len(passed) > 0:
 			c.why[d] = "best left (" + strings.Join(passed, "; ") + ")"
 		case im.k.Unmeasured:

@@ -11,6 +11,8 @@ type Context struct {
 	merge     tile.Merge
 	pixels    tile.Pixels
 	depthwise tile.Depthwise
+	planes    tile.BitPlanes
+	few       [8]uint8 // a pixel's last bytes
 	scratch   []byte
 	image     []byte
 	groupIn   []byte

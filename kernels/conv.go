@@ -57,7 +57,8 @@ type Conv struct {
 	coff     []int // byte offset in Out of every row of tiles
 	dense    []int // coff of a scratch tile
 	edges    []edge
-	outRows  int // real rows of Out: len(coff) without the ragged end's copies
+	serial   *serial // products of bit planes; nil: none
+	outRows  int     // real rows of Out: len(coff) without the ragged end's copies
 	pool     int
 	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
 	colBits  int // bits of a column of Out
@@ -129,7 +130,7 @@ func (c *Conv) check(weights int) error {
 	if s.PadTop < 0 || s.PadLeft < 0 || s.PadTop > s.In.Top || s.PadLeft > s.In.Left {
 		return fmt.Errorf("padding %d,%d: want ≥ 0 and within the input's halo %d,%d", s.PadTop, s.PadLeft, s.In.Top, s.In.Left)
 	}
-	if binary := s.In.DType == dtype.Binary; s.Halo == HaloZero && binary || s.Halo > HaloZero && !binary || s.Halo < HaloAny || s.Halo > HaloPlusOne {
+	if binary := s.In.DType == dtype.Binary && c.serial == nil; s.Halo == HaloZero && binary || s.Halo > HaloZero && !binary || s.Halo < HaloAny || s.Halo > HaloPlusOne {
 		return fmt.Errorf("halo %d: want HaloZero of float32 or int8, HaloMinusOne or HaloPlusOne of binary", s.Halo)
 	}
 	h, w := c.sumsHW()
@@ -139,7 +140,7 @@ func (c *Conv) check(weights int) error {
 	if last := (w-1)*s.StrideW + (s.KW-1)*s.DilationW - s.PadLeft; last >= s.In.W+s.In.Right {
 		return fmt.Errorf("the last column of taps is %d: the input with its halo ends at %d", last, s.In.W+s.In.Right-1)
 	}
-	if k := s.KH * s.KW * Words(s.In.DType, s.In.C); weights != s.Out.C*k || s.Out.C > 1<<30/k {
+	if k := s.KH * s.KW * Words(s.In.DType, s.In.C) * c.serial.weightPlanes(); weights != s.Out.C*k || s.Out.C > 1<<30/k {
 		return fmt.Errorf("%d words of weights: want %d rows of %d", weights, s.Out.C, k)
 	}
 	if k := s.KH * s.KW * s.In.C; s.In.DType == dtype.Int8 && k > maxInt8K {
@@ -221,6 +222,9 @@ func (c *Conv) addresses() {
 	units = c.splitEdges(units)
 	c.outRows = len(units)
 	c.inBytes, c.outBytes = s.In.Bytes(), s.Out.Bytes()
+	if c.serial != nil {
+		c.inBytes *= c.serial.bits
+	}
 	per := mr / c.pool
 	for len(units)%per != 0 { // a ragged end repeats the last one
 		units = append(units, units[len(units)-1])
@@ -230,12 +234,15 @@ func (c *Conv) addresses() {
 	}
 
 	c.segments()
+	if c.serial != nil {
+		c.serialSegments()
+	}
 	c.colBits = s.Out.DType.Bits()
 	limit := c.im.k.WordsPerCall
 	if limit == 0 {
 		limit = maxWordsPerCall
 	}
-	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)))
+	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)*c.serial.rounds()))
 	c.denseRows()
 }
 
@@ -258,7 +265,7 @@ func (c *Conv) addTile(units []unit) {
 		for _, u := range units {
 			c.rows = append(c.rows, c.tapOffset(u.y, u.x))
 		}
-	case c.im.k.PoolHalves:
+	case c.im.k.PoolHalves || c.serial.doubles():
 		for i := range 2 {
 			for _, u := range units {
 				c.rows = append(c.rows, c.tapOffset(2*u.y+i, 2*u.x), c.tapOffset(2*u.y+i, 2*u.x+1))
@@ -333,9 +340,14 @@ func (c *Conv) pack(weights []uint32) {
 				if sums != nil {
 					init[i] -= int32(c.im.k.AXor) * sums[first+i]
 				}
-				if c.im.k.DType == dtype.Binary {
+				if c.serial != nil {
+					init[i] = c.serial.init[first+i]
+				} else if c.im.k.DType == dtype.Binary {
 					init[i] += int32(s.KH * s.KW * s.In.C)
 				}
+			}
+			if c.serial.doubles() { // of both halves
+				init = append(alignedSlice[int32](2 * nr)[:0], append(init, init...)...)
 			}
 			p.init = unsafe.Pointer(&init[0])
 		}
@@ -358,34 +370,6 @@ func (c *Conv) pack(weights []uint32) {
 		}
 		c.initEdges(&p)
 		c.panels = append(c.panels, p)
-	}
-}
-
-// SetFloat32 gives a float32 convolution other weights, [OutC][KH][KW][In.C], and
-// another bias, [OutC] or nil for 0, as training does after each step. It must
-// not run at the same time as Run. It panics if a length does not fit or the
-// convolution is of another dtype.
-func (c *Conv) SetFloat32(weights, bias []float32) {
-	s, nr := &c.spec, c.im.k.NR
-	if c.im.k.DType != dtype.Float32 || 4*len(weights) != c.weightsB || bias != nil && len(bias) != s.Out.C {
-		panic(fmt.Sprintf("kernels: %s: %d float32 weights and %d biases: want %d and %d of a float32 convolution",
-			c.im.FullName("conv2d"), len(weights), len(bias), c.weightsB/4, s.Out.C))
-	}
-	panel := len(c.take) * nr
-	packInto(&c.im.k, unsafe.Slice(&c.panels[0].b[0], len(c.panels)*panel), view[uint32](floatBytes(weights)), s.Out.C, nr, c.take, c.segLen)
-	for i := range c.panels {
-		p := &c.panels[i]
-		inits := [][]float32{unsafe.Slice((*float32)(p.init), nr)}
-		for e := range c.edges {
-			both := unsafe.Slice((*float32)(c.edges[e].init[i]), 2*nr)
-			inits = append(inits, both[:nr], both[nr:])
-		}
-		for _, init := range inits {
-			clear(init)
-			if bias != nil {
-				copy(init, bias[p.firstColumn:][:p.cols])
-			}
-		}
 	}
 }
 
@@ -451,32 +435,46 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	ctx.args = tile.Args{} // keep no memory alive
 }
 
+// pieceTile is the tile that takes pieces.
+func (c *Conv) pieceTile() tile.Func {
+	if c.serial != nil && c.serial.ternary {
+		return c.im.k.TernaryTile
+	}
+	return c.im.k.PieceTile
+}
+
 // runPlain computes the tiles t…last−1 that have all taps.
 func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
 	a, mr := &ctx.args, c.im.k.MR
-	a.Segs, a.NSeg, a.SegLen, a.Init = &c.segs[0], len(c.segs), c.segLen, p.init
+	run := c.tile
+	if c.serial.doubles() {
+		run = c.pieceTile()
+		a.Pieces, a.NSeg, a.Init = &c.serial.pieces[0], len(c.serial.pieces), p.init
+	} else {
+		a.Segs, a.NSeg, a.SegLen, a.Init = &c.segs[0], len(c.segs), c.segLen, p.init
+	}
 	for ; t < last; t += c.perCall {
 		a.Tiles = min(c.perCall, last-t)
 		a.Rows = &c.rows[t*mr]
 		first := t * mr / c.pool
 		if p.cols == c.im.k.NR {
 			a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
-			c.tile(a)
+			run(a)
 			continue
 		}
-		c.ragged(ctx, p, out, first)
+		c.ragged(ctx, p, out, first, run)
 	}
 }
 
 // ragged runs the tiles that ctx.args describes into scratch memory and copies
 // the columns that exist.
-func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int) {
+func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int, run tile.Func) {
 	a := &ctx.args
 	pitch := c.im.k.NR * c.colBits / 8
 	rows := a.Tiles * c.im.k.MR / c.pool
 	scratch := ctx.bytes(rows * pitch)
 	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
-	c.tile(a)
+	run(a)
 	n, at := (p.cols*c.colBits+7)/8, p.firstColumn*c.colBits/8
 	for r := range min(rows, c.outRows-first) {
 		copy(out[c.coff[first+r]+at:][:n], scratch[r*pitch:])

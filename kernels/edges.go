@@ -49,7 +49,7 @@ type half struct {
 // out, and returns the rest. Tiles with the same taps end up in one edge.
 func (c *Conv) splitEdges(units []unit) []unit {
 	s := &c.spec
-	if c.im.k.PieceTile == nil || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
+	if c.im.k.PieceTile == nil || c.serial != nil && !c.serial.doubles() || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
 		return units
 	}
 	if c.im.k.PairWords && Words(s.In.DType, s.In.C)%2 != 0 { // a pair would belong to two taps
@@ -192,6 +192,9 @@ func (c *Conv) addEdge(first, second half, out []unit) bool {
 		}
 	}
 	if e == nil {
+		if c.serial != nil {
+			pieces = c.serial.inPlanes(pieces)
+		}
 		c.edges = append(c.edges, edge{pieces: pieces, skip: [2]taps{first.skip, second.skip}})
 		e = &c.edges[len(c.edges)-1]
 	}
@@ -228,7 +231,7 @@ func (c *Conv) pieces(first, second taps) (list []tile.Piece) {
 			last = rows
 			list = append(list, tile.Piece{
 				Off:   ky*s.DilationH*s.In.RowBytes() + kx*s.In.PixelBytes(),
-				Words: pixel, BOff: 4 * c.im.k.NR * pixel * t, Rows: rows,
+				Words: pixel, BOff: 4 * c.im.k.NR * pixel * c.serial.width() * t, Rows: rows,
 			})
 		}
 	}
@@ -249,6 +252,12 @@ func (c *Conv) initEdges(p *panel) {
 			}
 			for t := range s.KH * s.KW {
 				if !e.skip[h].has(t) {
+					continue
+				}
+				if c.serial != nil {
+					for col := range nr {
+						init[h*nr+col] += c.serial.haloSums(p.b[t*pixel*c.serial.width()*nr+col:], nr, pixel, s.In.C)
+					}
 					continue
 				}
 				for k := t * pixel; k < (t+1)*pixel; k++ {
@@ -293,7 +302,7 @@ func (c *Conv) runEdges(ctx *Context, panel, from, to int) {
 		a.Pieces, a.NSeg, a.Init = &e.pieces[0], len(e.pieces), e.init[panel]
 		for t, end := max(0, from), min(n, to); t < end; t += c.perCall {
 			a.Rows, a.COff, a.Tiles = &e.rows[t*mr], &e.coff[t*mr/c.pool], min(c.perCall, end-t)
-			c.im.k.PieceTile(a)
+			c.pieceTile()(a)
 		}
 		from, to = from-n, to-n
 	}

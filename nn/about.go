@@ -28,8 +28,11 @@ func (p Part) String() string { return partNames[p] }
 // halos are filled once, when a Runner is made: neither is a step.
 type Step struct {
 	Name  string // of the layer's or op's node; "input", "output"; of the value that a conversion writes
-	Kind  string // "conv2d", "dense", "input", "output", "convert", "dequantize", "join", "observe", or the op's
+	Kind  string // "conv2d", "dense", "input", "output", "convert", "planes", "dequantize", "join", "observe", or the op's
 	Layer int    // index in Plan.Layers; −1: no layer
+	// Reader is the index of the layer whose input the step takes apart into bits: what
+	// its kernel saves must pay for that too. −1: none.
+	Reader int
 	// What an image costs of memory traffic between the step and the arena, each
 	// byte counted once however often tiles read it again: activations read, with
 	// the halo that taps touch, and written. Weights come on top (Layer.WeightBytes).
@@ -41,12 +44,12 @@ type Step struct {
 // valueBytes is what a buffer's pixels hold, without their padding to words.
 func (b *buffer) valueBytes() int {
 	m := b.img
-	return m.H * m.W * ((m.C*m.DType.Bits() + 7) / 8)
+	return b.images() * m.H * m.W * ((m.C*m.DType.Bits() + 7) / 8)
 }
 
 // plain describes a step that is no layer.
 func plain(name, kind string, part Part, out *buffer, ins ...*buffer) Step {
-	st := Step{Name: name, Kind: kind, Layer: -1, part: part}
+	st := Step{Name: name, Kind: kind, Layer: -1, Reader: -1, part: part}
 	for _, b := range ins {
 		st.BytesRead += b.valueBytes()
 	}
@@ -67,10 +70,10 @@ func (st *convStep) about() Step {
 	switch st.conv.(type) {
 	case *kernels.Winograd:
 		part = Packing
-	case *kernels.Grouped, *kernels.Depthwise: // whose parts nobody tells apart
+	case *kernels.Grouped, *kernels.Depthwise, *kernels.BitSerial: // whose parts nobody tells apart
 		part = Kernel
 	}
-	return Step{Name: st.node, Kind: "conv2d", Layer: st.layer, part: part, BytesRead: st.conv.InputBytes(), BytesWritten: st.out.valueBytes()}
+	return Step{Name: st.node, Kind: "conv2d", Layer: st.layer, Reader: -1, part: part, BytesRead: st.conv.InputBytes(), BytesWritten: st.out.valueBytes()}
 }
 
 func (st *denseFloat) about() Step { return st.denseAbout.step(st.in, st.out) }

@@ -17,6 +17,9 @@ type form struct {
 	xor   uint8 // int8: what its bytes are xored with
 	flat  bool  // without a halo, as a dense layer reads it
 	wide  bool  // int8: two bytes a channel, an int16 (kernels.Int16Image)
+	// levels make a binary form bit planes of an int8 value, one image behind the
+	// other (kernels.BitSerial); the zero value: it is ±1.
+	levels kernels.Levels
 }
 
 // buffer is the place of one value in one form.
@@ -32,7 +35,13 @@ type buffer struct {
 }
 
 // bytes is the buffer's part of an arena.
-func (b *buffer) bytes(s *state) []byte { return s.mem[b.off : b.off+b.img.Bytes()] }
+func (b *buffer) bytes(s *state) []byte { return s.mem[b.off : b.off+b.size()] }
+
+// size is how many bytes those are.
+func (b *buffer) size() int { return b.images() * b.img.Bytes() }
+
+// images is how many images of the form img lie behind each other.
+func (b *buffer) images() int { return max(1, b.form.levels.Bits) }
 
 // format is what a byte of an int8 value stands for.
 func (b *buffer) format() quant.Format { return quant.Format{Scale: b.scale, Zero: b.zero} }
@@ -84,6 +93,10 @@ func (b *buffer) checkPad() error {
 	case dtype.Int8:
 		ok = b.pad == 0
 	case dtype.Binary:
+		if b.form.levels.Bits > 0 {
+			ok = b.pad == 0
+			break
+		}
 		ok = b.pad == -1 || b.pad == 1 || b.pad == 0 && b.img.Top+b.img.Left+b.img.Bottom+b.img.Right == 0
 	default:
 		ok = b.pad == b.pad && !math.IsInf(float64(b.pad), 0)
@@ -97,6 +110,11 @@ func (b *buffer) checkPad() error {
 // halo is what a convolution may know of the halo.
 func (b *buffer) halo() kernels.Halo {
 	switch {
+	case b.form.levels.Bits > 0:
+		if b.zero == 0 && b.form.levels.Has(0) {
+			return kernels.HaloZero
+		}
+		return kernels.HaloAny
 	case b.form.dtype == dtype.Binary && b.pad == -1:
 		return kernels.HaloMinusOne
 	case b.form.dtype == dtype.Binary && b.pad == 1:
@@ -122,16 +140,13 @@ func (b *buffer) fill(s *state) {
 			mem[i] = uint8(b.zero) ^ b.form.xor
 		}
 	case dtype.Binary:
+		if b.form.levels.Bits > 0 {
+			b.fillPlanes(mem)
+			return
+		}
 		clear(mem)
-		if b.pad > 0 { // +1 is a set bit; the bits past the last channel stay 0
-			px := b.img.PixelBytes()
-			for i := range mem {
-				for bit := range 8 {
-					if i%px*8+bit < b.img.C {
-						mem[i] |= 1 << bit
-					}
-				}
-			}
+		if b.pad > 0 { // +1 is a set bit
+			b.setBits(mem)
 		}
 	}
 }

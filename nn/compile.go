@@ -38,6 +38,7 @@ type compiler struct {
 	readers  map[*graph.Value][]*graph.Node
 	giver    map[*graph.Value]*graph.Node
 	groups   []*group
+	joins    map[*graph.Node]bool // layers whose sums a stream takes in
 	wanted   map[bufferKey]*buffer
 	forms    map[*graph.Value][]*buffer // of each value, in the order asked for
 }
@@ -47,7 +48,7 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 		g: g, choice: choice,
 		plan:    &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
 		readers: map[*graph.Value][]*graph.Node{}, giver: map[*graph.Value]*graph.Node{},
-		wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
+		joins: map[*graph.Node]bool{}, wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
 	}
 	for _, n := range g.Nodes {
 		c.giver[n.Out] = n
@@ -64,6 +65,9 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 func (c *compiler) compile(whole *graph.Graph, observe func(*graph.Value, []float32)) error {
 	input, norms := c.inputChain()
 	streams, taken := c.fuseStreams()
+	for n := range streams {
+		c.joins[n] = true
+	}
 	for _, n := range norms {
 		taken[n] = true
 	}
@@ -247,7 +251,7 @@ func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 // it.
 func (c *compiler) native(v *graph.Value, d dtype.DType) *buffer {
 	for _, b := range c.forms[v] {
-		if b.form.dtype == d && !b.form.wide {
+		if b.form.dtype == d && !b.form.wide && b.form.levels.Bits == 0 {
 			return b
 		}
 	}
@@ -258,7 +262,11 @@ func (c *compiler) native(v *graph.Value, d dtype.DType) *buffer {
 // for, and the observer. A float32 form of an int8 value is s·x̃.
 func (c *compiler) converts(from *buffer, observe func(*graph.Value, []float32)) {
 	for _, to := range c.forms[from.value] {
-		if to != from {
+		switch {
+		case to == from:
+		case to.form.levels.Bits > 0:
+			c.plan.steps = append(c.plan.steps, &planesStep{c.choice.For(dtype.Binary), from, to, -1})
+		default:
 			c.plan.steps = append(c.plan.steps, convertStep(from, to))
 		}
 	}
@@ -274,7 +282,7 @@ func (c *compiler) checkArena() error {
 	var size float64
 	for _, b := range c.plan.bufs {
 		m := b.img
-		size += float64(m.Top+m.H+m.Bottom) * float64(m.Left+m.W+m.Right) * float64(m.PixelBytes())
+		size += float64(b.images()) * float64(m.Top+m.H+m.Bottom) * float64(m.Left+m.W+m.Right) * float64(m.PixelBytes())
 	}
 	if size > maxArena {
 		return fmt.Errorf("activations of one image need %.3g MiB: want at most %d", size/(1<<20), maxArena>>20)
@@ -293,7 +301,7 @@ func (c *compiler) layOut() error {
 			return err
 		}
 		b.off = at
-		at += (b.img.Bytes() + 63) &^ 63
+		at += (b.size() + 63) &^ 63
 	}
 	c.plan.arena = at
 	return nil

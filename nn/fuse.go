@@ -20,7 +20,7 @@ func (c *compiler) fuse(n *graph.Node) (*group, error) {
 	case *graph.Add:
 		return c.fuseAdd(n), nil
 	case *graph.Dense:
-		for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
+		for next := c.only(g.out); next != nil && (g.clamp(next.Op) || c.foldNorm(g, next)); next = c.only(g.out) {
 			g.take(next)
 		}
 	}
@@ -108,10 +108,27 @@ func (c *compiler) fuseConv(g *group, d dtype.DType, whole bool) {
 			if d != dtype.Float32 && whole {
 				c.fuseSign(g)
 			}
-			return
+			if g.sign || !c.foldNorm(g, next) {
+				return
+			}
 		default:
 			return
 		}
+		g.take(next)
+	}
+	c.poolRounded(g, whole)
+}
+
+// poolRounded takes a max-pool of what the group has rounded to bytes: rounding keeps the
+// order of sums, so that the maximum may as well come before it.
+func (c *compiler) poolRounded(g *group, whole bool) {
+	v := g.out
+	if g.pool || !whole || v.Scale == 0 || v == c.g.Output || len(c.readers[v]) != 1 {
+		return
+	}
+	next := c.readers[v][0]
+	if op, ok := next.Op.(*graph.MaxPool); ok && plainPool(op) && next.Out.Scale == v.Scale && next.Out.Zero == v.Zero {
+		g.pool = true
 		g.take(next)
 	}
 }
@@ -157,6 +174,11 @@ func (c *compiler) ask(g *group) error {
 		f := form{dtype: d}
 		if d == dtype.Int8 {
 			f.xor = c.pick(g.node).Impl.AXor()
+			if im, l := c.serial(g.node); im != nil {
+				if f = (form{dtype: dtype.Binary}); l != plusMinusOne {
+					f.levels = l
+				}
+			}
 		}
 		b := c.want(c.root(g.node.In[0]), f)
 		g.inputs = []*buffer{b}

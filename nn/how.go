@@ -37,6 +37,9 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 		if p, ok := c.picks[grp.node.Name]; ok {
 			h.Note = "picked: " + p.Impl.String()
 		}
+		if why := c.whyBits(grp.node); why != "" {
+			h.Note = why
+		}
 		if h.Impl == "" {
 			h.Impl, h.Note = "step", "plain Go on float32"
 			if grp.bytes || grp.exact {

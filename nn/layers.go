@@ -49,7 +49,7 @@ func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op, problem 
 	return len(c.plan.layers) - 1
 }
 
-// convolver is a prepared convolution: kernels.Conv, Winograd, Grouped or Depthwise.
+// convolver is a prepared convolution: kernels.Conv, Winograd, Grouped, Depthwise or BitSerial.
 type convolver interface {
 	Run(ctx *kernels.Context, out, in []byte)
 	Tiles() int
@@ -145,18 +145,36 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		to.written = to.out
 	}
 	spec.In, spec.Out = in.img, to.written.img
-	conv, im, name, err := c.prepare(pick, spec, weights, op)
+	by, l := c.serial(g.node)
+	few, ok := c.fewBits(g.node)
+	if ok {
+		problem += fmt.Sprintf(", %d bits from %d, %d products", few.Bits, few.Base, c.choice.For(dtype.Binary).SerialProducts(few.Bits, op.Int8))
+	}
+	conv, im, name, err := c.prepare(pick, spec, weights, op, by, l)
 	if err != nil {
 		return nil, err
 	}
-	st := &convStep{g.node.Name, c.layer(g, d, im, name, convProblem(&spec, op.Groups)+problem, conv.WeightBytes()+constants), conv, in, to.written}
+	if s, ok := conv.(*kernels.BitSerial); ok && spec.Mode == tile.Store {
+		to.after[0].(*dequantStep).divide(float32(s.Factor()))
+	}
+	at := c.layer(g, d, im, name, convProblem(&spec, op.Groups)+problem, conv.WeightBytes()+constants)
+	c.plan.layers[at].FewBits = ok
+	c.readPlanes(in, at)
+	st := &convStep{g.node.Name, at, conv, in, to.written}
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
 
 // prepare chooses the algorithm of a convolution and names it and who computes it.
-func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D) (convolver, *kernels.Impl, string, error) {
+func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D, serial *kernels.Impl, l kernels.Levels) (convolver, *kernels.Impl, string, error) {
 	switch {
+	case serial != nil:
+		spec.NonNegative = false
+		if l == plusMinusOne {
+			spec.Halo = kernels.HaloAny
+		}
+		s, err := kernels.NewBitSerial(serial, spec, l, channelsLast(op.Int8, op))
+		return s, serial, "bitserial", err
 	case op.Groups > 1 && op.Groups == op.InC && op.InC == op.OutC:
 		var d *kernels.Depthwise
 		var err error
@@ -328,6 +346,13 @@ type dequantStep struct {
 	in, out *buffer
 	m, b    []float32
 	lo, hi  float32
+}
+
+// divide takes a power of two off the sums.
+func (st *dequantStep) divide(by float32) {
+	for o := range st.m {
+		st.m[o] /= by
+	}
 }
 
 func (st *dequantStep) run(s *state) {

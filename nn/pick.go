@@ -14,6 +14,10 @@ type Pick struct {
 	// Winograd lets a float32 convolution be computed by F(m×m, 3×3) where its
 	// shape suits: 4, or else 2, or else directly; 2, or else directly; 0: directly.
 	Winograd int
+	// BitSerial, if not nil, computes an int8 convolution as a sum of binary ones
+	// (kernels.BitSerial) where the layer's weights and inputs are of so few bits; an
+	// implementation of binary.
+	BitSerial *kernels.Impl
 }
 
 // pick says how a node, which is a layer, is computed.
@@ -25,6 +29,9 @@ func (c *compiler) pick(n *graph.Node) Pick {
 	p := Pick{Impl: c.choice.For(d)}
 	if c.winograd && d == dtype.Float32 {
 		p.Winograd = 4
+	}
+	if d == dtype.Int8 {
+		p.BitSerial = c.pays(n)
 	}
 	return p
 }
@@ -48,6 +55,10 @@ func (c *compiler) checkPicks() error {
 			return fmt.Errorf("node %q: picked %v: want an implementation of %v", n.Name, p.Impl, d)
 		case !p.Impl.Available():
 			return fmt.Errorf("node %q: %v is not available here: %s", n.Name, p.Impl, p.Impl.Reason())
+		case p.BitSerial != nil && (d != dtype.Int8 || p.BitSerial.DType() != dtype.Binary):
+			return fmt.Errorf("node %q: picked %v bit-serially for %v: want an implementation of binary for int8", n.Name, p.BitSerial, d)
+		case p.BitSerial != nil && !p.BitSerial.Available():
+			return fmt.Errorf("node %q: %v is not available here: %s", n.Name, p.BitSerial, p.BitSerial.Reason())
 		case p.Winograd != 0 && (d != dtype.Float32 || p.Winograd != 2 && p.Winograd != 4):
 			return fmt.Errorf("node %q: picked winograd %d for %v: want 0, or 2 or 4 for float32", n.Name, p.Winograd, d)
 		}

@@ -49,6 +49,7 @@ type Layer struct {
 	Impl        string // "conv2d/int8/avx512vnni"
 	Kernel      *kernels.Impl
 	Problem     string   // all that its time depends on but the implementation: dtype, shapes, epilogue
+	FewBits     bool     // Pick.BitSerial can compute it
 	Fused       []string // nodes whose work the layer's kernel does as well
 	MACs        int64    // one image
 	WeightBytes int      // what inference reads of weights, biases, scales and thresholds
@@ -109,6 +110,8 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
 	c.winograd, c.picks = o.Winograd, o.Picks
+	c.roundedPools()
+	c.signsAsIntegers()
 	if err := c.checkPicks(); err != nil {
 		return nil, fmt.Errorf("network %s: %w", g.Name, err)
 	}

@@ -172,7 +172,7 @@ func twins(st step) (bare, flat step) {
 				return &b, &b
 			}
 			f.conv = c
-		case *kernels.Grouped, *kernels.Depthwise:
+		case *kernels.Grouped, *kernels.Depthwise, *kernels.BitSerial:
 			return st, st
 		case *kernels.Winograd:
 			b.conv, f.conv = conv.WithoutProducts(), conv.InputTransform()

@@ -69,10 +69,10 @@ func TestStepsDescribeAnInference(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Step{
-		{"input", "input", -1, 256, 1024, Packing},
-		{"conv", "conv2d", 0, 1600, 2048, Epilogue},
-		{"dense", "dense", 1, 2048, 40, Epilogue},
-		{"output", "output", -1, 40, 40, Packing},
+		{"input", "input", -1, -1, 256, 1024, Packing},
+		{"conv", "conv2d", 0, -1, 1600, 2048, Epilogue},
+		{"dense", "dense", 1, -1, 2048, 40, Epilogue},
+		{"output", "output", -1, -1, 40, 40, Packing},
 	}
 	got := pr.Steps()
 	if len(got) != len(want) {

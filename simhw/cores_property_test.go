@@ -24,6 +24,7 @@ func drawTree(t *rapid.T) design.Spec {
 		}
 	}
 	s.ConvBuffer.KiB = rapid.IntRange(16, 512).Draw(t, "kib")
+	s.Behind = design.Behind{PoolOutputs: rapid.IntRange(1, 16).Draw(t, "pools"), PoolSide: 8, AddOutputs: rapid.IntRange(1, 16).Draw(t, "additions"), FinishOutputs: rapid.IntRange(0, 16).Draw(t, "finished")}
 	return s
 }
 
@@ -43,10 +44,26 @@ func drawCore(t *rapid.T) design.Spec {
 			RowLoads: some.Draw(t, "row loads"), ColLoads: some.Draw(t, "col loads"), RowWidens: some.Draw(t, "widens"), Multiplies: some.Draw(t, "multiplies"),
 			MultiplyCycles: some.Draw(t, "cycles"), LoadCycles: some.Draw(t, "load cycles"), Unroll: side.Draw(t, "unroll"), LoopInstructions: some.Draw(t, "loop"),
 			TileInstructions: some.Draw(t, "tile"), OutputInstructions: some.Draw(t, "output"), GatherInstructions: some.Draw(t, "gather"), CallCycles: some.Draw(t, "call"),
-			RowSegments: rapid.Bool().Draw(t, "segments"), SkipsPadding: rapid.Bool().Draw(t, "skips"), GatherAlways: rapid.Bool().Draw(t, "always")}
+			RowSegments: rapid.Bool().Draw(t, "segments"), SkipsPadding: rapid.Bool().Draw(t, "skips"), GatherAlways: rapid.Bool().Draw(t, "always"),
+			PoolValues: side.Draw(t, "pool values"), PoolInstructions: 20 + some.Draw(t, "pool"), PoolLoads: some.Draw(t, "pool loads")}
 	}
 	v.LoopCount = len(v.Loops)
 	return s
+}
+
+// withOthers adds a pool, and where the machine adds tensors an addition.
+func withOthers(t *rapid.T, w workload.Workload, adds bool) workload.Workload {
+	side, channels := rapid.IntRange(1, 8), rapid.IntRange(1, 40).Draw(t, "pooled")
+	k := side.Draw(t, "window")
+	pool := workload.Layer{Name: "p", Kind: workload.Other, Op: "maxpool", DType: dtype.DType(rapid.IntRange(0, 2).Draw(t, "pool dtype")), H: k + side.Draw(t, "ph"), W: k + side.Draw(t, "pw"),
+		C: channels, OutC: channels, Groups: channels, KH: k, KW: k, StrideH: side.Draw(t, "stride"), StrideW: side.Draw(t, "stride")}
+	oh, ow := pool.OutSize()
+	pool.Elements = oh * ow * int64(channels)
+	w.Layers = append(w.Layers, pool)
+	if adds {
+		w.Layers = append(w.Layers, workload.Layer{Name: "a", Kind: workload.Other, Op: "add", DType: pool.DType, Elements: int64(rapid.IntRange(1, 5000).Draw(t, "added"))})
+	}
+	return w
 }
 
 // evaluateDrawn checks what holds for any machine: layers sum to the total, parts
@@ -75,7 +92,9 @@ func evaluateDrawn(t *rapid.T, s design.Spec, w *workload.Workload) Estimate {
 		if stalls != l.StallCycles {
 			t.Fatalf("stalls by cause sum to %d: %+v", stalls, l)
 		}
-		if !(l.Utilization >= 0 && l.Utilization <= l.ComputeUtilization*(1+1e-9) && l.ComputeUtilization <= 1+1e-9 && l.MappingEfficiency > 0 && l.MappingEfficiency <= 1) {
+		if idle := w.Layers[i].Kind == workload.Other; idle && (l.Utilization != 0 || l.Kind != w.Layers[i].Op || l.Cycles < 1) {
+			t.Fatalf("multipliers at work in %+v", l)
+		} else if !idle && !(l.Utilization >= 0 && l.Utilization <= l.ComputeUtilization*(1+1e-9) && l.ComputeUtilization <= 1+1e-9 && l.MappingEfficiency > 0 && l.MappingEfficiency <= 1) {
 			t.Fatalf("too good to be true: %+v of %+v", l, w.Layers[i])
 		}
 		if !l.EnergyPJ.Known || !(l.EnergyPJ.Value > 0) || math.IsInf(l.EnergyPJ.Value, 0) || l.DRAM.Bytes < 0 {
@@ -94,7 +113,7 @@ func evaluateDrawn(t *rapid.T, s design.Spec, w *workload.Workload) Estimate {
 
 func TestTreeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, w := drawTree(t), drawWorkload(t)
+		s, w := drawTree(t), withOthers(t, drawWorkload(t), true)
 		e := evaluateDrawn(t, s, &w)
 		more := s
 		more.DRAM.BandwidthGBs += rapid.Float64Range(0, 20).Draw(t, "more bandwidth")
@@ -113,7 +132,7 @@ func TestTreeProperties(t *testing.T) {
 
 func TestCoreProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, w := drawCore(t), drawWorkload(t)
+		s, w := drawCore(t), withOthers(t, drawWorkload(t), false)
 		e := evaluateDrawn(t, s, &w)
 		more := s
 		more.Vector.Issue *= 1 + rapid.Float64Range(0, 0.9).Draw(t, "more issue")

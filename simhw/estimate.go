@@ -156,7 +156,7 @@ func (s *Stalls) Main() string {
 // for its first operands).
 type Layer struct {
 	Name  string      `json:"name"`
-	Kind  string      `json:"kind"`  // "conv" or "gemm"; "maxpool" where pools are modelled
+	Kind  string      `json:"kind"`  // "conv" or "gemm"; "maxpool" and the like where they are modelled
 	DType dtype.DType `json:"dtype"` // of the operands
 	MACs  int64       `json:"macs"`
 
@@ -270,9 +270,33 @@ func (e *Estimate) reset(m *Model, w *workload.Workload) {
 
 // each fills in the layers that are computed, one after another.
 func (e *Estimate) each(w *workload.Workload, layer func(*Layer, *workload.Layer) error) error {
+	return e.eachOf(w, layer, nil)
+}
+
+// eachOf is each for a machine that has units for some layers without weights: other
+// fills one in, or returns false where the machine has none for it.
+func (e *Estimate) eachOf(w *workload.Workload, layer func(*Layer, *workload.Layer) error, other func(*Layer, *workload.Layer) (bool, error)) error {
+	if other != nil {
+		e.UnmodelledLayers = e.UnmodelledLayers[:0]
+	}
 	for i := range w.Layers {
 		l := &w.Layers[i]
 		if l.Kind == workload.Other {
+			if other == nil {
+				continue // listed as not modelled already
+			}
+			out := e.open(l)
+			out.Kind = l.Op
+			ok, err := other(out, l)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				e.Layers = e.Layers[:len(e.Layers)-1]
+				e.UnmodelledLayers = append(e.UnmodelledLayers, Unmodelled{l.Name, l.Op, l.Elements})
+			} else if err := e.close(out); err != nil {
+				return err
+			}
 			continue
 		}
 		out := e.open(l)

@@ -23,7 +23,8 @@ type macTreeMachine struct {
 }
 
 var macTreeLimits = []string{"clock distribution and control", "latency of a DRAM access", "configuring a layer",
-	"padding of channels in memory", "a convolution buffer that is shared out in whole banks", "additions and multiplications of Winograd's transforms"}
+	"padding of channels in memory", "a convolution buffer that is shared out in whole banks", "additions and multiplications of Winograd's transforms",
+	"area and registers of the units behind the core, and layers that they take without going through memory"}
 
 const methodMACTree = "analytical model; core cycles equal those of a stepped machine; see macroscope designs --validate for NVDLA"
 
@@ -56,7 +57,7 @@ func (m *macTreeMachine) describe(e *Estimate) {
 
 func (m *macTreeMachine) layers(e *Estimate, w *workload.Workload) error {
 	e.Total.NotModelled = m.unmodelled
-	return e.each(w, m.layer)
+	return e.eachOf(w, m.layer, m.behind)
 }
 
 func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
@@ -76,6 +77,14 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	out.Cycles, out.ComputeCycles, out.FillDrainCycles = time.Cycles, time.ComputeCycles, time.FillDrainCycles
 	out.StallCycles, out.PrefetchCycles = time.StallCycles, time.PrefetchCycles
 	out.Stalls[m.cause(&traffic)] = time.StallCycles
+	if n := int64(m.spec.Behind.FinishOutputs); n > 0 {
+		// The core waits for the units that finish its sums.
+		if more := (l.OutputWords()+n-1)/n - (out.Cycles - out.PrefetchCycles); more > 0 {
+			out.Stalls[memory.OnChip] += more
+			out.StallCycles += more
+			out.Cycles += more
+		}
+	}
 
 	// With Winograd a MAC takes less than a product: the multipliers' use is
 	// that of products.
@@ -108,6 +117,48 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.NotModelled = m.unmodelled
 	return nil
+}
+
+// behind is a layer of the units behind the core, which work from memory to memory:
+// the slower of the unit and DRAM sets the pace. A comparison is priced as an addition
+// of the tree.
+func (m *macTreeMachine) behind(out *Layer, l *workload.Layer) (bool, error) {
+	b := &m.spec.Behind
+	var outputs int
+	var inputs, operations int64
+	switch {
+	case l.Pools() && (l.Op == "maxpool" || l.Op == "averagepool" || l.Op == "globalaveragepool") && max(l.KH, l.KW) <= b.PoolSide:
+		outputs, inputs, operations = b.PoolOutputs, l.InputWords(), l.Elements*int64(l.KH*l.KW-1)
+	case l.Op == "add":
+		outputs, inputs, operations = b.AddOutputs, 2*l.Elements, l.Elements
+	}
+	if outputs == 0 {
+		return false, nil
+	}
+	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())
+	bytes := math.Ceil((float64(inputs)*operand + float64(l.Elements)*final) / 8)
+	unit := (l.Elements + int64(outputs) - 1) / int64(outputs)
+	dram := math.Ceil(bytes / m.buffer.BytesPerCycle)
+	if !(dram < memory.MaxCycles/4) || unit >= memory.MaxCycles/4 {
+		return false, tooLong(l.Name)
+	}
+	out.ComputeCycles = unit
+	out.StallCycles = max(int64(dram)-unit, 0)
+	cause := memory.IfmapRead
+	if float64(l.Elements)*final > float64(inputs)*operand {
+		cause = memory.OfmapWrite
+	}
+	out.Stalls[cause] = out.StallCycles
+	out.Cycles = unit + out.StallCycles
+	out.DRAM = DRAM{IfmapReads: Count(inputs), OfmapWrites: Count(l.Elements), Bytes: Count(bytes)}
+	out.UniqueBytes = int64(bytes)
+	actions := energy.Actions{DType: l.DType, TreeAdds: operations, DRAMBits: bytes * 8}
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.Energy = m.prices.Energy(&actions)
+	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
+	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	out.NotModelled = m.unmodelled
+	return true, nil
 }
 
 // cause puts a stall down to what moves most.

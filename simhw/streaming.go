@@ -5,7 +5,9 @@ import (
 	"math"
 	"slices"
 
+	"macroscope/dtype"
 	"macroscope/simhw/design"
+	"macroscope/simhw/energy"
 	"macroscope/simhw/streaming"
 	"macroscope/workload"
 )
@@ -17,11 +19,13 @@ type streamingMachine struct {
 	folds    []streaming.Fold
 	pipe     streaming.Pipeline
 	schedule streaming.Schedule
+	prices   energy.Prices // where the design has a fabric
 }
 
 var (
 	streamingUnmodelled = []string{"energy"}
-	streamingLimits     = []string{"energy", "waiting for DRAM, which brings an image's pixels a word a cycle", "whether a chip has room for the engines", "area (macroscope designs --validate has LUTs and block RAMs)"}
+	fabricUnmodelled    = []string{"dram energy"}
+	streamingLimits     = []string{"energy of clocks, of converters and padding, and of everything on a board but the fabric (the processor, DRAM, regulators)", "waiting for DRAM, which brings an image's pixels a word a cycle", "whether a chip has room for the engines", "area (macroscope designs --validate has LUTs and block RAMs)"}
 	streamingChecks     = []design.Check{
 		{What: "every value; latency and interval, to the cycle", Against: "a stepped machine that moves the operands of random networks and of the CIFAR-10 network in int8 and binary", Result: "equal, with FIFOs as deep as the model asks for"},
 		{What: "layers' cycles", Against: "the folding of FINN's cnvW1A1 and lfcW1A1", Result: "equal"},
@@ -40,7 +44,56 @@ const methodStreaming = "analytical model: steps of each layer's units, and a wa
 
 func (m *streamingMachine) set(s *design.Spec) error {
 	m.spec = *s
+	if s.Streaming.Fabric.StaticMW > 0 {
+		var err error
+		if m.prices, err = energy.NewPrices(s.FabricEnergyConfig()); err != nil {
+			return fmt.Errorf("design %s: %w", s.Name, err)
+		}
+	}
 	return nil
+}
+
+// unmodelled names what the estimates leave out.
+func (m *streamingMachine) unmodelled() []string {
+	if m.spec.Streaming.Fabric.StaticMW > 0 {
+		return fabricUnmodelled
+	}
+	return streamingUnmodelled
+}
+
+// energy prices a layer's work for one image. FIFOs are taken to be made of registers.
+func (m *streamingMachine) energy(out *Layer, a *streaming.Actions) {
+	f := &m.spec.Streaming.Fabric
+	if f.StaticMW == 0 {
+		return
+	}
+	at := func(p *energy.PriceSet, logic, memory float64) energy.Breakdown {
+		return energy.Breakdown{
+			MACPJ:        logic * (a.Selects*p.Product[dtype.Binary] + a.MultiplyMAC*p.Product[dtype.Int8] + a.AddBits*p.TreeAdd[dtype.Binary]),
+			RegisterPJ:   logic * (a.RegisterBits + a.FIFOBits) * p.RegisterBit,
+			IfmapSRAMPJ:  memory * a.WindowBits * p.IfmapBit,
+			FilterSRAMPJ: memory * a.WeightBits * p.FilterBit,
+		}
+	}
+	e := at(&m.prices.PriceSet, f.LogicOverASIC, f.MemoryOverASIC)
+	low, high := at(&m.prices.Low, f.LogicOverASICLow, f.MemoryOverASICLow), at(&m.prices.High, f.LogicOverASICHigh, f.MemoryOverASICHigh)
+	e.LowPJ, e.HighPJ, e.Priced = low.TotalPJ(), high.TotalPJ(), true
+	out.Energy = e
+	out.EnergyPJ = Quantity{e.TotalPJ(), true}
+}
+
+// static adds what the device takes while one image passes, to the total alone: the
+// layers are at work at once.
+func (m *streamingMachine) static(t *Total) {
+	f := &m.spec.Streaming.Fabric
+	if f.StaticMW == 0 {
+		return
+	}
+	const pjPerMWUS = 1e3 // 1 mW for 1 µs is 1 nJ
+	us := t.TimeUS.Value * pjPerMWUS
+	t.Energy.LeakagePJ, t.Energy.LeakagePriced = f.StaticMW*us, true
+	t.Energy.LowPJ += f.StaticLowMW * us
+	t.Energy.HighPJ += f.StaticHighMW * us
 }
 
 func (m *streamingMachine) describe(e *Estimate) {
@@ -121,7 +174,8 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 	t.ComputeCycles = min(t.IntervalCycles, t.LatencyCycles)
 	t.FillDrainCycles = t.Cycles - t.ComputeCycles
 	t.TimeUS.Value = float64(t.LatencyCycles) / m.spec.ClockMHz
-	t.NotModelled = streamingUnmodelled
+	t.NotModelled = m.unmodelled()
+	m.static(t)
 	t.busy = float64(t.MACs) / lanes * float64(t.Cycles) / float64(t.IntervalCycles) // at a steady rate
 	return nil
 }
@@ -163,6 +217,8 @@ func (m *streamingMachine) layer(e *Estimate, w *workload.Workload, i int) error
 	weights := l.KH * l.KW * l.C * l.OutC
 	out.UniqueBytes = int64(math.Ceil((float64(inputs)*float64(l.InBits) + float64(weights)*float64(l.WeightBits) + float64(outputs)*float64(l.OutBits)) / 8))
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
-	out.NotModelled = streamingUnmodelled
+	out.NotModelled = m.unmodelled()
+	actions := l.Actions(f)
+	m.energy(out, &actions)
 	return e.close(out)
 }

@@ -44,7 +44,8 @@ func (m *vectorMachine) set(s *design.Spec) error {
 			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
 			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles,
-			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding}
+			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding,
+			PoolValues: int64(l.PoolValues), PoolLoads: l.PoolLoads, PoolInstructions: l.PoolInstructions}
 	}
 	m.unmodelled = nil
 	if v.EnergyPJPerCycle == 0 {
@@ -66,7 +67,39 @@ func (m *vectorMachine) checks() []design.Check {
 
 func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
 	e.Total.NotModelled = m.unmodelled
-	return e.each(w, m.layer)
+	return e.eachOf(w, m.layer, m.pool)
+}
+
+// pool is a maximum over windows, between outputs and inputs in the core's own memory.
+func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
+	if l.Op != "maxpool" || !l.Pools() || !m.spec.Computes(l.DType) {
+		return false, nil
+	}
+	cycles, ok := m.core.MaxPool(l, &m.loops[l.DType], m.spec.Vector.Efficiency)
+	if !ok {
+		return false, nil
+	}
+	if !(cycles < memory.MaxCycles/4) {
+		return false, tooLong(l.Name)
+	}
+	// The multiplier has nothing to do, so all of it is computing.
+	out.ComputeCycles = int64(math.Ceil(cycles))
+	out.Cycles = out.ComputeCycles
+	places := l.Elements * int64(l.KH*l.KW)
+	out.SRAM = SRAM{IfmapReads: places, PsumReads: places, OfmapWrites: places}
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*float64(l.DType.Bits()) + float64(l.Elements)*float64(l.OutputBits())) / 8))
+	m.price(out)
+	return true, nil
+}
+
+// price adds time and energy, which go by the cycle.
+func (m *vectorMachine) price(out *Layer) {
+	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
+	out.NotModelled = m.unmodelled
+	if pj := m.spec.Vector.EnergyPJPerCycle; pj > 0 {
+		out.Energy = energy.PerCycle(pj, float64(out.Cycles))
+		out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
+	}
 }
 
 func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
@@ -95,11 +128,6 @@ func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
 	out.DRAM = DRAM{FilterReads: Count(weights), Bytes: Count(math.Ceil(float64(weights) * operand / 8))}
 	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()+l.WeightWords())*operand + float64(l.OutputWords())*final) / 8))
 
-	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
-	out.NotModelled = m.unmodelled
-	if pj := m.spec.Vector.EnergyPJPerCycle; pj > 0 {
-		out.Energy = energy.PerCycle(pj, float64(out.Cycles))
-		out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
-	}
+	m.price(out)
 	return nil
 }

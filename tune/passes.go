@@ -51,11 +51,15 @@ func passes(ctx context.Context, plans []*nn.Plan) ([][]float64, error) {
 			}
 			c.profiler.Totals(c.ns, make([]uint8, p.InputSize()), c.images)
 			whole := 0.0
+			layers := make([]float64, len(best[k]))
 			for i, st := range c.steps {
 				whole += c.ns[i]
-				if st.Layer >= 0 {
-					best[k][st.Layer] = min(best[k][st.Layer], c.ns[i])
+				if of := max(st.Layer, st.Reader); of >= 0 {
+					layers[of] += c.ns[i]
 				}
+			}
+			for layer, ns := range layers {
+				best[k][layer] = min(best[k][layer], ns)
 			}
 			if round == 0 {
 				c.images = int(max(1, min(maxImages, float64(turn)/max(1, whole))))

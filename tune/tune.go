@@ -65,6 +65,8 @@ func (c candidate) name(kind string) string {
 	switch {
 	case kind != "conv2d":
 		return c.pick.Impl.FullName("dot")
+	case c.pick.BitSerial != nil:
+		return c.pick.BitSerial.FullName("bitserial")
 	case c.pick.Winograd != 0:
 		return c.pick.Impl.FullName(fmt.Sprintf("winograd%d", c.pick.Winograd))
 	}
@@ -85,16 +87,9 @@ func Pick(ctx context.Context, g *graph.Graph, o nn.Options, opt Options) (Resul
 		return Result{}, err
 	}
 	layers := usual.Layers()
-	cands := map[dtype.DType][]candidate{}
-	for _, im := range kernels.Table() {
-		if !im.Available() {
-			continue
-		}
-		d := im.DType()
-		cands[d] = append(cands[d], candidate{nn.Pick{Impl: im}})
-		if d == dtype.Float32 && o.Winograd {
-			cands[d] = append(cands[d], candidate{nn.Pick{Impl: im, Winograd: 2}}, candidate{nn.Pick{Impl: im, Winograd: 4}})
-		}
+	cands, err := candidates(o, slices.ContainsFunc(layers, func(l nn.Layer) bool { return l.FewBits }))
+	if err != nil {
+		return Result{}, err
 	}
 
 	r := Result{Picks: map[string]nn.Pick{}}
@@ -134,6 +129,33 @@ func Pick(ctx context.Context, g *graph.Graph, o nn.Options, opt Options) (Resul
 		r.Notices = append(r.Notices, fmt.Sprintf("what tuning found is not kept: %v", err))
 	}
 	return r, nil
+}
+
+// candidates lists by dtype what is available; fewBits says that some layer can be
+// computed bit-serially, for which the other layers have the chosen implementation.
+func candidates(o nn.Options, fewBits bool) (map[dtype.DType][]candidate, error) {
+	choice := o.Kernels
+	if choice == nil {
+		var err error
+		if choice, err = kernels.Default(); err != nil {
+			return nil, err
+		}
+	}
+	cands := map[dtype.DType][]candidate{}
+	for _, im := range kernels.Table() { // int8's rows stand before binary's
+		if !im.Available() {
+			continue
+		}
+		d := im.DType()
+		cands[d] = append(cands[d], candidate{nn.Pick{Impl: im}})
+		if d == dtype.Float32 && o.Winograd {
+			cands[d] = append(cands[d], candidate{nn.Pick{Impl: im, Winograd: 2}}, candidate{nn.Pick{Impl: im, Winograd: 4}})
+		}
+		if d == dtype.Binary && fewBits {
+			cands[dtype.Int8] = append(cands[dtype.Int8], candidate{nn.Pick{Impl: choice.For(dtype.Int8), BitSerial: im}})
+		}
+	}
+	return cands, nil
 }
 
 // take picks a candidate for a layer, unless it is the usual one.

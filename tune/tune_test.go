@@ -354,3 +354,80 @@ func FuzzCache(f *testing.F) {
 		}
 	})
 }
+
+// fewBits is a convolution of weights ±1 on inputs of two bits, and one of int8.
+func fewBits(t *testing.T) *graph.Graph {
+	t.Helper()
+	b := graph.New("few bits", "in", graph.Shape{32, 8, 8})
+	x := b.Add("clip", &graph.Clip{Hi: 3}, b.Input())
+	x.Scale = 1
+	for _, name := range []string{"narrow", "wide"} {
+		conv := &graph.Conv2D{InC: 32, OutC: 32, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, Groups: 1}
+		conv.Int8, conv.Float, conv.Scale = make([]int8, 32*32*9), make([]float32, 32*32*9), []float32{1}
+		for i := range conv.Int8 {
+			conv.Int8[i] = int8(i*i%3&1)*2 - 1
+			if name == "wide" {
+				conv.Int8[i] = int8(i*i%101 - 50)
+			}
+			conv.Float[i] = float32(conv.Int8[i])
+		}
+		x = b.Add(name, conv, x)
+		x = b.Add(name+"clip", &graph.Clip{Hi: 3}, x)
+		x.Scale = 1
+	}
+	g, err := b.Graph(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Bits are a candidate where they are few, on both sides: whoever is faster is picked.
+func TestBitSerialIsACandidate(t *testing.T) {
+	choice := choose(t, "")
+	serial, bytewise := choice.For(dtype.Binary).FullName("bitserial"), choice.For(dtype.Int8).FullName("conv2d")
+	for _, faster := range []string{serial, bytewise} {
+		clock := &clock{ns: map[string]float64{faster: 10}}
+		dir := t.TempDir()
+		for turn := range 2 { // the second time from the cache
+			r, err := Pick(t.Context(), fewBits(t), nn.Options{Kernels: choice}, Options{Cache: open(t, dir, Identity{"v1", "a CPU", "all"}, ""), measure: clock.measure})
+			if err != nil || clock.calls != 1 {
+				t.Fatal(err, clock.calls)
+			}
+			if r.Layers[0].Picked != faster || r.Layers[1].Picked != bytewise {
+				t.Errorf("turn %d, %s is faster: picked %s, %s", turn, faster, r.Layers[0].Picked, r.Layers[1].Picked)
+			}
+			plan, err := nn.Compile(fewBits(t), nn.Options{Kernels: choice, Picks: r.Picks})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l := plan.Layers(); l[0].Impl != faster || l[1].Impl != bytewise {
+				t.Errorf("turn %d, %s is faster: the plan has %s, %s", turn, faster, l[0].Impl, l[1].Impl)
+			}
+		}
+	}
+}
+
+// A layer's time has in it that its input is taken apart into bits.
+func TestPassesCountPlanes(t *testing.T) {
+	choice := choose(t, "")
+	p, err := nn.Compile(fewBits(t), nn.Options{Kernels: choice, Picks: map[string]nn.Pick{"narrow": {Impl: choice.For(dtype.Int8), BitSerial: choice.For(dtype.Binary)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	profiler, err := p.NewProfiler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var readers []int
+	for _, st := range profiler.Steps() {
+		if st.Kind == "planes" {
+			readers = append(readers, st.Reader)
+		} else if st.Reader != -1 {
+			t.Errorf("%s %s feeds layer %d", st.Kind, st.Name, st.Reader)
+		}
+	}
+	if len(readers) != 1 || readers[0] != 0 {
+		t.Errorf("planes are read by %v: want layer 0", readers)
+	}
+}

@@ -63,9 +63,26 @@ func (l *Layer) validate() error {
 		if l.Elements < 1 || l.Elements > MaxMACs {
 			return fmt.Errorf("elements %d: want 1 to %d", l.Elements, int64(MaxMACs))
 		}
+		if l.Pools() {
+			return l.validatePool()
+		}
 		return nil
 	}
 	return fmt.Errorf("kind %d: want conv, gemm or other", uint8(l.Kind))
+}
+
+func (l *Layer) validatePool() error {
+	if err := l.validateConv(); err != nil {
+		return err
+	}
+	if l.OutC != l.C || l.Groups != l.C {
+		return fmt.Errorf("a pool of %d channels with %d of output in %d groups: want all equal", l.C, l.OutC, l.Groups)
+	}
+	h, w := l.OutSize()
+	if n := one(l.Batch) * h * w * int64(l.OutC); n != l.Elements {
+		return fmt.Errorf("elements %d: the pool has %d outputs", l.Elements, n)
+	}
+	return nil
 }
 
 func (l *Layer) validateConv() error {

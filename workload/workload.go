@@ -67,7 +67,9 @@ type Layer struct {
 	// outputs have the operands' width (the usual case: a layer requantizes).
 	OutBits int
 
-	// A convolution reads Batch images of H×W×C and writes OutC channels.
+	// A convolution reads Batch images of H×W×C and writes OutC channels. So does a
+	// pool (Kind Other) whose window is known, with OutC = C and Groups = C; of other
+	// operations these are 0.
 	Batch                                int
 	H, W, C, OutC                        int
 	KH, KW                               int
@@ -118,13 +120,14 @@ func (l *Layer) GroupCount() int64 {
 }
 
 // OutSize returns the output's height and width: ⌊(H + padding − dilation·(KH
-// − 1) − 1) / stride⌋ + 1, and likewise in width. For a Gemm it is M and 1.
+// − 1) − 1) / stride⌋ + 1, and likewise in width. For a Gemm it is M and 1, for an
+// operation without a window 0.
 func (l *Layer) OutSize() (h, w int64) {
-	switch l.Kind {
-	case Conv:
+	switch {
+	case l.Kind == Conv || l.Pools():
 		return outDim(l.H, l.PadTop, l.PadBottom, l.KH, l.DilationH, l.StrideH),
 			outDim(l.W, l.PadLeft, l.PadRight, l.KW, l.DilationW, l.StrideW)
-	case Gemm:
+	case l.Kind == Gemm:
 		return l.M, 1
 	}
 	return 0, 0
@@ -168,9 +171,18 @@ func (l *Layer) InputWords() int64 {
 		return one(l.Batch) * rows * cols * int64(l.C)
 	case Gemm:
 		return l.M * l.K
+	case Other:
+		if l.Pools() {
+			conv := *l
+			conv.Kind = Conv
+			return conv.InputWords()
+		}
 	}
 	return 0
 }
+
+// Pools tells a pool with a known window from other operations.
+func (l *Layer) Pools() bool { return l.Kind == Other && l.KH > 0 }
 
 // LineWords is the number of input words that must stay on chip so that
 // sliding down the image fetches each input row once: the rows under the

@@ -92,6 +92,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		{Layer{Kind: Gemm, M: MaxGemm, N: MaxGemm, K: MaxGemm}, "multiply-accumulates"},
 		{Layer{Kind: Other, Elements: 3}, "no operation"},
 		{Layer{Kind: Other, Op: "add"}, "elements 0"},
+		{Layer{Kind: Other, Op: "maxpool", Elements: 4, H: 4, W: 4, C: 2, OutC: 2, Groups: 2, KH: 2, KW: 2, StrideH: 2, StrideW: 2}, "elements 4: the pool has 8 outputs"},
+		{Layer{Kind: Other, Op: "maxpool", Elements: 8, H: 4, W: 4, C: 2, OutC: 2, KH: 2, KW: 2, StrideH: 2, StrideW: 2}, "want all equal"},
+		{Layer{Kind: Other, Op: "maxpool", Elements: 8, H: 4, W: 4, C: 2, OutC: 2, Groups: 2, KH: 2, StrideH: 2, StrideW: 2}, "kernel width 0"},
 		{Layer{Kind: 7}, "kind 7"},
 	} {
 		err := c.l.Validate()

@@ -24,13 +24,14 @@ import (
 type simCmd struct {
 	Design   string `required:"" help:"The accelerator: a name that macroscope designs lists, a YAML file, or a SCALE-Sim .cfg (then with that program's exact formulas)." placeholder:"D"`
 	Model    string `help:"The network: a built-in name, an ONNX or a TFLite file. Without --workload: cifar10cnn." placeholder:"M"`
-	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K." placeholder:"FILE.csv"`
+	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K, or a Timeloop problem (.yaml)." placeholder:"FILE"`
 	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
 	shapeFlags
 	Energy   string `help:"Prices of the energy and area of operations and memories, in place of those that macroscope designs --energy prints." placeholder:"FILE.yaml"`
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
 	Topology string `help:"Write the layers as a SCALE-Sim topology, padded." placeholder:"FILE.csv"`
+	Timeloop string `help:"Write a Timeloop problem for each layer into this new folder, and for a spatial design Accelergy's energy reference table (ERT) and action counts." placeholder:"DIR"`
 	accuracyFlags
 }
 
@@ -69,7 +70,11 @@ func (c *simCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	est, err := simhw.Evaluate(&des, &w)
+	model, err := simhw.New(&des)
+	if err != nil {
+		return err
+	}
+	est, err := model.Evaluate(&w)
 	if err != nil {
 		return err
 	}
@@ -87,6 +92,11 @@ func (c *simCmd) Run(e *env) error {
 	}
 	if c.Reports != "" {
 		if err := c.reports(e, &est); err != nil {
+			return err
+		}
+	}
+	if c.Timeloop != "" {
+		if err := c.timeloop(e, model, &w); err != nil {
 			return err
 		}
 	}
@@ -122,6 +132,9 @@ func loadDesign(name string) (design.Design, error) {
 
 // layers are the shapes to evaluate.
 func (c *simCmd) layers(d dtype.DType) (workload.Workload, error) {
+	if isProblem(c.Workload) {
+		return readProblem(c.Workload, d)
+	}
 	if c.Workload != "" {
 		w, err := workload.LoadSCALESim(c.Workload)
 		return w.WithDType(d), err

@@ -122,21 +122,24 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Binary, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileBinaryAVX2,
-		Merge:    mergeAVX2,
-		DotBlock: 256, DotBinary: dotBinaryAVX2,
+		Merge: mergeAVX2, BitPlanes: bitPlanesAVX2,
+		// Zen 5: macroscope bench --filter BitSerial, MACROSCOPE_KERNELS=avx2 and int8=avxvnni,binary=avx2.
+		SerialPays: map[string]int{"avx2": 1, "avxvnni": 1},
+		DotBlock:   256, DotBinary: dotBinaryAVX2,
 		Peak: peakBinaryAVX2, PeakMACs: peakSums * 256,
 	},
 	{ // faster than the next where VPTERNLOGD issues twice a cycle: for who measures (nn's tuning)
 		DType: dtype.Binary, Name: "avx512carrysave", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
 		MR: 4, NR: 32, Tile: tileBinaryCarrySave, Chunk: 1,
-		Merge:    mergeAVX512,
+		Merge: mergeAVX512, BitPlanes: bitPlanesAVX2,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
-		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces,
-		Merge:    mergeAVX512,
+		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces, Doubles: true, TernaryTile: tileTernaryAVX512Pieces,
+		SerialPays: map[string]int{"avx512vnni": 3}, // Zen 5: macroscope bench --filter BitSerial
+		Merge:      mergeAVX512, BitPlanes: bitPlanesAVX2,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
 	},

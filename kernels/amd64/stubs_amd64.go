@@ -54,6 +54,9 @@ func tileBinaryAVX512(t *tile.Args)
 func tileBinaryAVX512Pieces(t *tile.Args)
 
 //go:noescape
+func tileTernaryAVX512Pieces(t *tile.Args)
+
+//go:noescape
 func tileBinaryCarrySave(t *tile.Args)
 
 //go:noescape
@@ -249,3 +252,6 @@ func depthwiseInt8AVX512(w *tile.Depthwise)
 
 //go:noescape
 func depthwiseUint8AVX512(w *tile.Depthwise)
+
+//go:noescape
+func bitPlanesAVX2(p *tile.BitPlanes)

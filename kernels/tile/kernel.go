@@ -42,6 +42,12 @@ type Kernel struct {
 	NonNegativeTile Func
 	// PieceTile, if not nil, is Tile with Args.Pieces; MR is then 8.
 	PieceTile Func
+	// Doubles says that PieceTile knows Rows 3, a piece without words that doubles what
+	// the pieces before it have added up: the popcounts of a binary row, not Init.
+	Doubles bool
+	// TernaryTile, if not nil, is a PieceTile that Doubles whose B has two rows of words
+	// for each word x of A, p and n of weights 1 and −1: it counts x&n | ^x&p (binary).
+	TernaryTile Func
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.
@@ -75,6 +81,12 @@ type Kernel struct {
 	// Merge, if not nil, has the loops that join sums with a stream of int16 (int8
 	// and binary).
 	Merge *MergeFuncs
+	// BitPlanes, if not nil, takes bytes apart (binary).
+	BitPlanes func(*BitPlanes)
+	// SerialPays says, by the names of int8 rows, up to how many binary products for
+	// one of theirs a convolution of few bits was measured to be faster bit-serially
+	// (binary); a row that is not among them was not measured, or always wins.
+	SerialPays map[string]int
 	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
 	// (float32).
 	BFloat16 *BFloat16

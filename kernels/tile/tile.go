@@ -102,7 +102,7 @@ type Piece struct {
 	Off   int // bytes, as an element of Segs
 	Words int // ≥ 1
 	BOff  int // bytes from B
-	Rows  int // 0: all rows, 1: the first half of the tile, 2: the second
+	Rows  int // 0: all rows, 1: the first half of the tile, 2: the second; 3: see Kernel.Doubles
 }
 
 // Func is a micro-kernel. One that takes Pieces differs in three points: Init is

@@ -12,6 +12,19 @@ import (
 type MACTree struct {
 	Tree       Tree
 	ConvBuffer ConvBuffer
+	Behind     Behind
+}
+
+// Behind are the units behind the core, which take layers without weights from memory
+// to memory. Outputs in a cycle; 0: there is no such unit, or it is not modelled.
+type Behind struct {
+	PoolOutputs int // maximum and mean over windows
+	PoolSide    int // largest window's
+	AddOutputs  int // sums of two tensors
+
+	// FinishOutputs is how many sums the core hands on to be biased, scaled and
+	// activated; 0: as many as it makes.
+	FinishOutputs int
 }
 
 // Tree is the core.
@@ -60,6 +73,10 @@ var macTreeKind = kind{
 		integer("tree.accumulator_bits", "width of a partial sum", 8, 64, func(s *Spec) *int { return &s.Tree.AccumulatorBits }),
 		flag("tree.winograd", "compute 3×3 layers of stride 1 with 16 products for four outputs", func(s *Spec) *bool { return &s.Tree.Winograd }),
 		integer("conv_buffer.kib", "buffer of inputs and weights together", 1, maxKiB, func(s *Spec) *int { return &s.ConvBuffer.KiB }),
+		optional(integer("behind.pool_outputs_per_cycle", "outputs of the unit that pools from memory to memory; absent: pools are not modelled", 1, maxSide, func(s *Spec) *int { return &s.Behind.PoolOutputs })),
+		optional(integer("behind.pool_side", "rows and columns of the largest window that it takes", 1, maxSide, func(s *Spec) *int { return &s.Behind.PoolSide })),
+		optional(integer("behind.add_outputs_per_cycle", "outputs of the unit that adds two tensors; absent: additions are not modelled", 1, maxSide, func(s *Spec) *int { return &s.Behind.AddOutputs })),
+		optional(integer("behind.finish_outputs_per_cycle", "outputs that are biased, scaled and activated; absent: as many as the core makes", 1, maxSide, func(s *Spec) *int { return &s.Behind.FinishOutputs })),
 		dramBandwidth, dramEnergy, dramLow, dramHigh,
 	},
 	check:    checkMACTree,
@@ -83,6 +100,9 @@ func checkMACTree(s *Spec) *checkError {
 	}
 	if err := checkDRAMRange(s); err != nil {
 		return err
+	}
+	if b := &s.Behind; (b.PoolOutputs > 0) != (b.PoolSide > 0) {
+		return &checkError{"behind.pool_side", "and behind.pool_outputs_per_cycle: want both or neither"}
 	}
 	computes := false
 	for _, d := range dtype.All {

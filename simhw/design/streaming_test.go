@@ -8,6 +8,7 @@ import (
 // Entries of the list of engines are judged where they stand.
 func TestStreamingFile(t *testing.T) {
 	const head = "name: s\nfamily: streaming\nclock_mhz: 100\n"
+	const fabric = "fabric: {logic_over_asic: 14, logic_over_asic_low: 7, logic_over_asic_high: 28, memory_over_asic: 2, memory_over_asic_low: 1, memory_over_asic_high: 4, static_mw: 5, static_low_mw: 4, static_high_mw: 6}\n"
 	d, err := parse(head + "engines:\n  - {layer: a, pe: {value: 4, source: here}, simd: 3}\n  - {layer: b, pe: 2, simd: 8}\n")
 	if err != nil {
 		t.Fatal(err)
@@ -20,8 +21,13 @@ func TestStreamingFile(t *testing.T) {
 	}
 	if d, err = parse(head + "lanes: 500\n"); err != nil {
 		t.Fatal(err)
-	} else if s := d.Spec(); s.Structure() != "500 lanes" {
+	} else if s := d.Spec(); s.Structure() != "500 lanes" || s.Streaming.Fabric != (Fabric{}) {
 		t.Errorf("%s", s.Structure())
+	}
+	if d, err = parse(head + "lanes: 5\ntechnology_nm: 28\nvoltage_v: 1\n" + fabric); err != nil {
+		t.Fatal(err)
+	} else if s := d.Spec(); s.Streaming.Fabric.StaticLowMW != 4 || s.Streaming.Fabric.MemoryOverASICHigh != 4 {
+		t.Errorf("%+v", s.Streaming.Fabric)
 	}
 	for _, c := range []struct{ text, want string }{
 		{"", "t.yaml:1: lanes is missing: want it, or engines"},
@@ -29,6 +35,9 @@ func TestStreamingFile(t *testing.T) {
 		{"engines:\n  - {layer: a, pe: 4}\n", "t.yaml:5: engines[0].simd is missing: want inputs of each in a cycle"},
 		{"engines:\n  - {layer: a, pe: 4, simd: 3, rows: 1}\n", `t.yaml:5: unknown key "engines[0].rows"`},
 		{"lanes: 5\narray: {rows: 1}\n", `applies to family systolic only, and this design is streaming`},
+		{"lanes: 5\nfabric: {logic_over_asic: 14}\n", "t.yaml:5: fabric.logic_over_asic 14 with a range from 0 to 0: want all of fabric's keys"},
+		{"lanes: 5\n" + fabric, "technology_nm"},
+		{"lanes: 5\ntechnology_nm: 28\nvoltage_v: 1\n" + strings.Replace(fabric, "static_mw: 5", "static_mw: 50", 1), "want all of fabric's keys, each in its range"},
 		{"lanes: -1\n", `t.yaml:4: lanes "-1": want a whole number from 1 to`},
 	} {
 		if _, err := parse(head + c.text); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -57,6 +57,9 @@ type VectorLoop struct {
 	RowSegments         bool
 	SegmentInstructions float64
 	SkipsPadding        bool
+
+	PoolValues                  int // 0: pools are not modelled
+	PoolLoads, PoolInstructions float64
 }
 
 // Loop returns the loop of a number format, nil where there is none.
@@ -118,6 +121,9 @@ var vectorKind = kind{
 				flag("row_segments", "read images where they stand: a kernel row's values are a run of steps", func(s *Spec) *bool { return &at(s).RowSegments }),
 				count("segment_instructions", "instructions around a run of steps", func(s *Spec) *float64 { return &at(s).SegmentInstructions }),
 				flag("skips_padding", "leave out products with padding", func(s *Spec) *bool { return &at(s).SkipsPadding }),
+				optional(integer("pool_values", "channels that a maximum over windows takes at a time; absent: such pools are not modelled", 1, maxMACs, func(s *Spec) *int { return &at(s).PoolValues })),
+				count("pool_loads", "load instructions, each time", func(s *Spec) *float64 { return &at(s).PoolLoads }),
+				count("pool_instructions", "instructions in all, each time", func(s *Spec) *float64 { return &at(s).PoolInstructions }),
 				count("call_cycles", "time of a call, once a layer", func(s *Spec) *float64 { return &at(s).CallCycles }),
 			}
 		},
@@ -130,6 +136,9 @@ var vectorKind = kind{
 				return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already", d)}
 			}
 			seen[d] = true
+			if l := &s.Vector.Loops[i]; (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
+				return &checkError{fmt.Sprintf("loops[%d].pool_instructions", i), "and pool_values: want both or neither, and no more pool_loads than instructions"}
+			}
 		}
 		if m := &s.Vector.Memory; (m.LineBytes > 0) != (m.MissCycles > 0) {
 			return &checkError{"memory.miss_cycles", "and memory.line_bytes: want both or neither"}

@@ -32,6 +32,9 @@ type axis struct {
 // in the union of tiles on every axis (that is ∏union), but not where along every axis
 // all children that want it had it (∏kept).
 func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
+	if a.Timeloop {
+		return n.timeloop(p, child, first, last)
+	}
 	var ax [axes]axis
 	tile := &n.tile[child+1]
 	ax[axisW].length, ax[axisH].length = p.axes(tile)
@@ -46,15 +49,8 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 		ax[axisN].add(steps[N], below[N])
 		ax[axisG].add(steps[G], below[G])
 	}
-	children := int64(1) // with different tiles
-	if a.Timeloop {
-		for i := range ax {
-			children *= ax[i].union(1)
-			ax[i].n = 0
-		}
-	}
 	var union [axes]int64
-	whole := children
+	whole := int64(1)
 	for i := range ax {
 		union[i] = ax[i].union(ax[i].length)
 		whole *= union[i]
@@ -75,26 +71,8 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 	var back [axes]int64 // by how much the loops inside go back
 	for _, l := range loops {
 		outside /= l.bound
-		at, step := axisW, l.step
-		switch l.dim {
-		case P:
-			step *= p.StrideP
-		case R:
-			step *= p.DilationR
-		case Q:
-			at, step = axisH, step*p.StrideQ
-		case S:
-			at, step = axisH, step*p.DilationS
-		case C:
-			at = axisC
-		case N:
-			at = axisN
-		case G:
-			at = axisG
-		default:
-			step = 0
-		}
-		moved, taken, kept := 0, whole, children
+		at, step := p.moves(l)
+		kept := int64(1)
 		for i := range ax {
 			delta := -back[i]
 			if i == at {
@@ -102,7 +80,6 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 			}
 			k := union[i]
 			if delta != 0 {
-				moved++
 				if new := min(max(delta, -delta), ax[i].length); new == ax[i].length {
 					k = 0
 				} else {
@@ -111,13 +88,31 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 			}
 			kept *= k
 		}
-		if !a.Timeloop || moved <= 1 {
-			taken -= kept
-		}
-		words += (l.bound - 1) * outside * taken
+		words += (l.bound - 1) * outside * (whole - kept)
 		back[at] += (l.bound - 1) * step
 	}
 	return words
+}
+
+// moves is the axis along which a loop moves an input tile, and by how much.
+func (p *Problem) moves(l loop) (at int, step int64) {
+	switch l.dim {
+	case P:
+		return axisW, l.step * p.StrideP
+	case R:
+		return axisW, l.step * p.DilationR
+	case Q:
+		return axisH, l.step * p.StrideQ
+	case S:
+		return axisH, l.step * p.DilationS
+	case C:
+		return axisC, l.step
+	case N:
+		return axisN, l.step
+	case G:
+		return axisG, l.step
+	}
+	return axisW, 0
 }
 
 // add puts count copies of what is there beside one another.

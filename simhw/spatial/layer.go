@@ -3,6 +3,7 @@ package spatial
 import (
 	"fmt"
 
+	"macroscope/dtype"
 	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
 	"macroscope/workload"
@@ -152,4 +153,15 @@ func (p *Prices) EnergyPJ(a *Arch, r *Result, live float64) Spent {
 		e.Network += float64(l.Network) * p.Network[i]
 	}
 	return e
+}
+
+// Layer is the inverse of Read: a convolution of the problem's shape over an image as
+// large as it needs, without padding.
+func (p *Problem) Layer(name string, d dtype.DType) (workload.Layer, error) {
+	w, h := p.axes(&p.Bounds)
+	b := &p.Bounds
+	l := workload.Layer{Name: name, Kind: workload.Conv, DType: d, Batch: int(b[N]), H: int(h), W: int(w), C: int(b[C] * b[G]), OutC: int(b[K] * b[G]),
+		KH: int(b[S]), KW: int(b[R]), StrideH: int(p.StrideQ), StrideW: int(p.StrideP), DilationH: int(p.DilationS), DilationW: int(p.DilationR), Groups: int(b[G])}
+	one := workload.Workload{Name: name, Layers: []workload.Layer{l}}
+	return l, one.Validate()
 }

@@ -129,6 +129,9 @@ var errNone = errors.New("no split of the layer's loops fits the buffers")
 // Find searches the best mapping of a problem; both have passed their checks. The
 // result is Arch.Evaluate's.
 func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
+	if s.Arch.Timeloop { // its counts can be less than the words that a floor is made of
+		return errors.New("the search counts words exactly, not in Timeloop's way")
+	}
 	s.p, s.found, s.Looked, s.stopped, s.cut = p, false, 0, false, false
 	s.m = Empty()
 	s.prepare()

@@ -3,6 +3,7 @@ package spatial
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -204,5 +205,9 @@ func TestSearchIsBounded(t *testing.T) {
 	a.Levels[2].Time, a.Levels[1].Time = 0, 0
 	if err := s.Find(&p, &m, &r); err == nil {
 		t.Error("a mapping where none is possible")
+	}
+	a.Timeloop = true
+	if err := s.Find(&p, &m, &r); err == nil || !strings.Contains(err.Error(), "Timeloop") {
+		t.Errorf("a search by Timeloop's counts: %v", err)
 	}
 }

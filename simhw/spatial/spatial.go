@@ -157,9 +157,8 @@ type Arch struct {
 	CyclePJ    float64
 	ClocksIdle bool
 
-	// Timeloop selects that program's two approximations for inputs: what a tile
-	// shares with the one before counts only where they differ along one axis, and a
-	// word that children with different tiles have in common is read for each.
+	// Timeloop counts inputs as that program does, with its approximations
+	// (timeloop_inputs.go). Search does not take it.
 	Timeloop bool
 }
 

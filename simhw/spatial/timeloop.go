@@ -155,7 +155,8 @@ func WriteProblem(w io.Writer, p *Problem) error {
 
 // WriteERT writes what accesses cost as an energy reference table of Accelergy's: a
 // component for each level and dataspace that it keeps, its actions read, fill and
-// update in pJ per word, and the multiplier's compute.
+// update in pJ per word, and the multiplier's compute. Networks that cost something have
+// a transfer per word, clock and control of a multiplier a cycle.
 func (a *Arch) WriteERT(w io.Writer, name string) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "ERT:\n  version: 0.4\n  tables:\n")
@@ -168,6 +169,13 @@ func (a *Arch) WriteERT(w io.Writer, name string) error {
 		for _, action := range actions {
 			fmt.Fprintf(b, "    - {name: %s, arguments: {}, energy: %s}\n", action, decimal(a.Levels[level].AccessPJ[s]))
 		}
+	})
+	a.others(name, func(component, action string, level int) {
+		pj := a.CyclePJ
+		if level >= 0 {
+			pj = a.Levels[level].NetworkPJ
+		}
+		fmt.Fprintf(b, "  - name: %s\n    actions:\n    - {name: %s, arguments: {}, energy: %s}\n", component, action, decimal(pj))
 	})
 	return b.Flush()
 }
@@ -189,6 +197,13 @@ func (a *Arch) WriteCounts(w io.Writer, name string, r *Result) error {
 			fmt.Fprintf(b, "    - {name: %s, counts: %d}\n", actions[i], (n+block-1)/block*block*r.Levels[level].Instances)
 		}
 	})
+	a.others(name, func(component, action string, level int) {
+		n := r.Clocked(a) * r.Cycles
+		if level >= 0 {
+			n = r.Levels[level].Network
+		}
+		fmt.Fprintf(b, "  - name: %s\n    action_counts:\n    - {name: %s, counts: %d}\n", component, action, n)
+	})
 	return b.Flush()
 }
 
@@ -207,4 +222,17 @@ func (a *Arch) components(name string, yield func(component string, level int, s
 		}
 	}
 	yield(name+".multiplier", -1, 0)
+}
+
+// others goes over what costs beside accesses and products: the networks below the
+// levels, and as level -1 what a clocked multiplier does each cycle.
+func (a *Arch) others(name string, yield func(component, action string, level int)) {
+	for i := a.Count - 1; i >= 0; i-- {
+		if a.Levels[i].NetworkPJ > 0 {
+			yield(fmt.Sprintf("%s.%s.network", name, a.Levels[i].Name), "transfer", i)
+		}
+	}
+	if a.CyclePJ > 0 {
+		yield(name+".clock", "cycle", -1)
+	}
 }

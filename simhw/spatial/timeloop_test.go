@@ -147,53 +147,14 @@ func goldens(t *testing.T) []golden {
 	return list
 }
 
-// approximated lists where Timeloop's count of inputs is not what its two known
-// approximations (Arch.Timeloop) give; why, its reports do not tell. What the cases have
-// in common is that a kernel and an output dimension of one axis both have loops above
-// the level, or both are spread over the array.
-const approximated = `
-017 GlobalBuffer
-017 DRAM
-020 RegisterFile
-023 GlobalBuffer
-023 DRAM
-031 RegisterFile
-040 RegisterFile
-040 GlobalBuffer
-040 DRAM
-051 RegisterFile
-051 GlobalBuffer
-053 GlobalBuffer
-053 DRAM
-058 RegisterFile
-058 GlobalBuffer
-079 GlobalBuffer
-079 DRAM
-080 RegisterFile
-080 DRAM
-089 GlobalBuffer
-089 DRAM
-092 RegisterFile
-099 GlobalBuffer
-099 DRAM
-100 GlobalBuffer
-100 DRAM
-103 RegisterFile
-103 GlobalBuffer
-106 RegisterFile
-113 GlobalBuffer
-113 DRAM
-116 RegisterFile
-`
-
-// TestTimeloop holds the closed form against 120 mappings that Timeloop evaluated.
+// TestTimeloop holds the closed form against 120 mappings that Timeloop evaluated: every
+// count, cycles to one, and the energy to the printed digits.
 func TestTimeloop(t *testing.T) {
 	list := goldens(t)
 	if len(list) != 120 {
 		t.Fatalf("%d mappings, want 120", len(list))
 	}
 	compared, inputs := 0, 0
-	var differ []string
 	for i := range list {
 		g := &list[i]
 		if err := g.problem.Check(); err != nil {
@@ -207,7 +168,6 @@ func TestTimeloop(t *testing.T) {
 		}
 		var r Result
 		g.arch.Evaluate(&g.problem, &g.mapping, &r)
-		exact := true
 		for l := range g.arch.Count {
 			lv := &g.arch.Levels[l]
 			for s := range Space(Spaces) {
@@ -225,14 +185,9 @@ func TestTimeloop(t *testing.T) {
 					inputs++
 				}
 				if c != theirs {
-					exact = false
-					if s != Inputs {
-						t.Errorf("%s: %s %v: %+v, Timeloop %+v", g.name, lv.Name, s, c, theirs)
-						continue
-					}
-					differ = append(differ, g.name[:3]+" "+lv.Name)
-					t.Logf("%s: %s %v: %+v, Timeloop %+v", g.name, lv.Name, s, c, theirs)
-				} else if e := fmt.Sprintf("%.2f", r.Levels[l].EnergyPJ[s]); e != want["energy_pJ"] {
+					t.Errorf("%s: %s %v: %+v, Timeloop %+v", g.name, lv.Name, s, c, theirs)
+				}
+				if e := fmt.Sprintf("%.2f", r.Levels[l].EnergyPJ[s]); e != want["energy_pJ"] {
 					t.Errorf("%s: %s %v: %s pJ, Timeloop %s", g.name, lv.Name, s, e, want["energy_pJ"])
 				}
 				if n := number(t, want["instances"]); s != Inputs && n != r.Levels[l].Instances {
@@ -243,12 +198,31 @@ func TestTimeloop(t *testing.T) {
 		if d := r.Cycles - g.cycles; d < -1 || d > 1 {
 			t.Errorf("%s: %d cycles, Timeloop %d", g.name, r.Cycles, g.cycles)
 		}
-		if e := fmt.Sprintf("%.2f", r.EnergyPJ/1e6); exact && e != g.energy {
+		if e := fmt.Sprintf("%.2f", r.EnergyPJ/1e6); e != g.energy {
 			t.Errorf("%s: %s µJ, Timeloop %s", g.name, e, g.energy)
 		}
 	}
-	t.Logf("%d of %d weight and output counts equal, %d of %d input counts", compared-inputs, compared-inputs, inputs-len(differ), inputs)
-	if got := strings.Join(differ, "\n"); got != strings.TrimSpace(approximated) {
-		t.Errorf("input counts that differ:\n%s", got)
+	if compared != 976 || inputs != 318 {
+		t.Errorf("%d counts compared, %d of inputs; want 976 and 318", compared, inputs)
 	}
+	g := &list[0]
+	var r Result
+	if n := testing.AllocsPerRun(10, func() { g.arch.Evaluate(&g.problem, &g.mapping, &r) }); n > 0 {
+		t.Errorf("%g allocations", n)
+	}
+	// How much of that is the program's approximations and not the words themselves.
+	approximate := 0
+	for i := range list {
+		g := &list[i]
+		var theirs, exact Result
+		g.arch.Evaluate(&g.problem, &g.mapping, &theirs)
+		g.arch.Timeloop = false
+		g.arch.Evaluate(&g.problem, &g.mapping, &exact)
+		for l := range g.arch.Count {
+			if theirs.Levels[l].Spaces[Inputs] != exact.Levels[l].Spaces[Inputs] {
+				approximate++
+			}
+		}
+	}
+	t.Logf("%d counts of weights and outputs and %d of inputs compared; in %d of those for inputs Timeloop approximates", compared-inputs, inputs, approximate)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"macroscope/dtype"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -48,8 +50,15 @@ func FuzzReadProblem(f *testing.F) {
 	f.Add("problem: {instance: {R: 3, S: 3, Wstride: 2}}")
 	f.Add("problem:\n  shape: {name: x}\n  R: 1\n---\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, err := ReadProblem("p", strings.NewReader(text)); err == nil && p.Check() != nil {
+		p, err := ReadProblem("p", strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		if p.Check() != nil {
 			t.Errorf("%q is taken for %+v", text, p)
+		}
+		if l, err := p.Layer("l", dtype.Int8); err == nil && l.MACs() != p.Bounds.Product() {
+			t.Errorf("%q: a layer of %d MACs of %+v", text, l.MACs(), p)
 		}
 	})
 }

@@ -41,10 +41,7 @@ func (l *Layer) engineLUT(f Fold) int64 {
 	simd := float64(f.SIMD)
 	products := simd * (2*math.Ceil((w+a)/6) - 1) * (w + a)
 	tree := (w + a) * (2*simd - 1)
-	_, mw, _ := l.Matrix()
-	alpha := math.Log2(float64(mw)) + w + a - 2 // of signed inputs
-	sum := math.Min(32, math.Ceil(alpha+math.Log2(1+math.Exp2(-alpha))+1))
-	return int64(300 + 1.1*float64(f.PE)*(products+tree+sum))
+	return int64(300 + 1.1*float64(f.PE)*(products+tree+l.sumBits()))
 }
 
 // weightBRAM18 is the blocks that give PE·SIMD weights in every cycle.

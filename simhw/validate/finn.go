@@ -14,6 +14,7 @@ const (
 	finnConfig = "folding in Xilinx/BNN-PYNQ bnn/src/network/%s/hw/config.h, cycles by (MH/PE)·(MW/SIMD)·vectors"
 	mlperfFINN = "mlcommons/tiny_results_v0.7 open/hls4ml-finn, image classification, median throughput of one image at a time"
 	finn2017   = "Umuroglu et al., FINN, FPGA 2017, abstract; ZC706 at 200 MHz"
+	finnWall   = "Umuroglu et al., FINN, FPGA 2017, as cited in a survey of binary networks: 583 k and 1.87 k images/s/W"
 	bnnPYNQ    = "Xilinx/BNN-PYNQ bnn/src/network/cnvW1A1/README.md, Vivado 2018.2, XC7Z020, whole overlay"
 )
 
@@ -141,7 +142,42 @@ func finnBoards() ([]Row, error) {
 		rows = append(rows, Row{Design: d.Name(), What: b.board + ", time for one image", Unit: "ms", Theirs: 1000 / b.rate, Ours: e.Total.TimeUS.Value / 1000, Bound: 0.10, Source: mlperfFINN,
 			Note: fmt.Sprintf("theirs with the benchmark's harness; engines one after another would take %.2f ms", inTurn)})
 	}
+	for _, b := range []struct {
+		board         string
+		energy, watts float64
+	}{{"PYNQ-Z2", 2530, 1.667}, {"Arty A7-100T", 3419, 2.243}} {
+		rows = append(rows, Row{Design: d.Name(), What: b.board + ", energy for one image", Unit: "µJ", Theirs: b.energy, Ours: e.Total.EnergyPJ.Value / 1e6, Bound: Open, Source: mlperfFINN,
+			Note: fmt.Sprintf("theirs is the whole board, at %g W; ours an XC7Z020's fabric alone, %.0f to %.0f µJ by the ranges of its prices: no processor, DRAM, clocks or regulators", b.watts, e.Total.Energy.LowPJ/1e6, e.Total.Energy.HighPJ/1e6)})
+	}
 	return rows, nil
+}
+
+// pipelined is the energy of an image where the pipeline is kept full, in µJ, at the
+// prices' values and at the ends of their ranges.
+func pipelined(e *simhw.Estimate, f *design.Fabric) (value, low, high float64) {
+	for i := range e.Layers {
+		l := &e.Layers[i].Energy
+		value, low, high = value+l.TotalPJ(), low+l.LowPJ, high+l.HighPJ
+	}
+	const pjPerMWUS = 1e3 // 1 mW for 1 µs is 1 nJ
+	interval := float64(e.Total.IntervalCycles) / e.ClockMHz.Value * pjPerMWUS
+	return (value + f.StaticMW*interval) / 1e6, (low + f.StaticLowMW*interval) / 1e6, (high + f.StaticHighMW*interval) / 1e6
+}
+
+// zc706 prices a design on the chip of the first paper's board, as finn_cnv_pynq is, but
+// for the larger chip's static power: 219 mW in a Vivado report of a design on an
+// XC7Z045, its range assumed as wide.
+func zc706(d *design.Design) (design.Design, error) {
+	small, err := design.Load("finn_cnv_pynq")
+	if err != nil {
+		return design.Design{}, err
+	}
+	from, s := small.Spec(), d.Spec()
+	s.TechnologyNM, s.VoltageV, s.Streaming.Fabric = from.TechnologyNM, from.VoltageV, from.Streaming.Fabric
+	f := &s.Streaming.Fabric
+	scale := 219 / f.StaticMW
+	f.StaticMW, f.StaticLowMW, f.StaticHighMW = 219, f.StaticLowMW*scale, f.StaticHighMW*scale
+	return design.New(s)
 }
 
 // finnPaper compares the first paper's largest builds, with the cheapest folding for
@@ -152,9 +188,10 @@ func finnPaper() ([]Row, error) {
 		name         string
 		net          workload.Workload
 		fps, latency float64 // µs
+		perJoule     float64 // images, at the wall
 	}{
-		{"SFC-max", mlp("sfc", 784, 256, 256, 256, 10), 12.3e6, 0.31},
-		{"CNV-max", cnv(10), 21906, 283},
+		{"SFC-max", mlp("sfc", 784, 256, 256, 256, 10), 12.3e6, 0.31, 583e3},
+		{"CNV-max", cnv(10), 21906, 283, 1870},
 	} {
 		var n streaming.Network
 		if err := n.Read(&c.net); err != nil {
@@ -176,12 +213,19 @@ func finnPaper() ([]Row, error) {
 			if err != nil {
 				return nil, err
 			}
+			if d, err = zc706(&d); err != nil {
+				return nil, err
+			}
 			e, err := simhw.Evaluate(&d, &c.net)
 			if err != nil {
 				return nil, err
 			}
 			if pipeline == 0 {
 				rows = append(rows, Row{Design: c.name, What: "pipelined rate", Unit: "images/s", Theirs: c.fps, Ours: rate(&e), Bound: Open, Source: finn2017, Note: note})
+				s := d.Spec()
+				value, low, high := pipelined(&e, &s.Streaming.Fabric)
+				rows = append(rows, Row{Design: c.name, What: "energy for an image, pipelined", Unit: "µJ", Theirs: 1e6 / c.perJoule, Ours: value, Bound: Open, Source: finnWall,
+					Note: fmt.Sprintf("theirs at the wall of the whole board, from images/s/W; ours its fabric alone, %.3g to %.3g µJ by the ranges of its prices; %s", low, high, note)})
 			}
 			rows = append(rows, Row{Design: c.name, What: fmt.Sprintf("latency, engines' pipelines of %d cycles", pipeline), Unit: "µs", Theirs: c.latency, Ours: e.Total.TimeUS.Value, Bound: Open, Source: finn2017, Note: note})
 		}

@@ -54,6 +54,7 @@ var tables = []struct {
 	rows  func() ([]Row, error)
 }{
 	{"SCALE-Sim v3", scaleSim},
+	{"Timeloop v2.0: mappings on a spatial array", timeloop},
 	{"STONNE: an output-stationary mesh", stonneRows},
 	{"TPU v1", tpu},
 	{"Gemmini, 16×16", gemmini},

@@ -59,6 +59,10 @@ type Loop struct {
 	SkipsPadding        bool
 
 	CallCycles float64 // of a layer
+
+	// A maximum over windows goes over PoolValues channels at a time; 0: not known.
+	PoolValues                  int64
+	PoolLoads, PoolInstructions float64 // each time, for each place of the window; the loads are instructions too
 }
 
 // Memory is where weights come from: slow memory behind a cache, which may be
@@ -146,6 +150,18 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	loads := groups * tiles * steps * float64(p.Step)
 	t.InputWords, t.WeightWords = loads*float64(p.Rows), loads*float64(p.Cols*p.Lanes)
 	return t
+}
+
+// MaxPool is the time in cycles of a maximum over windows, whose places are taken one
+// after another into the output; ok is false where the loop for it is not known.
+func (c *Core) MaxPool(l *workload.Layer, p *Loop, efficiency float64) (cycles float64, ok bool) {
+	if p.PoolValues == 0 {
+		return 0, false
+	}
+	step := math.Max(p.PoolInstructions/c.Issue, p.PoolLoads*p.LoadCycles/c.Loads) + c.LoadRunCycles + c.BranchCycles
+	h, w := l.OutSize()
+	windows := float64(max(1, l.Batch)) * float64(h) * float64(w)
+	return (windows*float64(l.KH*l.KW)*float64(ceil(int64(l.C), p.PoolValues))*step + p.CallCycles) / efficiency, true
 }
 
 // inside is the share of a layer's products whose input is no padding.

@@ -46,6 +46,7 @@ func main() {
 		"depthwise_avx2":         depthwise("AVX2", "Y"),
 		"depthwise_avx512":       depthwise("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
+		"bitplanes_avx2":         bitPlanesAVX2,
 	}
 	for name, write := range files {
 		a := &asm{}

@@ -8,7 +8,11 @@ func (a *asm) pieces(m micro) {
 	half := m.mr / 2
 	whole := m
 	whole.pool = m.maxOfHalves
-	a.comment(fmt.Sprintf("%s is the loop of tile.Args with Pieces, %d×%d: the step of the tile above on\nall rows, on rows 0-%d or on rows %d-%d, where half as many products share the loads of B.\nMeasured on Zen 4 within layers (macroscope bench --layers): what they leave out is\nsaved, so that a layer may show more than 100 %% of peak.", m.name, m.mr, m.nr(), half-1, half, m.mr-1))
+	doc := fmt.Sprintf("%s is the loop of tile.Args with Pieces, %d×%d: the step of the tile above on\nall rows, on rows 0-%d or on rows %d-%d, where half as many products share the loads of B.\nMeasured on Zen 4 within layers (macroscope bench --layers): what they leave out is\nsaved, so that a layer may show more than 100 %% of peak.", m.name, m.mr, m.nr(), half-1, half, m.mr-1)
+	if m.more != nil { // not the step of the tile above
+		doc = m.doc
+	}
+	a.comment(doc)
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Args)\nTEXT ·%s(SB), NOSPLIT, $16-8\n", m.name, m.name))
 	a.op("MOVQ t+0(FP), DI")
 	a.op("MOVQ ARG_Rows, SI")
@@ -51,7 +55,11 @@ func (a *asm) pieces(m micro) {
 	a.op("ADDQ 8(SI), R9")
 	a.op("CMPQ 24(AX), $1")
 	a.op("JEQ first")
-	a.op("JGT second")
+	if m.double != nil {
+		a.op("JGT more")
+	} else {
+		a.op("JGT second")
+	}
 	for i, name := range []string{"all", "first", "second"} {
 		from, to := []int{0, 0, half}[i], []int{m.mr, half, m.mr}[i]
 		if i > 0 {
@@ -59,10 +67,24 @@ func (a *asm) pieces(m micro) {
 		}
 		a.op("PCALIGN $32")
 		a.label(name)
+		if m.more != nil {
+			m.more(a)
+		}
 		outerRows(a, m.shape, from, to, m.move(), m.broadcast, m.mac)
 		a.op("ADDQ $%d, BX", m.bStep)
 		a.op("ADDQ $4, CX")
 		a.op("JNE %s", name)
+	}
+	if m.double != nil {
+		a.op("JMP next")
+		a.label("more")
+		a.op("CMPQ 24(AX), $2")
+		a.op("JEQ second")
+		for r := range m.mr {
+			for v := range m.nv {
+				m.double(a, m.acc(r, v))
+			}
+		}
 	}
 	a.label("next")
 	a.op("ADDQ $32, AX")

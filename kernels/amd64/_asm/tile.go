@@ -42,6 +42,8 @@ type micro struct {
 	bStep     int                            // bytes of B a word of K
 	broadcast string                         // of a word of A, for the outer product of tall
 	mac       func(a *asm, b, x, acc string) // of tall
+	more      func(a *asm)                   // what pieces load of B beside the tile's vectors
+	double    func(a *asm, acc string)       // of pieces that double; nil: none do
 	// pool takes the maxima of windows of four rows and gives the rows that hold
 	// them; nil: of rows 0-3, 4-7, ...
 	pool func(a *asm, max string) (kept []int)
