@@ -51,15 +51,7 @@ func TestExporters(t *testing.T) {
 }
 
 func compareExport(base string) error {
-	g, err := onnx.ReadFile(base + ".onnx")
-	if err != nil {
-		return err
-	}
-	in, err := readFloats(base + ".in")
-	if err != nil {
-		return err
-	}
-	want, err := readFloats(base + ".out")
+	g, in, want, err := readCase(base)
 	if err != nil {
 		return err
 	}
