@@ -7,6 +7,7 @@ import (
 	"macroscope/dtype"
 	"macroscope/kernels/generic"
 	"macroscope/kernels/tile"
+	"macroscope/quant"
 )
 
 // Int16Image is the place of int16 values: like that of twice as many int8, without
@@ -36,6 +37,10 @@ type MergeSpec struct {
 	M, B   []float32 // [C]
 	Slope  []float32 // [C], finite; nil: 1
 	Lo, Hi int16     // Lo ≤ Hi
+
+	// Signs are the signs of a norm of Out, which Bits then holds in place of Out's
+	// own: [C]; nil: Out's.
+	Signs []quant.StreamSign
 }
 
 // Merge is a prepared MergeSpec. It is immutable; its methods may be called by many
@@ -47,6 +52,7 @@ type Merge struct {
 	vl       int
 	vectors  int // that fast does; plain does the other channels
 	template tile.Merge
+	signs    *thresholds // nil: the loops' own signs
 
 	sums, out, bits, stream rows
 }
@@ -82,6 +88,9 @@ func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 	if s.Shortcut != NoShortcut {
 		m.stream = rowsOf(s.Stream)
 		m.template.HStep, m.template.HRow, m.template.HChannels = s.Stream.PixelBytes(), s.Stream.RowBytes(), s.Stream.C/2
+	}
+	if s.Signs != nil {
+		m.signs = newThresholds(s.Signs)
 	}
 	m.plain = s.loop(&generic.Merge)
 	if f := im.k.Merge; f != nil && (m.template.HChannels == c || m.template.HChannels%f.VL == 0) {
@@ -160,6 +169,9 @@ func (s *MergeSpec) check(im *Impl) error {
 			return fmt.Errorf("slope %d is %v: want a finite number", i, v)
 		}
 	}
+	if s.Signs != nil && len(s.Signs) != c {
+		return fmt.Errorf("%d signs: want %d", len(s.Signs), c)
+	}
 	if s.Lo > s.Hi {
 		return fmt.Errorf("clamp %d…%d: want a lower and an upper bound", s.Lo, s.Hi)
 	}
@@ -196,6 +208,9 @@ func (m *Merge) RunRows(ctx *Context, out, bits, sums, stream []byte, from, to i
 				skipChannels(w, done)
 			}
 			m.plain(w)
+		}
+		if m.signs != nil {
+			m.signs.row(m.out.at(out, y), m.bits.at(bits, y), s.Sums.W, s.Out.PixelBytes(), s.Bits.PixelBytes())
 		}
 	}
 	*w = tile.Merge{} // keep no memory alive

@@ -107,7 +107,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	problem := ""
 	switch {
 	case g.join != nil:
-		constants = 8*op.OutC + 4*len(g.join.slope)
+		constants = 8*op.OutC + 4*len(g.join.slope) + 4*len(g.join.signs) + (len(g.join.signs)+7)/8
 		problem = ", " + g.join.String()
 		if to, err = c.landJoin(g, &op.Weights, in, op.OutC); err != nil {
 			return nil, err

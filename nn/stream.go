@@ -16,8 +16,9 @@ import (
 // normalizes them, adds the stream, applies PReLU or a clip, and writes the stream
 // anew together with its signs in the form that the next convolution reads:
 //
-//	sums → [batch norm, affine] → [+ stream] → [PReLU | Clip | ReLU] → stream, Sign
+//	sums → [batch norm, affine] → [+ stream] → [PReLU | Clip | ReLU] → stream, [batch norm, affine] → Sign
 //
+// A sign behind norms of the stream is a threshold of each channel (quant.FoldStreamSign). All is
 // in quant.Merge's arithmetic. What has another shape runs in float32, op by op.
 
 // join is what follows the sums.
@@ -30,7 +31,8 @@ type join struct {
 	lo, hi   float32   // the clip's bounds
 	scale    float32   // of the stream
 	sign     *graph.Value
-	bits     *buffer // of sign, or of nobody
+	bits     *buffer            // of sign, or of nobody
+	signs    []quant.StreamSign // of the norms before sign; nil: none
 }
 
 // String says what the time of a join depends on, for Layer.Problem.
@@ -111,12 +113,49 @@ sums:
 		return nil
 	}
 	for _, r := range c.readers[g.out] {
-		if _, ok := r.Op.(*graph.Sign); ok && r.Out.Scale == 0 {
-			g.fused, j.sign = append(g.fused, r), r.Out
+		if nodes, signs := c.streamSign(r, j.scale); nodes != nil {
+			g.fused, j.sign, j.signs = append(g.fused, nodes...), nodes[len(nodes)-1].Out, signs
 			break
 		}
 	}
 	return g
+}
+
+// streamSign is the chain of norms from n, a reader of a stream of that scale, to a
+// sign, and what its norms make of the sign, nil of none; nil if n begins none.
+func (c *compiler) streamSign(n *graph.Node, scale float32) (nodes []*graph.Node, signs []quant.StreamSign) {
+	var norms []func(ch int, x float64) float64
+	channels := n.In[0].Shape.Channels()
+	for ; n != nil && n.Out.Scale == 0 && n.Out.Stream == 0; n = c.only(n.Out) {
+		nodes = append(nodes, n)
+		switch op := n.Op.(type) {
+		case *graph.BatchNorm:
+			norms = append(norms, op.Prepared())
+			continue
+		case *graph.Affine:
+			norms = append(norms, op.At)
+			continue
+		case *graph.Sign:
+			if norms == nil {
+				return nodes, nil
+			}
+			signs = make([]quant.StreamSign, channels)
+			for ch := range signs {
+				var ok bool
+				if signs[ch], ok = quant.FoldStreamSign(scale, func(x float32) float32 {
+					for _, at := range norms {
+						x = float32(at(ch, float64(x))) // as opFunc has it
+					}
+					return x
+				}); !ok {
+					return nil, nil
+				}
+			}
+			return nodes, signs
+		}
+		break
+	}
+	return nil, nil
 }
 
 // shortcut follows v, of the given shape, back to the stream that it is made of by a
@@ -185,7 +224,7 @@ func (c *compiler) activation(g *group) {
 func (c *compiler) landJoin(g *group, w *graph.Weights, in *buffer, n int) (landing, error) {
 	j := g.join
 	spec := kernels.MergeSpec{
-		M: make([]float32, n), B: make([]float32, n), Slope: j.slope, Shortcut: j.shortcut,
+		M: make([]float32, n), B: make([]float32, n), Slope: j.slope, Shortcut: j.shortcut, Signs: j.signs,
 		Lo: quant.Quantize16(j.lo, j.scale), Hi: quant.Quantize16(j.hi, j.scale),
 	}
 	for o := range n {

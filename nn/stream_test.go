@@ -71,6 +71,18 @@ func (m *streamNet) activation(x *graph.Value) *graph.Value {
 	return x
 }
 
+// sign is the sign of a stream, behind norms of it or not.
+func (m *streamNet) sign(x *graph.Value) *graph.Value {
+	for range m.r.IntN(3) {
+		if m.one(3) {
+			x = m.add(m.affine(x.Shape[0]), x)
+		} else {
+			x = m.add(m.norm(x.Shape[0]), x) // of either sign, or 0
+		}
+	}
+	return m.add(&graph.Sign{}, x)
+}
+
 // layer is a binary convolution with a shortcut, if grow of twice as many channels.
 func (m *streamNet) layer(x *graph.Value, grow bool) *graph.Value {
 	m.joins++
@@ -84,7 +96,7 @@ func (m *streamNet) layer(x *graph.Value, grow bool) *graph.Value {
 	if grow {
 		round = func() *graph.Value { return on(m.add(&graph.Concat{}, x, x)) }
 	}
-	n, pooled := m.add(conv, m.add(&graph.Sign{}, x)), false
+	n, pooled := m.add(conv, m.sign(x)), false
 	if x.Shape[1] > 1 && x.Shape[2] > 1 && m.one(2) {
 		n, pooled = m.add(pool2, n), true
 	}
@@ -135,7 +147,7 @@ func (m *streamNet) network(t testing.TB) *graph.Graph {
 	if m.one(3) {
 		return m.graph(t, m.add(&graph.GlobalAveragePool{}, x))
 	}
-	x = m.add(&graph.Flatten{}, m.add(&graph.Sign{}, x))
+	x = m.add(&graph.Flatten{}, m.sign(x))
 	d := &graph.Dense{In: x.Shape[0], Out: 5}
 	d.Weights = m.int8Weights(5, d.In)
 	return m.graph(t, m.add(m.gentle(5, d.In), m.add(d, x)))
@@ -181,7 +193,7 @@ func TestShortcuts(t *testing.T) {
 			if first == nil {
 				first = got
 				k := kinds(t, p)
-				if k["join"] != m.joins || k["conv2d"] != m.joins || k["add"]+k["prelu"]+k["clip"]+k["relu"]+k["concat"]+k["maxpool"]+k["sign"]+k["dequantize"] != 0 {
+				if k["join"] != m.joins || k["conv2d"] != m.joins || k["add"]+k["prelu"]+k["clip"]+k["relu"]+k["concat"]+k["maxpool"]+k["sign"]+k["batchnorm"]+k["affine"]+k["dequantize"] != 0 {
 					t.Fatalf("steps %v: want %d joins and no op by itself\n%s", k, m.joins, describe(g))
 				}
 			}
