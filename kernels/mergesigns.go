@@ -29,13 +29,21 @@ func (th *thresholds) row(out, bits unsafe.Pointer, count, outStep, bitStep int)
 	for i := range count {
 		q := unsafe.Slice((*int16)(unsafe.Add(out, i*outStep)), len(th.t))
 		to := unsafe.Slice((*uint8)(unsafe.Add(bits, i*bitStep)), len(th.flip))
-		for k := range to {
-			t := th.t[8*k : min(8*k+8, len(th.t))]
-			var below uint32 // a bit where q < t
-			for c, v := range q[8*k:][:len(t)] {
-				below |= uint32(int32(v)-t[c]) >> 31 << c
+		full := len(q) / 8
+		for k := range full {
+			v, t := (*[8]int16)(q[8*k:]), (*[8]int32)(th.t[8*k:])
+			to[k] = ^(below(v[0], t[0]) | below(v[1], t[1])<<1 | below(v[2], t[2])<<2 | below(v[3], t[3])<<3 |
+				below(v[4], t[4])<<4 | below(v[5], t[5])<<5 | below(v[6], t[6])<<6 | below(v[7], t[7])<<7) ^ th.flip[k]
+		}
+		if full < len(to) { // 0 behind the last channel
+			bits := th.flip[full]
+			for c, v := range q[8*full:] {
+				bits ^= (1 - below(v, th.t[8*full+c])) << c
 			}
-			to[k] = uint8(^below)&uint8(1<<len(t)-1) ^ th.flip[k]
+			to[full] = bits
 		}
 	}
 }
+
+// below is 1 where q < t, without a branch.
+func below(q int16, t int32) uint8 { return uint8(uint32(int32(q)-t) >> 31) }

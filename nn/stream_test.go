@@ -289,6 +289,9 @@ func cifarShortcuts(t testing.TB, shortcuts bool) *graph.Graph {
 			x = m.add(conv, x)
 		} else {
 			conv.Binary, conv.PadValue, conv.Float = true, -1, m.signs(outC*conv.K())
+			if shortcuts {
+				x = m.add(m.norm(x.Shape[0]), x)
+			}
 			x = m.add(conv, m.add(&graph.Sign{}, x))
 		}
 		if i%2 == 1 {
