@@ -16,8 +16,8 @@ import (
 //     elements about, and batch norm and affine layers that neither fold nor become a
 //     threshold, by their number of outputs.
 //
-// ReLU and its kin, sign, flattening and reshaping, and batch norm on the way to a sign happen where a
-// layer's output is written back and are not layers; nor is an affine on the
+// ReLU and its kin, sign, flattening and reshaping, and batch norm and affine on the way to a sign
+// happen where a layer's output is written back and are not layers; nor is an affine on the
 // input, which belongs to the preparation of the image.
 //
 // In Binary an addition of a stream joins a layer with its shortcut: what it
@@ -85,7 +85,7 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 			return l, false
 		}
 	case *Affine:
-		if n.In[0] == p.g.Input || p.onlyToJoin(n.Out) {
+		if n.In[0] == p.g.Input || p.onlyToSign(n.Out) || p.onlyToJoin(n.Out) {
 			return l, false
 		}
 	}
@@ -164,10 +164,17 @@ func (p *pricer) bipolar(v *Value) bool {
 	return false
 }
 
-// onlyToSign reports whether v is read by Sign nodes and nothing else.
+// onlyToSign reports whether v is read by Sign nodes, or batch norms and affines on
+// the way to one, and nothing else.
 func (p *pricer) onlyToSign(v *Value) bool {
 	for _, n := range p.readers[v] {
-		if _, ok := n.Op.(*Sign); !ok {
+		switch n.Op.(type) {
+		case *Sign:
+		case *BatchNorm, *Affine:
+			if !p.onlyToSign(n.Out) {
+				return false
+			}
+		default:
 			return false
 		}
 	}

@@ -115,7 +115,7 @@ func TestWorkload(t *testing.T) {
 
 // A network with shortcuts writes 16 bits wherever an addition reads them; additions,
 // the shortcut's pool and its concatenation are layers by their outputs, batch norms
-// are none.
+// are none, nor affines before a sign.
 func TestShortcutWorkload(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	b := graph.New("net", "image", graph.Shape{3, 8, 8})
@@ -129,9 +129,9 @@ func TestShortcutWorkload(t *testing.T) {
 	}
 	pool := &graph.MaxPool{KH: 2, KW: 2, StrideH: 2, StrideW: 2}
 	x := b.Add("prelu1", &graph.PReLU{Slope: []float32{0.5}}, b.Add("norm1", randomNorm(r, 4), b.Add("conv1", conv(3, 4, false), b.Input())))
-	y := b.Add("norm2", randomNorm(r, 4), b.Add("pool2", pool, b.Add("conv2", conv(4, 4, true), b.Add("sign2", &graph.Sign{}, x))))
+	y := b.Add("norm2", randomNorm(r, 4), b.Add("pool2", pool, b.Add("conv2", conv(4, 4, true), b.Add("sign2", &graph.Sign{}, b.Add("center2", randomNorm(r, 4), x)))))
 	x = b.Add("prelu2", &graph.PReLU{Slope: []float32{0.5}}, b.Add("add2", &graph.Add{}, y, b.Add("round2", pool, x)))
-	y = b.Add("norm3", randomNorm(r, 8), b.Add("conv3", conv(4, 8, true), b.Add("sign3", &graph.Sign{}, x)))
+	y = b.Add("norm3", randomNorm(r, 8), b.Add("conv3", conv(4, 8, true), b.Add("sign3", &graph.Sign{}, b.Add("center3", &graph.Affine{Scale: []float32{2}, Shift: []float32{1}}, b.Add("norm3a", randomNorm(r, 4), x)))))
 	x = b.Add("add3", &graph.Add{}, b.Add("round3", &graph.Concat{}, x, x), y)
 	x = b.Add("flatten", &graph.Flatten{}, b.Add("sign4", &graph.Sign{}, x))
 	g, err := b.Graph(b.Add("dense", &graph.Dense{In: 128, Out: 5, Weights: graph.Weights{Float: random(r, 640, -1, 1)}}, x))
