@@ -3,17 +3,11 @@ package validate
 import (
 	"fmt"
 
-	"macroscope/simhw"
 	"macroscope/simhw/design"
 	"macroscope/simhw/systolic"
 )
 
-const (
-	stonneRuns   = "runs of STONNE's output-stationary mesh"
-	gemminiArea  = "Genc et al., Gemmini, DAC 2021, figure 6"
-	gemminiPull  = "github.com/ucb-bar/gemmini pull request 69: ResNet-50, 153,709,356 cycles at 40 % utilization, which is 4 images by their MACs"
-	gemminiLater = "github.com/ucb-bar/gemmini pull request 90: 51 % utilization"
-)
+const stonneRuns = "runs of STONNE's output-stationary mesh"
 
 // stonne is M, N, K, the array, and the cycles of STONNE. Its runs with more
 // bandwidth than it supports gave no result.
@@ -40,38 +34,4 @@ func stonneRows() ([]Row, error) {
 			Note: "ours with the 5 cycles a fold that its networks add; the bound is one cycle"})
 	}
 	return rows, nil
-}
-
-// gemmini compares the area by block and whole images of ResNet-50.
-func gemmini() ([]Row, error) {
-	d, err := design.Load("gemmini16")
-	if err != nil {
-		return nil, err
-	}
-	net, _, _ := resNet50()
-	const images = 4
-	for i := range net.Layers {
-		l := &net.Layers[i]
-		if l.M > 0 {
-			l.M = images
-		} else {
-			l.Batch = images
-		}
-	}
-	e, err := simhw.Evaluate(&d, &net)
-	if err != nil {
-		return nil, err
-	}
-	const (
-		areaNote  = "ours: the table's 45 nm adders, multipliers, registers and memory cells, scaled; the node of theirs is not in the extract"
-		cycleNote = "ours waits for a bus that is always ready and for nothing else; theirs runs programs on a Rocket core, with a cache, address translation and a command queue"
-	)
-	s := d.Spec()
-	ideal := float64(net.MACs()) / float64(s.PEs())
-	return []Row{
-		{Design: d.Name(), What: "area of the array", Unit: "µm²", Theirs: 116e3, Ours: e.Area.PEsUM2, Bound: Open, Source: gemminiArea, Note: areaNote},
-		{Design: d.Name(), What: "area of scratchpad and accumulators", Unit: "µm²", Theirs: 544e3 + 146e3, Ours: e.Area.SRAMUM2, Bound: Open, Source: gemminiArea, Note: areaNote},
-		{Design: d.Name(), What: "ResNet-50, 4 images", Unit: "cycles", Theirs: 153709356, Ours: float64(e.Total.Cycles), Bound: Open, Source: gemminiPull, Note: cycleNote},
-		{Design: d.Name(), What: "ResNet-50, utilization, later", Unit: "%", Theirs: 51, Ours: 100 * ideal / float64(e.Total.Cycles), Bound: Open, Source: gemminiLater, Note: cycleNote},
-	}, nil
 }
