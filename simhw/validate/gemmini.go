@@ -48,7 +48,7 @@ func gemmini() ([]Row, error) {
 		bestNote = "ours in the best order of tiles, all kernel positions of conv1 along the rows; waits for a bus that is always ready and for nothing else"
 	)
 	programNote := fmt.Sprintf("ours as LoopConv.scala cuts it: rows hold channels of one kernel position, so that conv1 uses 3 of 16 (%.1f million cycles in all), and additions go over the bus (%.1f million)", float64(own.Layers[0].Cycles)/1e6, added/1e6)
-	const rest = "; left out: a memory that takes time to answer (16 requests in flight, later 64, GemminiConfigs.scala), tiles sized by gemmini.h's rule and not the best, address translation, the core that issues commands"
+	const rest = "; left out: a memory that takes time to answer (16 requests in flight, later 64, GemminiConfigs.scala), tiles by gemmini.h's rule, which fill half of the accumulators (8 by 4 blocks of 16×16, over 4, make the first 1×1 layers want 16·(1/8 + 1/4 + 1/4) = 10 of the bus's 16 bytes a cycle), address translation, the core that issues commands"
 	ideal := float64(net.MACs()) / float64(s.PEs())
 	return []Row{
 		{Design: d.Name(), What: "area of the array", Unit: "µm²", Theirs: 116e3, Ours: best.Area.PEsUM2, Bound: Open, Source: gemminiArea, Note: areaNote},
