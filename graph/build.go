@@ -165,6 +165,9 @@ func (v *Value) check() error {
 	if v.Zero != 0 && v.Scale == 0 {
 		return fmt.Errorf("value %q: zero point %d without a scale", v.Name, v.Zero)
 	}
+	if v.Full && v.Scale == 0 {
+		return fmt.Errorf("value %q: all of int8 without a scale", v.Name)
+	}
 	if v.Scale != 0 && v.Stream != 0 {
 		return fmt.Errorf("value %q: scale %g as int8 and %g as int16: want one of them", v.Name, v.Scale, v.Stream)
 	}

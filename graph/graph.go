@@ -45,16 +45,27 @@ type Value struct {
 	Shape Shape
 
 	// Scale is s in x ≈ s·(q − Zero), for a value that is carried as int8; 0 for a value
-	// that is not (float32, or ±1 after a Sign). With Zero 0 q is in −127…127, else in
-	// −128…127. An unsigned byte u with zero point z is q = u − 128 and Zero = z − 128.
+	// that is not (float32, or ±1 after a Sign). q is in Lowest…127. An unsigned byte u
+	// with zero point z is q = u − 128 and Zero = z − 128.
 	Scale float32
 	Zero  int8
+	// Full says that q may be −128 although Zero is 0, as ONNX rounds; our own networks
+	// leave −128 out.
+	Full bool
 
 	// Stream is s in x ≈ s·q, q an int16, for a value that goes round layers by
 	// shortcuts; 0 for one that does not. Values that an Add joins have one Stream, so
 	// that it adds integers. A runtime may carry such a value in float32 all the same.
 	// A value has a Scale or a Stream, not both.
 	Stream float32
+}
+
+// Lowest is the least q that stands for a number in v: −127 or −128.
+func (v *Value) Lowest() int8 {
+	if v.Zero == 0 && !v.Full {
+		return -127
+	}
+	return -128
 }
 
 // Node applies Op to In and gives Out.
@@ -67,7 +78,7 @@ type Node struct {
 
 // Op is what a node computes: *Conv2D, *Dense, *BatchNorm, *Affine, *ReLU, *PReLU,
 // *Clip, *Func, *Sign, *MaxPool, *AveragePool, *GlobalAveragePool, *Add, *Sub, *Mul,
-// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *Softmax or
+// *Div, *Constant, *Concat, *Dropout, *Flatten, *Reshape, *Transpose, *Slice, *Pad, *LRN, *Softmax or
 // *ArgMax.
 type Op interface {
 	// Kind is the op's name in messages and tables: "conv2d", "dense", ...

@@ -20,7 +20,7 @@ import (
 // layer's output is written back and are not layers; nor is an affine on the
 // input, which belongs to the preparation of the image.
 //
-// In Binary an addition on the way to a sign joins a layer with its shortcut: what it
+// In Binary an addition of a stream joins a layer with its shortcut: what it
 // reads is written 16 bits wide, also by way of pools, concatenations and the kin of
 // ReLU, and a batch norm before it happens where the sums are written back. It is a
 // layer of its own (Other, by its number of outputs), and so are the pools and
@@ -30,7 +30,7 @@ import (
 // as its reader's operands.
 func (g *Graph) Workload(d dtype.DType) (workload.Workload, error) {
 	g = FoldBatchNorm(g)
-	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, signed: map[*Value]bool{}}
+	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, streams: FindStreams(g)}
 	for _, n := range g.Nodes {
 		p.giver[n.Out] = n
 		for _, v := range n.In {
@@ -61,8 +61,8 @@ type pricer struct {
 	giver   map[*Value]*Node
 	readers map[*Value][]*Node
 	d       dtype.DType
-	widths  map[*Value]int  // those known, so that networks of many paths stay cheap
-	signed  map[*Value]bool // of toSign, likewise
+	widths  map[*Value]int // those known, so that networks of many paths stay cheap
+	streams *Streams
 }
 
 // layer is n's part of the workload; false where it has none.
@@ -140,7 +140,7 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 		if !p.joins(n) && p.bipolar(n.In[0]) {
 			return dtype.Binary
 		}
-	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *Softmax: // of ±1 these are not ±1
+	case *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *LRN, *Softmax: // of ±1 these are not ±1
 	default:
 		// Pooling before a sign is as well done after it, on bits.
 		if p.bipolar(n.In[0]) || p.width(n.Out) == 1 {
@@ -180,25 +180,7 @@ const streamBits = 16
 // joins reports whether n adds a binary layer's result to its shortcut.
 func (p *pricer) joins(n *Node) bool {
 	_, ok := n.Op.(*Add)
-	return ok && p.d == dtype.Binary && p.toSign(n.Out)
-}
-
-// toSign reports whether v reaches a Sign through what joins streams alone.
-func (p *pricer) toSign(v *Value) bool {
-	if known, ok := p.signed[v]; ok {
-		return known
-	}
-	found := false
-	for _, n := range p.readers[v] {
-		switch n.Op.(type) {
-		case *Sign:
-			found = true
-		case *Add, *Concat, *MaxPool, *ReLU, *PReLU, *Clip, *Dropout:
-			found = p.toSign(n.Out) || found
-		}
-	}
-	p.signed[v] = found
-	return found
+	return ok && p.d == dtype.Binary && p.streams.Has(n.Out)
 }
 
 // onlyToJoin reports whether v is read by additions with a shortcut and nothing else.
@@ -229,7 +211,7 @@ func (p *pricer) width(v *Value) int {
 			} else {
 				bits = max(bits, p.dtype(n).Bits())
 			}
-		case *Conv2D, *Dense, *GlobalAveragePool, *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax:
+		case *Conv2D, *Dense, *GlobalAveragePool, *AveragePool, *Sub, *Mul, *Div, *Func, *ArgMax, *LRN:
 			bits = max(bits, p.dtype(n).Bits())
 		case *Sign:
 			if p.d != dtype.Binary {

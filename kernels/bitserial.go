@@ -82,6 +82,9 @@ func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, erro
 		if im.k.DType != dtype.Binary {
 			return fmt.Errorf("want a binary implementation")
 		}
+		if spec.Multipliers != nil {
+			return fmt.Errorf("multipliers of integers: want Scale and Offset")
+		}
 		if l.Bits < 1 || l.Bits > MaxSerialBits || l.Step < 1 || l.Step > 2 || l.Base < -128 || l.last() > 255 {
 			return fmt.Errorf("%d bits from %d on in steps of %d: want 1 to %d bits within −128…255 in steps of 1 or 2", l.Bits, l.Base, l.Step, MaxSerialBits)
 		}
@@ -109,8 +112,7 @@ func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, erro
 		}
 		c.serial.distance, c.serial.doubling = spec.In.Bytes(), im.k.Doubles
 		c.serial.panel = len(words) / (spec.Out.C * len(h)) * im.k.NR
-		c.addresses()
-		c.pack(words)
+		c.prepare(words)
 		return nil
 	}()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"macroscope/dtype"
 	"macroscope/internal/guard"
 	"macroscope/kernels/tile"
+	"macroscope/quant"
 )
 
 // serialCase is a convolution of integers of few bits, with the same plain values and
@@ -48,6 +49,13 @@ func narrow(r *rand.Rand, c convCase, bits int, weights []int) serialCase {
 	for i, t := range s.spec.Threshold {
 		if t != math.MinInt32 && t != math.MaxInt32 {
 			s.spec.Threshold[i] = int32(float64(t) / 10)
+		}
+	}
+	if n := len(s.spec.Multipliers); n > 0 { // not of few bits
+		s.spec.Multipliers, s.spec.Zero = nil, 0
+		s.spec.Scale, s.spec.Offset = make([]float32, n), someFloat32(r, n)
+		for i := range n {
+			s.spec.Scale[i] = float32(r.ExpFloat64() / k)
 		}
 	}
 	for i := range s.spec.Scale {
@@ -240,6 +248,7 @@ func TestBitSerialRefuses(t *testing.T) {
 		{"weights up to 9", func(*ConvSpec) {}, Levels{2, 0, 1}, -9},
 		{"18 weights", func(s *ConvSpec) { s.Out.C = 2 }, Levels{2, 0, 1}, 1},
 		{"may leave int32", func(s *ConvSpec) { s.BiasI = []int32{1 << 30} }, Levels{2, 0, 1}, 1},
+		{"multipliers of integers", func(s *ConvSpec) { s.Multipliers = make([]quant.Multiplier, 1) }, Levels{2, 0, 1}, 1},
 		{"input is int8", func(s *ConvSpec) { s.In.DType = dtype.Int8 }, Levels{2, 0, 1}, 1},
 		{"Scale has 0 values", func(s *ConvSpec) { s.Mode, s.Out.DType = tile.Requant, dtype.Int8 }, Levels{2, 0, 1}, 1},
 	} {

@@ -13,6 +13,9 @@ type Context struct {
 	depthwise tile.Depthwise
 	planes    tile.BitPlanes
 	few       [8]uint8 // a pixel's last bytes
+	rescale   tile.Rescale
+	addBytes  tile.AddBytes
+	floats    tile.Floats
 	scratch   []byte
 	image     []byte
 	groupIn   []byte

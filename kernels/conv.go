@@ -7,6 +7,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/kernels/tile"
+	"macroscope/quant"
 )
 
 // ConvSpec describes a convolution and what becomes of its sums. The sums are
@@ -31,15 +32,19 @@ type ConvSpec struct {
 	NonNegative          bool // In's int8 values are 0…127, as after a ReLU
 	Pool                 bool // maximum of 2×2 windows with stride 2, taken on the sums
 
-	Mode      tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
-	BiasF     []float32 // [OutC], float32 convolutions; nil is 0
-	BiasI     []int32   // [OutC], int8 and binary; nil is 0
-	Lo, Hi    float32   // Store of float32 and Requant: the clamp (0, +Inf is a ReLU); float32 with both 0 is not clamped
-	Scale     []float32 // [OutC], Requant
-	Offset    []float32 // [OutC], Requant
-	OutXor    uint8     // Requant: the AXor of who reads Out
-	Threshold []int32   // [OutC], Bits
-	Flip      []bool    // [OutC], Bits; nil is false
+	Mode   tile.Mode // Store, Requant or Bits; Out's dtype must be the matching one
+	BiasF  []float32 // [OutC], float32 convolutions; nil is 0
+	BiasI  []int32   // [OutC], int8 and binary; nil is 0
+	Lo, Hi float32   // Store of float32 and Requant: the clamp (0, +Inf is a ReLU); float32 with both 0 is not clamped
+	Scale  []float32 // [OutC], Requant
+	Offset []float32 // [OutC], Requant
+	// Multipliers, [OutC], take the place of Scale and Offset in networks of integers: the
+	// byte is clamp(Multipliers[o].Apply(sum) + Zero, Lo, Hi) xor OutXor.
+	Multipliers []quant.Multiplier
+	Zero        int8
+	OutXor      uint8   // Requant: the AXor of who reads Out
+	Threshold   []int32 // [OutC], Bits
+	Flip        []bool  // [OutC], Bits; nil is false
 }
 
 // Conv is a convolution prepared for one implementation: weights packed, the
@@ -52,16 +57,18 @@ type Conv struct {
 	panels   []panel
 	segLen   int
 	segs     []int
-	take     []int // the words of a row of weights in the order of the segments; -1: 0
-	rows     []int // byte offset in In of every sum's first tap, in the order of tiles
-	coff     []int // byte offset in Out of every row of tiles
-	dense    []int // coff of a scratch tile
+	take     []int     // the words of a row of weights in the order of the segments; -1: 0
+	rows     []int     // byte offset in In of every sum's first tap, in the order of tiles
+	coff     []int     // byte offset in Out of every row of tiles
+	dense    []int     // coff of a scratch tile
+	mode     tile.Mode // of the tiles
+	rescale  *rescaler // what makes bytes of sums that they stored; nil: nothing
 	edges    []edge
 	serial   *serial // products of bit planes; nil: none
 	outRows  int     // real rows of Out: len(coff) without the ragged end's copies
 	pool     int
 	perCall  int // tiles a call, so that a call stays below ~100 µs and Go may preempt between
-	colBits  int // bits of a column of Out
+	colBits  int // bits of a column that a tile writes
 	weightsB int
 
 	inBytes, outBytes int
@@ -102,9 +109,17 @@ func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
 	if err := c.check(len(weights)); err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("conv2d"), err)
 	}
+	c.prepare(weights)
+	return c, nil
+}
+
+// prepare lays out what Run needs, after the checks.
+func (c *Conv) prepare(weights []uint32) {
+	if c.mode = c.spec.Mode; c.spec.Multipliers != nil {
+		c.mode, c.rescale = tile.Store, newRescaler(c.im, &c.spec)
+	}
 	c.addresses()
 	c.pack(weights)
-	return c, nil
 }
 
 func (c *Conv) check(weights int) error {
@@ -167,8 +182,9 @@ func (c *Conv) checkEpilogue() error {
 	}{
 		{"BiasF", len(s.BiasF), c.im.k.DType == dtype.Float32, false},
 		{"BiasI", len(s.BiasI), c.im.k.DType != dtype.Float32, false},
-		{"Scale", len(s.Scale), s.Mode == tile.Requant, true},
-		{"Offset", len(s.Offset), s.Mode == tile.Requant, true},
+		{"Scale", len(s.Scale), s.Mode == tile.Requant && s.Multipliers == nil, true},
+		{"Offset", len(s.Offset), s.Mode == tile.Requant && s.Multipliers == nil, true},
+		{"Multipliers", len(s.Multipliers), s.Mode == tile.Requant, false},
 		{"Threshold", len(s.Threshold), s.Mode == tile.Bits, true},
 		{"Flip", len(s.Flip), s.Mode == tile.Bits, false},
 	}
@@ -180,7 +196,7 @@ func (c *Conv) checkEpilogue() error {
 	if s.Mode == tile.Requant && !(s.Lo >= -128 && s.Lo <= s.Hi && s.Hi <= 127) {
 		return fmt.Errorf("clamp %v…%v: want integers within −128…127", s.Lo, s.Hi)
 	}
-	return nil
+	return checkMultipliers(s.Multipliers)
 }
 
 // sumsHW is the extent before the pool.
@@ -237,12 +253,17 @@ func (c *Conv) addresses() {
 	if c.serial != nil {
 		c.serialSegments()
 	}
-	c.colBits = s.Out.DType.Bits()
+	if c.colBits = s.Out.DType.Bits(); c.rescale != nil {
+		c.colBits = 32
+	}
 	limit := c.im.k.WordsPerCall
 	if limit == 0 {
 		limit = maxWordsPerCall
 	}
 	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)*c.serial.rounds()))
+	if c.rescale != nil {
+		c.perCall = min(c.perCall, max(1, rescaleBytes/(4*per*c.im.k.NR)))
+	}
 	c.denseRows()
 }
 
@@ -250,7 +271,11 @@ func (c *Conv) addresses() {
 func (c *Conv) denseRows() {
 	mr := c.im.k.MR
 	c.dense = nil
-	for i := range min(c.perCall, len(c.rows)/mr) * mr / c.pool {
+	tiles := len(c.rows) / mr
+	for i := range c.edges {
+		tiles = max(tiles, len(c.edges[i].rows)/mr)
+	}
+	for i := range min(c.perCall, tiles) * mr / c.pool {
 		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
 	}
 }
@@ -351,7 +376,7 @@ func (c *Conv) pack(weights []uint32) {
 			}
 			p.init = unsafe.Pointer(&init[0])
 		}
-		switch s.Mode {
+		switch c.mode {
 		case tile.Requant:
 			p.scale, p.offset = alignedSlice[float32](nr), alignedSlice[float32](nr)
 			copy(p.scale, s.Scale[first:first+cols])
@@ -400,83 +425,4 @@ func (c *Conv) perPanel() int {
 		n += len(c.edges[i].rows)
 	}
 	return n / c.im.k.MR
-}
-
-// Run computes one image: in holds In.Bytes() bytes, out Out.Bytes(); they
-// must not overlap. Only Out's pixels are written, not its halo. It panics if
-// a slice is too short, and allocates nothing once ctx has served it.
-func (c *Conv) Run(ctx *Context, out, in []byte) { c.RunTiles(ctx, out, in, 0, c.Tiles()) }
-
-// RunTiles is Run for the tiles from…to−1 alone. Different tiles write different
-// bytes of out: goroutines, each with its Context, may share the tiles of one
-// image.
-func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
-	if len(in) < c.inBytes || len(out) < c.outBytes {
-		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", c.im.FullName("conv2d"), len(in), len(out), c.inBytes, c.outBytes))
-	}
-	a := &ctx.args
-	*a = tile.Args{
-		A:    unsafe.Pointer(unsafe.SliceData(in)),
-		Mode: c.spec.Mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
-	}
-	plain, per := len(c.rows)/c.im.k.MR, c.perPanel()
-	for i := from / per; i*per < to; i++ {
-		p := &c.panels[i]
-		a.B, a.Flip = unsafe.Pointer(&p.b[0]), p.flip
-		a.Scale, a.Bias = unsafe.Pointer(unsafe.SliceData(p.scale)), unsafe.Pointer(unsafe.SliceData(p.offset))
-		a.Threshold = unsafe.Pointer(unsafe.SliceData(p.threshold))
-		first, last := max(0, from-i*per), min(per, to-i*per)
-		c.runPlain(ctx, p, out, first, min(last, plain))
-		if last > plain { // then columns fill whole panels
-			a.C = unsafe.Pointer(&out[p.firstColumn*c.colBits/8])
-			c.runEdges(ctx, i, first-plain, last-plain)
-		}
-	}
-	ctx.args = tile.Args{} // keep no memory alive
-}
-
-// pieceTile is the tile that takes pieces.
-func (c *Conv) pieceTile() tile.Func {
-	if c.serial != nil && c.serial.ternary {
-		return c.im.k.TernaryTile
-	}
-	return c.im.k.PieceTile
-}
-
-// runPlain computes the tiles t…last−1 that have all taps.
-func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
-	a, mr := &ctx.args, c.im.k.MR
-	run := c.tile
-	if c.serial.doubles() {
-		run = c.pieceTile()
-		a.Pieces, a.NSeg, a.Init = &c.serial.pieces[0], len(c.serial.pieces), p.init
-	} else {
-		a.Segs, a.NSeg, a.SegLen, a.Init = &c.segs[0], len(c.segs), c.segLen, p.init
-	}
-	for ; t < last; t += c.perCall {
-		a.Tiles = min(c.perCall, last-t)
-		a.Rows = &c.rows[t*mr]
-		first := t * mr / c.pool
-		if p.cols == c.im.k.NR {
-			a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &c.coff[first]
-			run(a)
-			continue
-		}
-		c.ragged(ctx, p, out, first, run)
-	}
-}
-
-// ragged runs the tiles that ctx.args describes into scratch memory and copies
-// the columns that exist.
-func (c *Conv) ragged(ctx *Context, p *panel, out []byte, first int, run tile.Func) {
-	a := &ctx.args
-	pitch := c.im.k.NR * c.colBits / 8
-	rows := a.Tiles * c.im.k.MR / c.pool
-	scratch := ctx.bytes(rows * pitch)
-	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
-	run(a)
-	n, at := (p.cols*c.colBits+7)/8, p.firstColumn*c.colBits/8
-	for r := range min(rows, c.outRows-first) {
-		copy(out[c.coff[first+r]+at:][:n], scratch[r*pitch:])
-	}
 }

@@ -109,6 +109,9 @@ func filledConv(r *rand.Rand, s ConvSpec, d dtype.DType, inC, outC, h, w int) co
 				s.Scale[i], s.Offset[i] = 0.5, 0 // halves, to see them go to even
 			}
 		}
+		if r.IntN(2) == 0 {
+			s.Scale, s.Offset, s.Multipliers, s.Zero = nil, nil, someMultipliers(r, outC), int8(r.IntN(256)-128)
+		}
 	case tile.Bits:
 		s.Out.DType = dtype.Binary
 		s.Threshold, s.Flip = make([]int32, outC), make([]bool, outC)
@@ -122,6 +125,14 @@ func filledConv(r *rand.Rand, s ConvSpec, d dtype.DType, inC, outC, h, w int) co
 	}
 	c.spec = s
 	return c
+}
+
+// requantized is the byte that the definition makes of channel o's sum.
+func (s *ConvSpec) requantized(sum int32, o int) uint8 {
+	if s.Multipliers != nil {
+		return uint8(quant.RequantizeInteger(sum, s.Multipliers[o], int32(s.Zero), int32(s.Lo), int32(s.Hi))) ^ s.OutXor
+	}
+	return uint8(quant.Requantize(sum, s.Scale[o], s.Offset[o], s.Lo, s.Hi)) ^ s.OutXor
 }
 
 // image packs x as the implementation reads it.
@@ -214,7 +225,7 @@ func (c *convCase) check(out []byte) error {
 					g := view[int32](px)[o]
 					got, want, ok = g, sum, float64(g) == sum
 				case s.Mode == tile.Requant:
-					w := uint8(quant.Requantize(int32(sum), s.Scale[o], s.Offset[o], s.Lo, s.Hi)) ^ s.OutXor
+					w := s.requantized(int32(sum), o)
 					got, want, ok = px[o], w, px[o] == w
 				default:
 					g, w := px[o/8]>>(o%8)&1 == 1, quant.Threshold{T: s.Threshold[o], Flip: s.Flip[o]}.Bit(int32(sum))

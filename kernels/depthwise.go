@@ -23,6 +23,9 @@ type Depthwise struct {
 	init  []float32
 	ints  []int32 // [tap][C] of int8
 	sums  []int32 // what an int8 sum starts at
+
+	rescale *rescaler // nil but where Multipliers make bytes of a row's sums
+	places  []int     // of a row's pixels, in bytes from the first
 }
 
 // NewDepthwiseFloat32 prepares weights [C][KH][KW]. Mode is Store; the spec has no Pool.
@@ -55,6 +58,12 @@ func NewDepthwiseInt8(im *Impl, spec ConvSpec, weights []int8) (*Depthwise, erro
 		d.sums[i%c] -= int32(im.k.AXor) * w
 	}
 	d.spec.Scale, d.spec.Offset = alignedCopy(spec.Scale), alignedCopy(spec.Offset)
+	if spec.Multipliers != nil {
+		d.rescale = newRescaler(im, &d.spec)
+		for x := range spec.Out.W {
+			d.places = append(d.places, x*spec.Out.PixelBytes())
+		}
+	}
 	return d, nil
 }
 
@@ -135,17 +144,25 @@ func (d *Depthwise) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", d.im.FullName("depthwise"), len(in), len(out), s.In.Bytes(), s.Out.Bytes()))
 	}
 	for y := from; y < to; y++ {
-		d.row(ctx, out[s.Out.Offset(y, 0):], in[s.In.Offset(y*s.StrideH-s.PadTop, -s.PadLeft):])
+		to, from := out[s.Out.Offset(y, 0):], in[s.In.Offset(y*s.StrideH-s.PadTop, -s.PadLeft):]
+		if d.rescale == nil {
+			d.row(ctx, to, from, s.Out)
+			continue
+		}
+		sums := Image{DType: dtype.Float32, H: 1, W: s.Out.W, C: s.Out.C}
+		scratch := ctx.bytes(sums.Bytes())
+		d.row(ctx, scratch, from, sums)
+		d.rescale.run(ctx, to, scratch, d.places, 0, s.Out.C, sums.PixelBytes())
 	}
 }
 
-// row computes a row of outputs: by the implementation's vectors, narrower ones, and for
-// what is left channel by channel.
-func (d *Depthwise) row(ctx *Context, out, in []byte) {
+// row computes a row of outputs, that of an image like m: by the implementation's vectors,
+// narrower ones, and for what is left channel by channel.
+func (d *Depthwise) row(ctx *Context, out, in []byte, m Image) {
 	s, c := &d.spec, d.spec.In.C
 	w := &ctx.depthwise
 	*w = tile.Depthwise{
-		Taps: &d.taps[0], NTaps: len(d.taps), Count: s.Out.W, InStep: s.StrideW * s.In.PixelBytes(), OutStep: s.Out.PixelBytes(),
+		Taps: &d.taps[0], NTaps: len(d.taps), Count: s.Out.W, InStep: s.StrideW * s.In.PixelBytes(), OutStep: m.PixelBytes(),
 		WStep: 4 * c, Lo: s.Lo, Hi: s.Hi, OutXor: uint64(s.OutXor),
 	}
 	last, size := &generic.Depthwise, s.In.DType.Bits()/8
@@ -163,12 +180,12 @@ func (d *Depthwise) row(ctx *Context, out, in []byte) {
 		if (c-done)/f.VL == 0 {
 			continue
 		}
-		w.In, w.Out = unsafe.Pointer(&in[size*done]), unsafe.Pointer(&out[s.Out.DType.Bits()/8*done])
+		w.In, w.Out = unsafe.Pointer(&in[size*done]), unsafe.Pointer(&out[m.DType.Bits()/8*done])
 		if d.float != nil {
 			w.W, w.Init = unsafe.Pointer(&d.float[done]), unsafe.Pointer(&d.init[done])
 		} else {
 			w.W, w.Init = unsafe.Pointer(&d.ints[done]), unsafe.Pointer(&d.sums[done])
-			if s.Mode == tile.Requant {
+			if s.Mode == tile.Requant && d.rescale == nil {
 				w.Scale, w.Offset = unsafe.Pointer(&s.Scale[done]), unsafe.Pointer(&s.Offset[done])
 			}
 		}

@@ -294,15 +294,16 @@ func (c *Conv) haloSum(w uint32, word int) int32 {
 
 // runEdges computes the tiles from…to−1 of all edges, with a panel that ctx.args
 // describes.
-func (c *Conv) runEdges(ctx *Context, panel, from, to int) {
+func (c *Conv) runEdges(ctx *Context, panel int, out []byte, from, to int) {
 	a, mr := &ctx.args, c.im.k.MR
 	for i := range c.edges {
 		e := &c.edges[i]
 		n := len(e.rows) / mr
 		a.Pieces, a.NSeg, a.Init = &e.pieces[0], len(e.pieces), e.init[panel]
 		for t, end := max(0, from), min(n, to); t < end; t += c.perCall {
-			a.Rows, a.COff, a.Tiles = &e.rows[t*mr], &e.coff[t*mr/c.pool], min(c.perCall, end-t)
-			c.pieceTile()(a)
+			a.Rows, a.Tiles = &e.rows[t*mr], min(c.perCall, end-t)
+			coff := e.coff[t*mr/c.pool:]
+			c.call(ctx, c.pieceTile(), &c.panels[panel], out, coff, len(coff))
 		}
 		from, to = from-n, to-n
 	}

@@ -35,6 +35,7 @@ func paddedConv(r *rand.Rand, d dtype.DType, columns int) convCase {
 		c.w = c.w[:s.Out.C*k]
 		s.BiasF, s.BiasI = resized(s.BiasF, s.Out.C), resized(s.BiasI, s.Out.C)
 		s.Scale, s.Offset = resized(s.Scale, s.Out.C), resized(s.Offset, s.Out.C)
+		s.Multipliers = resized(s.Multipliers, s.Out.C)
 		s.Threshold, s.Flip = resized(s.Threshold, s.Out.C), resized(s.Flip, s.Out.C)
 
 		pad := 0.

@@ -52,7 +52,7 @@ func extremeConv(r *rand.Rand, d dtype.DType, inC, segments int) convCase {
 	s := ConvSpec{KH: segments, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1}
 	c := filledConv(r, s, d, inC, 3, 1, 4)
 	c.spec.Mode, c.spec.Out.DType = tile.Store, dtype.Float32
-	c.spec.Scale, c.spec.Offset, c.spec.Threshold, c.spec.Flip = nil, nil, nil, nil
+	c.spec.Scale, c.spec.Offset, c.spec.Threshold, c.spec.Flip, c.spec.Multipliers = nil, nil, nil, nil, nil
 	c.spec.Lo, c.spec.Hi, c.spec.OutXor = 0, 0, 0
 	return c
 }

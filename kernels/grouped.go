@@ -41,7 +41,7 @@ func NewGrouped(im *Impl, spec ConvSpec, groups int, weights []uint32) (*Grouped
 			s := spec
 			s.In, s.Out = g.in, g.out
 			s.BiasF, s.BiasI = part(spec.BiasF, i, groups), part(spec.BiasI, i, groups)
-			s.Scale, s.Offset = part(spec.Scale, i, groups), part(spec.Offset, i, groups)
+			s.Scale, s.Offset, s.Multipliers = part(spec.Scale, i, groups), part(spec.Offset, i, groups), part(spec.Multipliers, i, groups)
 			c, err := NewConv(im, s, part(weights, i, groups))
 			if err != nil {
 				return err

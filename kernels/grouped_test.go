@@ -8,7 +8,6 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/kernels/tile"
-	"macroscope/quant"
 )
 
 // groupedRunner is what Grouped and Depthwise have in common.
@@ -55,6 +54,9 @@ func checkGrouped(t *testing.T, im *Impl, ctx *Context, r *rand.Rand) {
 		s.Out.DType, s.Mode, s.Lo, s.Hi, s.OutXor = dtype.Int8, tile.Requant, -127, 127, uint8(r.IntN(2)*0x80)
 		for range s.Out.C {
 			s.Scale, s.Offset = append(s.Scale, 0.01*(1+r.Float32())), append(s.Offset, r.Float32())
+		}
+		if r.IntN(2) == 0 {
+			s.Scale, s.Offset, s.Multipliers, s.Zero = nil, nil, someMultipliers(r, s.Out.C), int8(r.IntN(256)-128)
 		}
 	} else if d == dtype.Float32 {
 		s.BiasF = someFloat32(r, s.Out.C)
@@ -133,8 +135,7 @@ func checkGrouped(t *testing.T, im *Impl, ctx *Context, r *rand.Rand) {
 					}
 					switch {
 					case requant:
-						want := uint8(quant.Requantize(int32(sum), s.Scale[o], s.Offset[o], s.Lo, s.Hi)) ^ s.OutXor
-						if px[o] != want {
+						if want := s.requantized(int32(sum), o); px[o] != want {
 							t.Fatalf("%+v depthwise %t: byte %d of %d,%d: got %d, want %d", s, depthwise, o, y, xx, px[o], want)
 						}
 					case d == dtype.Int8:

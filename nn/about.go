@@ -81,10 +81,6 @@ func (st *denseInt8) about() Step  { return st.denseAbout.step(st.in, st.out) }
 
 func (st *denseExact) about() Step { return st.denseAbout.step(st.in, st.out) }
 
-func (st *requantStep) about() Step {
-	return plain(st.out.value.Name, "requantize", Epilogue, st.out, st.in)
-}
-
 func (a denseAbout) step(in, out *buffer) Step {
 	st := plain(a.node, "dense", Epilogue, out, in)
 	st.Layer = a.layer

@@ -25,9 +25,7 @@ func (c *compiler) fuseAdd(n *graph.Node) *group {
 			return plain
 		}
 	}
-	for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
-		g.take(next)
-	}
+	c.fuseClamps(g)
 	if c.scaleOf(g.out) == 0 {
 		return plain
 	}
@@ -44,14 +42,14 @@ func (c *compiler) emitAddBytes(g *group) *buffer {
 
 func (st *addBytesStep) run(s *state) {
 	x, y, to := st.a.bytes(s), st.b.bytes(s), st.out.bytes(s)
-	m, xor, scale, zero := st.out.img, st.out.form.xor, st.out.scale, st.out.zero
+	m, xor, scale, zero, least := st.out.img, st.out.form.xor, st.out.scale, st.out.zero, st.out.lo
 	for row := range m.H {
 		p, q, r := st.a.img.Offset(row, 0), st.b.img.Offset(row, 0), m.Offset(row, 0)
 		for range m.W {
 			u, v, px := x[p:][:m.C], y[q:][:m.C], to[r:][:m.C]
 			for i := range px {
 				sum := min(st.hi, max(st.lo, st.ta[u[i]]+st.tb[v[i]]))
-				px[i] = uint8(quant.QuantizeZero(sum, scale, zero)) ^ xor
+				px[i] = uint8(quant.QuantizeZero(sum, scale, zero, least)) ^ xor
 			}
 			p, q, r = p+st.a.img.PixelBytes(), q+st.b.img.PixelBytes(), r+m.PixelBytes()
 		}

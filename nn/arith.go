@@ -4,40 +4,24 @@ import (
 	"math"
 
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
 // arith is Add, Sub, Mul or Div of two float32 values, of which either may be
-// stretched along any extent of 1.
-func arith(op graph.Op) func(*state, []*buffer, *buffer) {
-	var row func(to, a, b []float32)
-	var at func(x, y float32) float32
+// stretched along any extent of 1, clamped to lo…hi.
+func arith(by *kernels.Floats, op graph.Op, lo, hi float32) func(*state, []*buffer, *buffer) {
+	row := by.Add
+	at := func(x, y float32) float32 { return x + y }
 	switch op.(type) {
-	case *graph.Add:
-		at = func(x, y float32) float32 { return x + y }
-		row = func(to, a, b []float32) {
-			for i := range to {
-				to[i] = a[i] + b[i]
-			}
-		}
 	case *graph.Sub:
-		at = func(x, y float32) float32 { return x - y }
-		row = func(to, a, b []float32) {
-			for i := range to {
-				to[i] = a[i] - b[i]
-			}
-		}
+		row, at = by.Sub, func(x, y float32) float32 { return x - y }
 	case *graph.Mul:
-		at = func(x, y float32) float32 { return x * y }
-		row = func(to, a, b []float32) {
-			for i := range to {
-				to[i] = a[i] * b[i]
-			}
-		}
-	default:
+		row, at = by.Mul, func(x, y float32) float32 { return x * y }
+	case *graph.Div:
 		at = func(x, y float32) float32 { return x / y }
-		row = func(to, a, b []float32) {
+		row = func(_ *kernels.Context, to, a, b []float32, lo, hi float32) {
 			for i := range to {
-				to[i] = a[i] / b[i]
+				to[i] = min(hi, max(lo, a[i]/b[i]))
 			}
 		}
 	}
@@ -45,7 +29,7 @@ func arith(op graph.Op) func(*state, []*buffer, *buffer) {
 		a, b := ins[0], ins[1]
 		u, v, to, m := a.bytes(s), b.bytes(s), out.bytes(s), out.img
 		run := func(y, x, n int) { // n values that lie together, in every one of the three
-			row(floats(to[m.Offset(y, x):][:4*n]), floats(u[a.place(y, x):][:4*n])[:n], floats(v[b.place(y, x):][:4*n])[:n])
+			row(&s.ctx, floats(to[m.Offset(y, x):][:4*n]), floats(u[a.place(y, x):][:4*n]), floats(v[b.place(y, x):][:4*n]), lo, hi)
 		}
 		switch {
 		case a.img.C != b.img.C:
@@ -54,7 +38,7 @@ func arith(op graph.Op) func(*state, []*buffer, *buffer) {
 					px := floats(to[m.Offset(y, x):][:4*m.C])
 					p, q := floats(u[a.place(y, x):][:4*a.img.C]), floats(v[b.place(y, x):][:4*b.img.C])
 					for c := range px {
-						px[c] = at(p[min(c, len(p)-1)], q[min(c, len(q)-1)])
+						px[c] = min(hi, max(lo, at(p[min(c, len(p)-1)], q[min(c, len(q)-1)])))
 					}
 				}
 			}
@@ -113,6 +97,29 @@ func argMax(op *graph.ArgMax) func(*state, []*buffer, *buffer) {
 				}
 			}
 			floats(to[q:][:4])[0] = float32(best)
+		})
+	}
+}
+
+// lrn normalizes the channels of each pixel, in float64.
+func lrn(op *graph.LRN) func(*state, []*buffer, *buffer) {
+	alpha, beta, bias := float64(op.Alpha)/float64(op.Size), float64(op.Beta), float64(op.Bias)
+	power := func(v float64) float64 { return math.Pow(v, beta) }
+	if op.Beta == 0.75 { // AlexNet's; two roots are three times as fast
+		power = func(v float64) float64 { r := math.Sqrt(v); return r * math.Sqrt(r) }
+	}
+	return func(s *state, ins []*buffer, out *buffer) {
+		from, to, n := ins[0].bytes(s), out.bytes(s), out.img.C
+		eachPixel(ins[0], out, func(p, q int) {
+			x, y := floats(from[p:][:4*n]), floats(to[q:][:4*n])
+			for c, v := range x {
+				first, last := op.Window(c, n)
+				sum := 0.0
+				for _, u := range x[first:last] {
+					sum += float64(u) * float64(u)
+				}
+				y[c] = float32(float64(v) / power(bias+alpha*sum))
+			}
 		})
 	}
 }

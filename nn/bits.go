@@ -26,7 +26,7 @@ func (c *compiler) roundedPools() {
 			continue
 		}
 		if inside := max(op.PadTop, op.PadBottom) < op.KH && max(op.PadLeft, op.PadRight) < op.KW; inside && n.In[0].Scale != 0 {
-			n.Out.Scale, n.Out.Zero = n.In[0].Scale, n.In[0].Zero // both are c.g's own
+			n.Out.Scale, n.Out.Zero, n.Out.Full = n.In[0].Scale, n.In[0].Zero, n.In[0].Full // both are c.g's own
 		}
 	}
 }
@@ -80,11 +80,11 @@ func (c *compiler) levelsOf(v *graph.Value) (kernels.Levels, bool) {
 	}
 	switch op := n.Op.(type) {
 	case *graph.Clip: // rounding keeps the order of numbers
-		lo, hi := int(quant.QuantizeZero(op.Lo, v.Scale, v.Zero)), int(quant.QuantizeZero(op.Hi, v.Scale, v.Zero))
+		lo, hi := int(quant.QuantizeZero(op.Lo, v.Scale, v.Zero, v.Lowest())), int(quant.QuantizeZero(op.Hi, v.Scale, v.Zero, v.Lowest()))
 		l := kernels.Levels{Bits: max(1, bits.Len(uint(hi-lo))), Base: lo, Step: 1}
 		return l, l.Bits <= kernels.MaxSerialBits
 	case *graph.MaxPool:
-		if from := n.In[0]; from.Scale == v.Scale && from.Zero == v.Zero {
+		if from := n.In[0]; from.Scale == v.Scale && from.Zero == v.Zero && from.Lowest() == v.Lowest() {
 			return c.levelsOf(from)
 		}
 	}

@@ -29,6 +29,7 @@ type buffer struct {
 	img   kernels.Image
 	scale float32 // int8: of the value, or of its stream
 	zero  int8    // int8: what stands for 0
+	lo    int8    // int8: the least byte
 	away  bool    // int8: halves round away from zero, as in networks of integers
 	pad   float32 // what the halo stands for
 	off   int     // in the arena

@@ -33,6 +33,7 @@ type compiler struct {
 	g        *graph.Graph
 	choice   *kernels.Choice
 	winograd bool
+	observed bool // someone sees every sum and product of values
 	picks    map[string]Pick
 	plan     *Plan
 	readers  map[*graph.Value][]*graph.Node
@@ -46,17 +47,22 @@ type compiler struct {
 func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 	c := &compiler{
 		g: g, choice: choice,
-		plan:    &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
-		readers: map[*graph.Value][]*graph.Node{}, giver: map[*graph.Value]*graph.Node{},
+		plan:  &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
 		joins: map[*graph.Node]bool{}, wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
 	}
-	for _, n := range g.Nodes {
+	c.index()
+	return c
+}
+
+// index notes who gives and who reads the values of c.g.
+func (c *compiler) index() {
+	c.readers, c.giver = map[*graph.Value][]*graph.Node{}, map[*graph.Value]*graph.Node{}
+	for _, n := range c.g.Nodes {
 		c.giver[n.Out] = n
 		for _, v := range n.In {
 			c.readers[v] = append(c.readers[v], n)
 		}
 	}
-	return c
 }
 
 // compile groups the nodes of c.g, which is whole with its batch norms folded, asks each group for the forms it reads, lays the
@@ -134,7 +140,7 @@ func (c *compiler) alias(n *graph.Node) bool {
 		return false
 	}
 	from := n.In[0]
-	if s := n.Out.Scale; s != 0 && (s != from.Scale || n.Out.Zero != from.Zero) && (from.Scale != 0 || from == c.g.Output || len(c.readers[from]) > 1) {
+	if s := n.Out.Scale; s != 0 && (s != from.Scale || n.Out.Zero != from.Zero || n.Out.Lowest() != from.Lowest()) && (from.Scale != 0 || from == c.g.Output || len(c.readers[from]) > 1) {
 		return false
 	}
 	for _, r := range c.readers[n.Out] {
@@ -153,32 +159,22 @@ func (c *compiler) root(v *graph.Value) *graph.Value {
 	return v
 }
 
-// scaleOf is the int8 scale of a value, its own or that of its flattening; 0
-// if it is not carried as int8.
-func (c *compiler) scaleOf(v *graph.Value) float32 {
+// rounded is v, or its flattening where only that has a scale.
+func (c *compiler) rounded(v *graph.Value) *graph.Value {
 	if v.Scale != 0 {
-		return v.Scale
+		return v
 	}
 	for _, r := range c.readers[v] {
 		if c.alias(r) && r.Out.Scale != 0 {
-			return r.Out.Scale
+			return r.Out
 		}
 	}
-	return 0
+	return v
 }
 
-// zeroOf is what stands for 0 in a value that is carried as int8.
-func (c *compiler) zeroOf(v *graph.Value) int8 {
-	if v.Scale != 0 {
-		return v.Zero
-	}
-	for _, r := range c.readers[v] {
-		if c.alias(r) && r.Out.Scale != 0 {
-			return r.Out.Zero
-		}
-	}
-	return 0
-}
+// scaleOf is the int8 scale of a value, its own or that of its flattening; 0
+// if it is not carried as int8.
+func (c *compiler) scaleOf(v *graph.Value) float32 { return c.rounded(v).Scale }
 
 // signed says whether v is ±1: the output of a Sign, or the maximum of such.
 func (c *compiler) signed(v *graph.Value) bool {
@@ -237,7 +233,8 @@ func (c *compiler) want(v *graph.Value, f form) *buffer {
 func (c *compiler) newBuffer(v *graph.Value, f form) *buffer {
 	b := &buffer{value: v, form: f, img: imageOf(v, f.dtype), scale: 1, away: c.g.Integer != graph.NotInteger}
 	if s := c.scaleOf(v); s != 0 {
-		b.scale, b.zero = s, c.zeroOf(v)
+		from := c.rounded(v)
+		b.scale, b.zero, b.lo = s, from.Zero, from.Lowest()
 	}
 	if f.wide {
 		b.img, b.scale, b.zero = kernels.Int16Image(b.img.H, b.img.W, b.img.C), v.Stream, 0

@@ -50,7 +50,7 @@ func (st *elementStep) run(s *state) {
 			}
 		})
 		return
-	case a.dtype == dtype.Int8 && !a.wide && b.dtype == dtype.Int8 && !b.wide && st.from.scale == st.to.scale && st.from.zero == st.to.zero:
+	case a.dtype == dtype.Int8 && !a.wide && b.dtype == dtype.Int8 && !b.wide && st.from.scale == st.to.scale && st.from.zero == st.to.zero && st.from.lo >= st.to.lo:
 		c, xor := st.to.img.C, a.xor^b.xor
 		eachPixel(st.from, st.to, func(p, q int) {
 			x, px := from[p:][:c], to[q:][:c]
@@ -99,7 +99,7 @@ func (b *buffer) table() *[256]float32 {
 
 // round makes bytes of float32.
 func (st *elementStep) round(from, to []byte) {
-	c, xor, scale, zero := st.to.img.C, st.to.form.xor, st.to.scale, st.to.zero
+	c, xor, scale, zero, lo := st.to.img.C, st.to.form.xor, st.to.scale, st.to.zero, st.to.lo
 	if st.to.away {
 		eachPixel(st.from, st.to, func(p, q int) {
 			for i, v := range floats(from[p:][:4*c]) {
@@ -111,7 +111,7 @@ func (st *elementStep) round(from, to []byte) {
 	eachPixel(st.from, st.to, func(p, q int) {
 		x, px := floats(from[p:][:4*c]), to[q:][:c]
 		for i, v := range x {
-			px[i] = uint8(quant.QuantizeZero(v, scale, zero)) ^ xor
+			px[i] = uint8(quant.QuantizeZero(v, scale, zero, lo)) ^ xor
 		}
 	})
 }
@@ -130,7 +130,7 @@ func (b *buffer) put(px []byte, c int, v float32) {
 			px[c] = uint8(b.format().Round(v)) ^ b.form.xor
 			return
 		}
-		px[c] = uint8(quant.QuantizeZero(v, b.scale, b.zero)) ^ b.form.xor
+		px[c] = uint8(quant.QuantizeZero(v, b.scale, b.zero, b.lo)) ^ b.form.xor
 	default:
 		px[c/8] &^= 1 << (c % 8)
 		if v >= 0 {

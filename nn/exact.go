@@ -6,12 +6,13 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 	"macroscope/quant"
 )
 
 // Networks of integers (graph.Integers) are computed byte for byte as package
-// graph/reference's RunInteger has it. A convolution's kernel stores its int32 sums, whose
-// zero points are in its bias, and a requantStep makes bytes of them.
+// graph/reference's RunInteger has it. The zero points of a convolution's int32 sums are in
+// its bias, and its kernel makes bytes of them by integers (kernels.ConvSpec.Multipliers).
 
 // fuseExact is the group of a node from int8 to int8 with the clamps that follow before
 // its result is rounded; nil for any other node, and where the graph is none of integers.
@@ -56,38 +57,16 @@ func plus(a, b []int32) []int32 {
 	return a
 }
 
-// requantizers turn a layer's sums into its output's bytes.
-func (c *compiler) requantizers(g *group, w *graph.Weights, in, out *buffer, n int, once bool, multiplier func(in, w, out float32) (quant.Multiplier, error)) ([]quant.Requantizer, error) {
-	r := make([]quant.Requantizer, n)
-	for o := range r {
-		m, err := multiplier(in.scale, w.Scale[o%len(w.Scale)], out.scale)
-		if err != nil {
+// multipliers are what turns a layer's sums into its output's bytes.
+func multipliers(w *graph.Weights, in, out *buffer, n int, multiplier func(in, w, out float32) (quant.Multiplier, error)) ([]quant.Multiplier, error) {
+	m := make([]quant.Multiplier, n)
+	for o := range m {
+		var err error
+		if m[o], err = multiplier(in.scale, w.Scale[o%len(w.Scale)], out.scale); err != nil {
 			return nil, fmt.Errorf("channel %d: %w", o, err)
 		}
-		r[o] = quant.NewRequantizer(m, once, out.zero, g.bounds(out))
 	}
-	return r, nil
-}
-
-// requantStep makes bytes of a convolution's sums.
-type requantStep struct {
-	in, out *buffer
-	each    []quant.Requantizer
-}
-
-// landExact is the landing of integer sums that become bytes by integers.
-func (c *compiler) landExact(g *group, w *graph.Weights, in *buffer, n int) (landing, error) {
-	st := &requantStep{in: c.newBuffer(g.out, form{dtype: dtype.Float32}), out: c.native(g.out, dtype.Int8)}
-	var err error
-	st.each, err = c.requantizers(g, w, in, st.out, n, false, quant.ConvMultiplier)
-	return landing{st.in, st.out, []step{st}}, err
-}
-
-func (st *requantStep) run(s *state) {
-	in, out, n := st.in.bytes(s), st.out.bytes(s), len(st.each)
-	eachPixel(st.in, st.out, func(p, q int) {
-		quant.RequantizeRow(out[q:][:n], ints(in[p:][:4*n]), st.each, st.out.form.xor)
-	})
+	return m, nil
 }
 
 // denseExact is a dense layer from int8 to int8 by integers.
@@ -108,8 +87,12 @@ func (c *compiler) emitDenseExact(g *group, op *graph.Dense, out *buffer) (*buff
 	if len(op.Scale) > 1 {
 		multiplier = quant.ConvMultiplier
 	}
-	if st.each, err = c.requantizers(g, &op.Weights, in, out, op.Out, c.g.Integer == graph.LiteRT, multiplier); err != nil {
+	each, err := multipliers(&op.Weights, in, out, op.Out, multiplier)
+	if err != nil {
 		return nil, err
+	}
+	for _, m := range each {
+		st.each = append(st.each, quant.NewRequantizer(m, c.g.Integer == graph.LiteRT, out.zero, g.bounds(out)))
 	}
 	st.denseAbout = denseAbout{g.node.Name, c.layer(g, dtype.Int8, im, "dot", denseProblem(op, dtype.Int8, out), op.In*op.Out+9*op.Out)}
 	c.plan.steps = append(c.plan.steps, st)
@@ -130,7 +113,7 @@ func (st *denseExact) run(s *state) {
 // emitExact adds a single op from int8 to int8.
 func (c *compiler) emitExact(g *group) (*buffer, error) {
 	out := c.native(g.out, dtype.Int8)
-	f, err := exactFunc(g, out)
+	f, err := exactFunc(c.choice.For(dtype.Int8), g, out)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +121,7 @@ func (c *compiler) emitExact(g *group) (*buffer, error) {
 	return out, nil
 }
 
-func exactFunc(g *group, out *buffer) (func(*state, []*buffer, *buffer), error) {
+func exactFunc(im *kernels.Impl, g *group, out *buffer) (func(*state, []*buffer, *buffer), error) {
 	in, b := g.inputs[0], g.bounds(out)
 	x, y := in.format(), out.format()
 	shape := g.node.In[0].Shape
@@ -160,7 +143,7 @@ func exactFunc(g *group, out *buffer) (func(*state, []*buffer, *buffer), error) 
 			return nil, err
 		}
 		if n := g.node; n.In[0].Shape.Equal(n.In[1].Shape) {
-			return addBytes(a), nil
+			return addBytes(im, a, in, g.inputs[1], out), nil
 		}
 		return pairs(a.At), nil
 	case *graph.Mul:

@@ -2,10 +2,11 @@ package nn
 
 import (
 	"macroscope/graph"
+	"macroscope/kernels"
 	"macroscope/quant"
 )
 
-// Ops on bytes for networks of integers, in plain Go. A buffer's bytes are xored; the
+// Ops on bytes for networks of integers, in plain Go but for additions. A buffer's bytes are xored; the
 // functions that these get are not.
 
 // byteByByte applies at to every byte, by a table.
@@ -25,15 +26,19 @@ func byteByByte(in, out *buffer, at func(int8) int8) func(*state, []*buffer, *bu
 	}
 }
 
-// addBytes adds two values of one shape.
-func addBytes(a *quant.Adder) func(*state, []*buffer, *buffer) {
-	return func(s *state, ins []*buffer, out *buffer) {
-		x, y, m := ins[0], ins[1], out.img
+// addBytes adds two values of one shape, in vectors of an implementation.
+func addBytes(im *kernels.Impl, a *quant.Adder, x, y, out *buffer) func(*state, []*buffer, *buffer) {
+	add := im.NewAddBytes(a, out.form.xor, x.form.xor, y.form.xor)
+	m, runs, n := out.img, out.img.W, out.img.C
+	if n%4 == 0 { // then a row's pixels lie together
+		runs, n = 1, runs*n
+	}
+	return func(s *state, _ []*buffer, _ *buffer) {
 		u, v, to := x.bytes(s), y.bytes(s), out.bytes(s)
 		for row := range m.H {
 			p, q, r := x.img.Offset(row, 0), y.img.Offset(row, 0), m.Offset(row, 0)
-			for range m.W {
-				a.Row(to[r:][:m.C], u[p:][:m.C], v[q:][:m.C], out.form.xor, x.form.xor, y.form.xor)
+			for range runs {
+				add.Row(&s.ctx, to[r:][:n], u[p:][:n], v[q:][:n])
 				p, q, r = p+x.img.PixelBytes(), q+y.img.PixelBytes(), r+m.PixelBytes()
 			}
 		}

@@ -187,6 +187,14 @@ func TestFloatOps(t *testing.T) {
 			top := m.add(&graph.Slice{Step: [3]int{1, 1, 1}, Size: [3]int{c, 1, w}}, x)
 			return m.add(&graph.Sub{}, m.add(&graph.Add{}, one, x), m.add(&graph.Add{}, top, x))
 		}},
+		{"clamped sums, differences, products and quotients", image, func(m *maker) *graph.Value {
+			x := in(m)
+			sum := relu(m, m.add(&graph.Add{}, conv(m, x), conv(m, x)))
+			less := m.add(&graph.Clip{Lo: -0.5, Hi: 0.5}, m.add(&graph.Sub{}, conv(m, sum), conv(m, x)))
+			both := relu(m, m.add(&graph.Mul{}, less, m.add(&graph.GlobalAveragePool{}, less)))
+			stretched := relu(m, m.add(&graph.Mul{}, both, m.add(&graph.Slice{Step: [3]int{1, 1, 1}, Size: [3]int{1, h, w}}, x)))
+			return relu(m, m.add(&graph.Div{}, stretched, m.add(&graph.Affine{Scale: []float32{1}, Shift: []float32{3}}, relu(m, conv(m, x)))))
+		}},
 		{"divided", image, func(m *maker) *graph.Value {
 			return m.add(&graph.Div{}, conv(m, in(m)), m.add(&graph.Affine{Scale: []float32{1}, Shift: []float32{3}}, m.add(&graph.Func{Name: "sigmoid"}, conv(m, in(m)))))
 		}},

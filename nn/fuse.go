@@ -18,13 +18,32 @@ func (c *compiler) fuse(n *graph.Node) (*group, error) {
 	case *graph.Conv2D:
 		c.fuseConv(g, c.layerType(n), op.Groups == 1)
 	case *graph.Add:
-		return c.fuseAdd(n), nil
+		if sum := c.fuseAdd(n); sum.bytes {
+			return sum, nil
+		}
+		c.fuseFloat(g)
+	case *graph.Sub, *graph.Mul, *graph.Div:
+		c.fuseFloat(g)
 	case *graph.Dense:
 		for next := c.only(g.out); next != nil && (g.clamp(next.Op) || c.foldNorm(g, next)); next = c.only(g.out) {
 			g.take(next)
 		}
 	}
 	return g, nil
+}
+
+// fuseFloat takes what clamps a sum or product of float32 values.
+func (c *compiler) fuseFloat(g *group) {
+	if !c.observed {
+		c.fuseClamps(g)
+	}
+}
+
+// fuseClamps takes the ReLUs and clips that follow.
+func (c *compiler) fuseClamps(g *group) {
+	for next := c.only(g.out); next != nil && g.clamp(next.Op); next = c.only(g.out) {
+		g.take(next)
+	}
 }
 
 func newGroup(n *graph.Node) *group {

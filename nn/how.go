@@ -1,12 +1,15 @@
 package nn
 
-import "macroscope/graph"
+import (
+	"macroscope/dtype"
+	"macroscope/graph"
+)
 
 // How says how a node of the network is carried out.
 type How struct {
 	Node string
 	// Impl is the implementation that computes it, "conv2d/int8/avx512vnni"; "step" for a
-	// plain loop over float32; empty where no time goes into it, or it goes with another.
+	// loop over its values; empty where no time goes into it, or it goes with another.
 	Impl string
 	// With is the layer whose weights or kernel took the node in; empty: none.
 	With string
@@ -42,8 +45,13 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 		}
 		if h.Impl == "" {
 			h.Impl, h.Note = "step", "plain Go on float32"
-			if grp.bytes || grp.exact {
+			switch _, adds := grp.node.Op.(*graph.Add); {
+			case grp.exact && adds && grp.node.In[0].Shape.Equal(grp.node.In[1].Shape):
+				h.Note = "vectors of " + c.choice.For(dtype.Int8).String()
+			case grp.bytes || grp.exact:
 				h.Note = "plain Go on int8"
+			case inVectors(grp.node.Op):
+				h.Note = "vectors of " + c.choice.For(dtype.Float32).String()
 			}
 			if c.poolsBits(grp.node) || c.signed(grp.out) {
 				h.Note = "plain Go on bits"
@@ -81,4 +89,15 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 		h.Node = n.Name
 		c.plan.nodes = append(c.plan.nodes, h)
 	}
+}
+
+// inVectors says whether opFunc carries out an op by kernels.Floats.
+func inVectors(op graph.Op) bool {
+	switch op := op.(type) {
+	case *graph.Add, *graph.Sub, *graph.Mul, *graph.ReLU, *graph.Clip:
+		return true
+	case *graph.Func:
+		return op.Name == "hardswish"
+	}
+	return false
 }

@@ -45,7 +45,7 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 	}
 	for _, n := range g.Nodes {
 		if v := n.In[0]; r.IntN(8) == 0 && !signs[v] && (giver[v] == nil || giver[v].Op.Kind() != "flatten") {
-			v.Scale, v.Zero = scaleFor(v), zeroPoint()
+			v.Scale, v.Zero, v.Full = scaleFor(v), zeroPoint(), r.IntN(2) == 0
 		}
 		w, rows := weightsOf(n.Op)
 		if w == nil || w.Binary {
@@ -57,9 +57,9 @@ func quantize(t testing.TB, r *rand.Rand, g *graph.Graph, image []float32) {
 			continue
 		}
 		scale := scaleFor(v)
-		v.Scale, v.Zero = scale, zeroPoint()
+		v.Scale, v.Zero, v.Full = scale, zeroPoint(), r.IntN(2) == 0
 		if f := giver[v]; f != nil && f.Op.Kind() == "flatten" && r.IntN(2) == 0 {
-			f.In[0].Scale, f.In[0].Zero = scale, v.Zero // as package ptq does; the flattening's own is enough
+			f.In[0].Scale, f.In[0].Zero, f.In[0].Full = scale, v.Zero, v.Full // as package ptq does; the flattening's own is enough
 		} else if f != nil && f.Op.Kind() == "flatten" && !signs[f.In[0]] && r.IntN(2) == 0 {
 			f.In[0].Scale = scaleFor(f.In[0]) // rounded twice
 		}
@@ -235,7 +235,7 @@ func TestRandomInt8Convolutions(t *testing.T) {
 		quantize(t, r, g, image)
 		if m.one(2) { // requantized; else the sums become float32
 			x.Scale = float32(math.Exp(r.NormFloat64()))
-			x.Zero = []int8{0, -128, 5}[r.IntN(3)]
+			x.Zero, x.Full = []int8{0, -128, 5}[r.IntN(3)], m.one(2)
 		}
 		checkExact(t, r, g, 1, dtype.Int8)
 	}

@@ -120,8 +120,11 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 			return nil, err
 		}
 	case g.exact:
+		to, problem = landing{out: c.native(g.out, dtype.Int8)}, ", in integers"
+		b := g.bounds(to.out)
+		spec.Mode, spec.Lo, spec.Hi, spec.Zero, spec.OutXor = tile.Requant, float32(b.Lo), float32(b.Hi), to.out.zero, to.out.form.xor
 		constants = 9 * op.OutC
-		if to, err = c.landExact(g, &op.Weights, in, op.OutC); err != nil {
+		if spec.Multipliers, err = multipliers(&op.Weights, in, to.out, op.OutC, quant.ConvMultiplier); err != nil {
 			return nil, err
 		}
 	case d == dtype.Int8 && c.scaleOf(g.out) != 0:
@@ -311,7 +314,7 @@ func (c *compiler) thresholds(g *group, w *graph.Weights, in *buffer, n int) (t 
 // int8Bounds are bounds of what out stands for as integers; rounding keeps the order of
 // numbers, so that clamping may as well come after it.
 func int8Bounds(lo, hi float32, out *buffer) (float32, float32) {
-	return float32(quant.QuantizeZero(lo, out.scale, out.zero)), float32(quant.QuantizeZero(hi, out.scale, out.zero))
+	return float32(quant.QuantizeZero(lo, out.scale, out.zero, out.lo)), float32(quant.QuantizeZero(hi, out.scale, out.zero, out.lo))
 }
 
 // zeroBias makes sums of w·q of Σw·(q − zero), for n rows of weights: −zero·Σw each, nil

@@ -6,10 +6,12 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/kernels"
 )
 
-// What no kernel does runs as a plain step on float32, one value at a time, by
-// float64 where it sums. It is not fast; it is there so that a network runs.
+// What no convolution does runs as a step on float32. Sums, products, clamps and
+// HardSwish, of which MobileNets are full, go by an implementation's vectors; the rest
+// one value at a time, by float64 where it sums: not fast, but the network runs.
 
 type opStep struct {
 	node *graph.Node
@@ -33,7 +35,7 @@ func (c *compiler) emitOp(g *group) (*buffer, error) {
 			return c.emitMove(g, op)
 		}
 	}
-	f, err := opFunc(g.node)
+	f, err := opFunc(c.choice.For(dtype.Float32).NewFloats(), g)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +52,11 @@ func (c *compiler) emitOp(g *group) (*buffer, error) {
 	return to.out, nil
 }
 
-func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
-	switch op := n.Op.(type) {
+// opFunc carries out a group's node, with the clamps that follow sums and products.
+func opFunc(by *kernels.Floats, g *group) (func(s *state, ins []*buffer, out *buffer), error) {
+	switch op := g.node.Op.(type) {
 	case *graph.ReLU:
-		return clamp(0, float32(math.Inf(1))), nil
+		return clamp(by, 0, float32(math.Inf(1))), nil
 	case *graph.BatchNorm:
 		at := op.Prepared()
 		return perElement(func(ch int, x float32) float32 { return float32(at(ch, float64(x))) }), nil
@@ -62,7 +65,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.PReLU:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.Clip:
-		return clamp(op.Lo, op.Hi), nil
+		return clamp(by, op.Lo, op.Hi), nil
 	case *graph.Constant:
 		return constant(op), nil
 	case *graph.Dropout: // of a rounded value
@@ -75,7 +78,7 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 			return -1
 		}), nil
 	case *graph.Func:
-		return function(op), nil
+		return function(by, op), nil
 	case *graph.MaxPool:
 		return maxPool(op), nil
 	case *graph.AveragePool:
@@ -83,17 +86,19 @@ func opFunc(n *graph.Node) (func(s *state, ins []*buffer, out *buffer), error) {
 	case *graph.GlobalAveragePool:
 		return averageAll, nil
 	case *graph.Add, *graph.Sub, *graph.Mul, *graph.Div:
-		return arith(op), nil
+		return arith(by, op, g.lo, g.hi), nil
 	case *graph.Concat:
 		return concat, nil
 	case *graph.Flatten:
 		return flatten, nil
 	case *graph.Softmax:
 		return func(s *state, ins []*buffer, out *buffer) { softmax(s, ins, out, op.Log) }, nil
+	case *graph.LRN:
+		return lrn(op), nil
 	case *graph.ArgMax:
 		return argMax(op), nil
 	}
-	return nil, fmt.Errorf("op %s is not supported by the runtime", n.Op.Kind())
+	return nil, fmt.Errorf("op %s is not supported by the runtime", g.node.Op.Kind())
 }
 
 func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buffer) {
@@ -109,34 +114,25 @@ func perElement(f func(ch int, x float32) float32) func(*state, []*buffer, *buff
 	}
 }
 
-func clamp(lo, hi float32) func(*state, []*buffer, *buffer) {
-	return perRow(func(to, from []float32) {
-		for i, x := range from {
-			to[i] = min(hi, max(lo, x))
-		}
-	})
+func clamp(by *kernels.Floats, lo, hi float32) func(*state, []*buffer, *buffer) {
+	return perRow(func(s *state, to, from []float32) { by.Clamp(&s.ctx, to, from, lo, hi) })
 }
 
 // function is a graph.Func, in float64; those that MobileNets have between all layers are
-// written out.
-func function(op *graph.Func) func(*state, []*buffer, *buffer) {
+// written out, or an implementation has them.
+func function(by *kernels.Floats, op *graph.Func) func(*state, []*buffer, *buffer) {
 	switch a, b := float64(op.Alpha), float64(op.Beta); op.Name {
 	case "hardswish":
-		return perRow(func(to, from []float32) {
-			for i, v := range from {
-				x := float64(v)
-				to[i] = float32(x * min(1, max(0, float64(x/6)+0.5)))
-			}
-		})
+		return perRow(func(s *state, to, from []float32) { by.HardSwish(&s.ctx, to, from) })
 	case "hardsigmoid":
-		return perRow(func(to, from []float32) {
+		return perRow(func(_ *state, to, from []float32) {
 			for i, v := range from {
 				to[i] = float32(min(1, max(0, float64(a*float64(v))+b)))
 			}
 		})
 	}
 	at := op.Prepared()
-	return perRow(func(to, from []float32) {
+	return perRow(func(_ *state, to, from []float32) {
 		for i, v := range from {
 			to[i] = float32(at(float64(v)))
 		}
@@ -144,12 +140,12 @@ func function(op *graph.Func) func(*state, []*buffer, *buffer) {
 }
 
 // perRow calls f with the values of a row of pixels.
-func perRow(f func(to, from []float32)) func(*state, []*buffer, *buffer) {
+func perRow(f func(s *state, to, from []float32)) func(*state, []*buffer, *buffer) {
 	return func(s *state, ins []*buffer, out *buffer) {
 		in, from, to := ins[0].img, ins[0].bytes(s), out.bytes(s)
 		n := 4 * out.img.W * out.img.C
 		for y := range out.img.H {
-			f(floats(to[out.img.Offset(y, 0):][:n]), floats(from[in.Offset(y, 0):][:n]))
+			f(s, floats(to[out.img.Offset(y, 0):][:n]), floats(from[in.Offset(y, 0):][:n]))
 		}
 	}
 }

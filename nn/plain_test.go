@@ -81,18 +81,23 @@ func (p *plain) scaleOf(v *graph.Value) float32 {
 	return 0
 }
 
-// zeroOf is what stands for 0 in a value with a scale.
-func (p *plain) zeroOf(v *graph.Value) int8 {
-	if v.Scale != 0 {
-		return v.Zero
-	}
-	for _, n := range p.readers[v] {
-		if _, ok := n.Op.(*graph.Flatten); ok && p.alias(n) && n.Out.Scale != 0 {
-			return n.Out.Zero
+// rounded is v, or its flattening where only that has a scale.
+func (p *plain) rounded(v *graph.Value) *graph.Value {
+	if v.Scale == 0 {
+		for _, n := range p.readers[v] {
+			if _, ok := n.Op.(*graph.Flatten); ok && p.alias(n) && n.Out.Scale != 0 {
+				return n.Out
+			}
 		}
 	}
-	return 0
+	return v
 }
+
+// zeroOf is what stands for 0 in a value with a scale.
+func (p *plain) zeroOf(v *graph.Value) int8 { return p.rounded(v).Zero }
+
+// leastOf is the least byte of a value with a scale.
+func (p *plain) leastOf(v *graph.Value) int8 { return p.rounded(v).Lowest() }
 
 // alias says that a flattening is the same numbers for those who read it, not
 // rounded to another scale, or else nobody sees them before: only
@@ -104,7 +109,7 @@ func (p *plain) alias(flatten *graph.Node) bool {
 		}
 	}
 	in, s := flatten.In[0], flatten.Out.Scale
-	same := s == in.Scale && flatten.Out.Zero == in.Zero
+	same := s == in.Scale && flatten.Out.Zero == in.Zero && flatten.Out.Lowest() == in.Lowest()
 	shared := in == p.g.Output || len(p.readers[in]) > 1
 	return flatten.Out != p.g.Output && (s == 0 || same || in.Scale == 0 && !shared)
 }
@@ -118,7 +123,7 @@ func (p *plain) put(v *graph.Value, real []float32) {
 	}
 	ints := make([]int, len(real))
 	for i, x := range real {
-		ints[i] = int(quant.QuantizeZero(x, s, p.zeroOf(v)))
+		ints[i] = int(quant.QuantizeZero(x, s, p.zeroOf(v), p.leastOf(v)))
 	}
 	p.putInts(v, ints, s, int(p.zeroOf(v)))
 }
@@ -187,7 +192,7 @@ func (p *plain) layer(n *graph.Node, w *graph.Weights) {
 
 func (p *plain) requantize(s *sums, scale float32) {
 	zero := p.zeroOf(s.out)
-	lo, hi := float32(quant.QuantizeZero(s.lo, scale, zero)), float32(quant.QuantizeZero(s.hi, scale, zero))
+	lo, hi := float32(quant.QuantizeZero(s.lo, scale, zero, p.leastOf(s.out))), float32(quant.QuantizeZero(s.hi, scale, zero, p.leastOf(s.out)))
 	ints := make([]int, len(s.v))
 	for i, sum := range s.v {
 		o := s.channel(i)

@@ -110,6 +110,9 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	}
 	c := newCompiler(graph.FoldBatchNorm(g), choice)
 	c.winograd, c.picks = o.Winograd, o.Picks
+	if c.observed = o.Observe != nil; !c.observed {
+		c.foldPads()
+	}
 	c.roundedPools()
 	c.signsAsIntegers()
 	if err := c.checkPicks(); err != nil {

@@ -92,7 +92,7 @@ func (b *builder) add(n *graph.Node, l *layer, weights *graph.Weights, w []int8)
 	to := 1.0
 	if l.int8 {
 		to = float64(e.scale)
-		l.lo, l.hi = float32(quant.Quantize(e.lo, e.scale)), float32(quant.Quantize(e.hi, e.scale))
+		l.lo, l.hi = float32(quant.QuantizeZero(e.lo, e.scale, 0, e.out.Lowest())), float32(quant.QuantizeZero(e.hi, e.scale, 0, e.out.Lowest()))
 	}
 	l.m, l.b = make([]float32, l.n), make([]float32, l.n)
 	for o := range l.n {

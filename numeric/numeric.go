@@ -113,7 +113,7 @@ func (b *builder) step(v *graph.Value) (*graph.Value, error) {
 	case *graph.Flatten, *graph.Dropout:
 		// The same numbers in the same order: what comes after a flattening
 		// reads its own (see dense).
-		if v.Scale != n.Out.Scale {
+		if v.Scale != n.Out.Scale || v.Lowest() != n.Out.Lowest() {
 			return nil, fmt.Errorf("node %q: another scale behind it: want the same", n.Name)
 		}
 	case *graph.Softmax:
@@ -129,13 +129,14 @@ func (b *builder) step(v *graph.Value) (*graph.Value, error) {
 // float appends an op on single float32 values, rounded to int8 where its output
 // has a scale.
 func (b *builder) float(out *graph.Value, at func(c int, x float64) float64) {
-	b.steps = append(b.steps, &pointwise{plane: out.Shape.Plane(), channels: out.Shape.Channels(), at: at, scale: out.Scale})
+	b.steps = append(b.steps, &pointwise{plane: out.Shape.Plane(), channels: out.Shape.Channels(), at: at, scale: out.Scale, lo: out.Lowest()})
 }
 
 type pointwise struct {
 	plane, channels int
 	at              func(c int, x float64) float64
 	scale           float32
+	lo              int8
 }
 
 func (p *pointwise) run(s *scratch) {
@@ -148,7 +149,7 @@ func (p *pointwise) run(s *scratch) {
 	s.ints = resize(s.ints, len(s.real))
 	for c := range p.channels {
 		for i := range p.plane {
-			s.ints[i*p.channels+c] = quant.Quantize(s.real[c*p.plane+i], p.scale)
+			s.ints[i*p.channels+c] = quant.QuantizeZero(s.real[c*p.plane+i], p.scale, 0, p.lo)
 		}
 	}
 }

@@ -107,6 +107,9 @@ func read(data []byte, f *folder, o ReadOptions) (*graph.Graph, error) {
 		return nil, err
 	}
 	r := &reader{g: m.GetGraph(), opsets: opsets, places: places, bud: bud, folder: f, options: o}
+	for _, p := range m.MetadataProps {
+		r.symmetric = r.symmetric || p.GetKey() == lowestKey && p.GetValue() == lowestSymmetric
+	}
 	return r.read()
 }
 

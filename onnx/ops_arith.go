@@ -411,7 +411,7 @@ func readBound(upper bool) func(*call) error {
 	}
 }
 
-// readPow: X to a constant power: 2, or 0.5.
+// readPow: X to a constant power: 1, 2, 3, or 0.5.
 func readPow(c *call) error {
 	v := c.value(0)
 	f := c.floats(1, c.must(1))
@@ -423,10 +423,16 @@ func readPow(c *call) error {
 		return c.bind(c.in[0])
 	case len(f) == 1 && f[0] == 2:
 		return c.keeping(&graph.Mul{}, v, v)
+	case len(f) == 1 && f[0] == 3:
+		square, err := c.step(&graph.Mul{}, v, v)
+		if err != nil {
+			return err
+		}
+		return c.keeping(&graph.Mul{}, square, v)
 	case len(f) == 1 && f[0] == 0.5:
 		return c.keeping(&graph.Func{Name: "sqrt"}, v)
 	}
-	return errors.New("want a power of 1, 2 or 0.5")
+	return errors.New("want a power of 1, 2, 3 or 0.5")
 }
 
 // unary reads an operator of one value; op is asked for after the attributes were.

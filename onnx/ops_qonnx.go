@@ -61,7 +61,7 @@ func readQuant(c *call) error {
 	if err := c.done(4); err != nil {
 		return err
 	}
-	r.zero = int8(z)
+	r.zero, r.full = int8(z), lo < -127
 	clip := &graph.Clip{Lo: float32((lo - z) * float64(r.scale)), Hi: float32((hi - z) * float64(r.scale))}
 	if err := c.keeping(clip, v); err != nil {
 		return err

@@ -28,6 +28,7 @@ type rounding struct {
 	scale    float32
 	zero     int8 // of signed bytes
 	unsigned bool // in the file: 128 more each
+	full     bool // −128 stands for a number, whatever zero
 }
 
 func (r *rounding) missing() string {
@@ -133,7 +134,7 @@ func (c *call) quantizeConstant(k *constant) error {
 
 // rounding is a scale and a zero point, inputs scale and zero.
 func (c *call) rounding(scale, zero int) *rounding {
-	r := &rounding{node: c.nodeName(), scale: c.oneScale(scale), unsigned: true, zero: -128}
+	r := &rounding{node: c.nodeName(), scale: c.oneScale(scale), unsigned: true, zero: -128, full: !c.symmetric}
 	k := c.constant(zero)
 	if k == nil || c.err != nil {
 		return r
@@ -209,7 +210,7 @@ func (r *rounding) mark(v *graph.Value) error {
 	if v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
 		return fmt.Errorf("scale %g, zero point %d: value %s is also rounded with scale %g, zero point %d: want one", r.scale, r.zero, quote(v.Name), v.Scale, v.Zero)
 	}
-	v.Scale, v.Zero = r.scale, r.zero
+	v.Scale, v.Zero, v.Full = r.scale, r.zero, r.zero == 0 && r.full
 	return nil
 }
 
@@ -431,9 +432,55 @@ func readGreaterOrEqual(c *call) error {
 	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: &comparison{c.node.GetName()}})
 }
 
-// readWhere: what GreaterOrEqual gives, 1, −1.
+// readGreater: X, a number that readWhere judges.
+func readGreater(c *call) error {
+	v := c.value(0)
+	f := c.floats(1, c.must(1))
+	if err := c.done(2); err != nil {
+		return err
+	}
+	if len(f) != 1 {
+		return fmt.Errorf("input 1 has %d values: want 1", len(f))
+	}
+	return c.bind(operand{value: v, view: c.in[0].view, int8: c.in[0].int8, begun: &beyond{c.node.GetName(), f[0]}})
+}
+
+// beyond is what Greater begins: x > than.
+type beyond struct {
+	node string
+	than float32
+}
+
+func (b *beyond) missing() string {
+	return fmt.Sprintf("Greater %s: a Where must read it", quote(b.node))
+}
+
+// softplusOf says whether input i is Softplus of v.
+func (c *call) softplusOf(i int, v *graph.Value) bool {
+	if i >= len(c.node.Input) {
+		return false
+	}
+	j, ok := c.givers[c.node.Input[i]]
+	if !ok {
+		return false
+	}
+	n := c.g.Node[j]
+	return operatorKey(n) == ".Softplus" && len(n.Input) == 1 && c.named[n.Input[0]].value == v
+}
+
+// readWhere: what GreaterOrEqual gives, 1, −1; or PyTorch's softplus, which is x itself
+// where x > 20: there log(1+exp(x)) is that in float32.
 func readWhere(c *call) error {
 	x := c.input(0)
+	if b, ok := x.begun.(*beyond); ok {
+		if !(b.than >= 20) || c.input(1).value != x.value || c.input(1).begun != nil || !c.softplusOf(2, x.value) {
+			return errors.New("want a number from 20 on beyond which X is Softplus of X: of a choice only a sign and that are supported")
+		}
+		if err := c.done(3); err != nil {
+			return err
+		}
+		return c.bind(c.in[2])
+	}
 	if _, ok := x.begun.(*comparison); !ok {
 		return errors.New("input 0: want the output of GreaterOrEqual: only a sign is supported")
 	}

@@ -9,7 +9,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"macroscope/dtype"
 	"macroscope/graph"
+	"macroscope/nn"
 	"macroscope/onnx/internal/onnxpb"
 )
 
@@ -108,6 +110,54 @@ func TestQDQ(t *testing.T) {
 				t.Errorf("weights %+v, want %+v", d.Weights, c.wantWeights)
 			}
 		})
+	}
+}
+
+// With zero point 0 a byte reaches down to −128, at a network's input and behind a layer,
+// as the standard says (saturation to −128…127, of uint8 to 0…255), but in files that say
+// that their ranges are symmetric.
+func TestQDQSaturates(t *testing.T) {
+	int8Zero, uint8Zero := int8s("z", nil, 0), typed("z", onnxpb.TensorProto_UINT8, nil, 128)
+	for _, c := range []struct {
+		name     string
+		zero     part
+		metadata string
+		want     []float32
+	}{
+		{"int8", int8Zero, "", []float32{-64, -64, -63.5, 63.5}},
+		{"uint8", uint8Zero, "", []float32{-64, -64, -63.5, 63.5}},
+		{"symmetric", int8Zero, lowestSymmetric, []float32{-63.5, -63.5, -63, 63.5}}, // −63.5 + 0.5
+		{"another number", int8Zero, "-126", []float32{-64, -64, -63.5, 63.5}},
+	} {
+		half, one := floats("s", nil, 0.5), floats("one", nil, 1)
+		identity := int8s("w", dims(4, 4), 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1)
+		q := func(out, from string) part { return op("QuantizeLinear", out, in(from, "s", "z")) }
+		dq := func(out, from string) part { return op("DequantizeLinear", out, in(from, "s", "z")) }
+		m := model(dims(4), half, one, c.zero, identity, q("q", "x"), dq("d", "q"), op("DequantizeLinear", "dw", in("w", "one")),
+			op("Gemm", "f", in("d", "dw", "b"), attrInt("transB", 1)), floats("b", dims(4), -5, 0, 0.5, 0), q("q2", "f"), dq("y", "q2"))
+		if c.metadata != "" {
+			m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String(lowestKey), Value: proto.String(c.metadata)})
+		}
+		g, err := Read(marshal(t, m), "m.onnx")
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		plan, err := nn.Compile(g, nn.Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if l := plan.Layers(); len(l) != 1 || l[0].DType != dtype.Int8 {
+			t.Errorf("%s: layers %v: want one of int8", c.name, l)
+		}
+		r := plan.NewRunner(1)
+		got := make([]float32, 4)
+		if err := r.Run(got, []float32{-62, -1000, -64, 1000}); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		r.Close()
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 

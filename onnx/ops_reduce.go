@@ -95,6 +95,25 @@ func readSoftmax(logs bool) func(*call) error {
 	}
 }
 
+// readLRN: over the dimension behind the batch.
+func readLRN(c *call) error {
+	v := c.value(0)
+	op := &graph.LRN{Alpha: c.attrFloat("alpha", 1e-4), Beta: c.attrFloat("beta", 0.75), Bias: c.attrFloat("bias", 1)}
+	size := c.attrInt("size", 0)
+	if err := c.done(1); err != nil {
+		return err
+	}
+	if size < 1 || size > graph.MaxElements {
+		return fmt.Errorf("attribute size: %d: want 1 to %d", size, graph.MaxElements)
+	}
+	op.Size = int(size)
+	view := c.dims(0)
+	if v.Shape.Equal(view) {
+		return c.keeping(op, v)
+	}
+	return c.perPixel(op, v, []int{1, view[0], graph.Shape(view[1:]).Size()}, view)
+}
+
 // perPixel emits an op over the n of [outer n inner], made the channels, and puts the
 // result, whose n may have become 1, back to where it was.
 func (c *call) perPixel(op graph.Op, v *graph.Value, view, to []int) error {

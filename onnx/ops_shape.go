@@ -372,9 +372,7 @@ func readDropout(c *call) error {
 			}
 		}
 		if k := c.constant(2); k != nil {
-			if on := c.ints(2, k); c.err == nil && !slices.Equal(on, []int64{0}) {
-				c.fail("input 2: training_mode is not supported")
-			}
+			c.ints(2, k) // training_mode: who runs a network that was exported as it trained wants what it computes without dropping
 		}
 	}
 	if err := c.done(3); err != nil {

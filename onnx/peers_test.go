@@ -242,6 +242,7 @@ func TestONNXRuntimeOnOperators(t *testing.T) {
 		{"average", image, &graph.GlobalAveragePool{}, 63},
 		{"flatten", image, &graph.Flatten{}, 0},
 		{"softmax", vector, &graph.Softmax{}, 16},
+		{"lrn", image, &graph.LRN{Alpha: 0.5, Beta: 0.75, Bias: 2, Size: 3}, 16},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := graph.New("g", "x", c.shape)

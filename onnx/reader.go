@@ -24,12 +24,15 @@ type reader struct {
 	folder  *folder // nil: there is none
 	options ReadOptions
 
+	symmetric bool // where the zero point is 0, int8 values are −127…127
+
 	b     *graph.Builder
 	batch int64              // the batch that the file fixes, or 0
 	named map[string]operand // by the names in the file
 	nodes map[string]int     // node names given so far, for uniqueness
 
 	finishers map[string]int        // by a Mul's output: the node that alone reads it, or −1
+	givers    map[string]int        // the node that gives a name
 	taken     map[string]bool       // names of values in the file, and of those made up so far
 	readers   map[string][]int      // the nodes needed that read a name
 	used      map[string]bool       // names that some node needed reads, or the graph's output
@@ -241,6 +244,7 @@ func (r *reader) noteNames(order []int) {
 // gives, or two do, and cycles.
 func (r *reader) order() ([]int, error) {
 	giver := make(map[string]int, len(r.g.Node))
+	r.givers = giver
 	for i, n := range r.g.Node {
 		for _, out := range n.Output {
 			if out == "" {
@@ -377,7 +381,7 @@ func (r *reader) supported(order []int) error {
 			if name == "" && len(n.Output) > 0 {
 				name = n.Output[0]
 			}
-			m.names = append(m.names, quote(name))
+			m.names = append(m.names, fmt.Sprintf("%s at byte %d", quote(name), r.places.nodes[i]))
 		}
 	}
 	if len(ops) == 0 {

@@ -124,10 +124,39 @@ func build(g *graph.Graph, o WriteOptions) (*onnxpb.ModelProto, error) {
 	if o.Version != "" {
 		m.ProducerVersion = proto.String(o.Version)
 	}
+	if symmetric(g) {
+		m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String(lowestKey), Value: proto.String(lowestSymmetric)})
+	}
 	for _, k := range slices.Sorted(maps.Keys(o.Metadata)) {
 		m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: proto.String(k), Value: proto.String(o.Metadata[k])})
 	}
 	return m, nil
+}
+
+// QuantizeLinear of zero point 0 gives −128 for what lies below the range, where a
+// symmetric one stops at −127, and has no attribute to say so. So a file whose ranges are
+// symmetric says it among its metadata. Other programs, which do not know the property,
+// round such values one step lower.
+const (
+	lowestKey       = "macroscope.lowest_int8"
+	lowestSymmetric = "-127"
+)
+
+// symmetric says that −128 stands for nothing in values of zero point 0, of which there
+// are some.
+func symmetric(g *graph.Graph) bool {
+	some := false
+	values := []*graph.Value{g.Input}
+	for _, n := range g.Nodes {
+		values = append(values, n.Out)
+	}
+	for _, v := range values {
+		if v.Full {
+			return false
+		}
+		some = some || v.Scale != 0 && v.Zero == 0
+	}
+	return some
 }
 
 // valueInfo is a float tensor's name and shape behind an open batch.

@@ -87,6 +87,8 @@ func (w *writer) node(n *graph.Node) error {
 		w.argMax(n, o, in[0])
 	case *graph.Flatten:
 		op("Flatten", attrInt("axis", 1))
+	case *graph.LRN:
+		op("LRN", attrFloat("alpha", o.Alpha), attrFloat("beta", o.Beta), attrFloat("bias", o.Bias), attrInt("size", int64(o.Size)))
 	case *graph.Softmax:
 		kind := "Softmax"
 		if o.Log {

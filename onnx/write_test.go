@@ -179,6 +179,8 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 			op = &graph.GlobalAveragePool{}
 		case kind == 7 && !image:
 			op = &graph.Softmax{}
+		case kind == 7:
+			op = &graph.LRN{Alpha: r.Float32(), Beta: 0.75, Bias: 1 + r.Float32(), Size: 1 + r.IntN(6)}
 		case kind == 8:
 			op = &graph.Add{}
 			in = append(in, v)
@@ -271,6 +273,11 @@ func randomGraph(t testing.TB, r *rand.Rand, forgetful bool) *graph.Graph {
 	}
 	if r.IntN(4) == 0 {
 		v.Scale = 0.25
+	}
+	if r.IntN(2) == 0 {
+		for _, v := range append(others, v, b.Input()) {
+			v.Full = v.Scale != 0 && v.Zero == 0
+		}
 	}
 	g, err := b.Graph(v)
 	if err != nil {

@@ -42,19 +42,20 @@ func Quantize(g *graph.Graph, cal *Calibration, o Options) (*graph.Graph, error)
 		return nil, fmt.Errorf("calibration is of network %q: want %q", cal.Network, g.Name)
 	}
 	q := clone(graph.FoldBatchNorm(g))
+	streams := graph.FindStreams(q)
 	for _, n := range q.Nodes {
 		w := floatWeights(n)
 		if w == nil {
 			continue
 		}
-		if err := scaleInput(q, n, cal, o.Method); err != nil {
+		if err := scaleInput(q, n, streams, cal, o.Method); err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.Name, err)
 		}
 		if err := roundWeights(w, n, o.PerTensor); err != nil {
 			return nil, fmt.Errorf("node %q: %w", n.Name, err)
 		}
 	}
-	if err := markStreams(q, cal); err != nil {
+	if err := markStreams(q, streams, cal); err != nil {
 		return nil, err
 	}
 	return q, nil
@@ -140,8 +141,9 @@ func signs(g *graph.Graph, n *graph.Node) bool {
 	return false
 }
 
-// scaleInput gives a layer's input its scale; what is ±1 needs none.
-func scaleInput(g *graph.Graph, n *graph.Node, cal *Calibration, method string) error {
+// scaleInput gives a layer's input its scale; what is ±1 needs none. Of a stream that
+// is flattened, the flat copy alone becomes int8.
+func scaleInput(g *graph.Graph, n *graph.Node, streams *graph.Streams, cal *Calibration, method string) error {
 	v, giver := source(g, n.In[0])
 	if signs(g, giver) {
 		return nil
@@ -158,7 +160,10 @@ func scaleInput(g *graph.Graph, n *graph.Node, cal *Calibration, method string) 
 	if err != nil {
 		return fmt.Errorf("input %q: %w", v.Name, err)
 	}
-	v.Scale, n.In[0].Scale = s, s
+	n.In[0].Scale = s
+	if !streams.Has(v) {
+		v.Scale = s
+	}
 	return nil
 }
 

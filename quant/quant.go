@@ -44,17 +44,14 @@ func Quantize(x, s float32) int8 {
 	return int8(nearest(min(Max, max(-Max, q)))) // without a branch to mispredict
 }
 
-// QuantizeZero returns clamp(roundHalfEven(x/s) + zero) in −128…127, what stands for x
-// where zero stands for 0; with zero 0 it is Quantize. NaN gives zero.
-func QuantizeZero(x, s float32, zero int8) int8 {
-	if zero == 0 {
-		return Quantize(x, s)
-	}
+// QuantizeZero returns clamp(roundHalfEven(x/s) + zero) in lo…127, what stands for x
+// where zero stands for 0; with zero 0 and lo −127 it is Quantize. NaN gives zero.
+func QuantizeZero(x, s float32, zero, lo int8) int8 {
 	q, z := x/s, float32(zero)
 	if q != q {
 		q = 0
 	}
-	return int8(nearest(min(127-z, max(-128-z, q)))) + zero // without a branch to mispredict
+	return int8(nearest(min(127-z, max(float32(lo)-z, q)))) + zero // without a branch to mispredict
 }
 
 // nearest is RoundHalfEven for |x| < 2²², by float32's own rounding: adding 1.5·2²³ leaves

@@ -292,16 +292,16 @@ func FuzzRequantize(f *testing.F) {
 func TestQuantizeZero(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, c := range []struct {
-		x, s float32
-		zero int8
-		want int8
+		x, s     float32
+		zero, lo int8
+		want     int8
 	}{
-		{0, 0.5, -128, -128}, {1, 0.5, -128, -126}, {127.5, 0.5, -128, 127}, {1000, 0.5, -128, 127}, {-1, 0.5, -128, -128},
-		{1.25, 0.5, 7, 9}, {1.75, 0.5, 7, 11}, // 2.5 and 3.5, half to even
-		{-64, 0.5, 0, -127}, {-64, 0.5, 1, -127}, {-65, 0.5, 1, -128}, {nan, 1, 5, 5}, {inf, 1, 5, 127}, {-inf, 1, 5, -128},
+		{0, 0.5, -128, -128, -128}, {1, 0.5, -128, -128, -126}, {127.5, 0.5, -128, -128, 127}, {1000, 0.5, -128, -128, 127}, {-1, 0.5, -128, -128, -128},
+		{1.25, 0.5, 7, -128, 9}, {1.75, 0.5, 7, -128, 11}, // 2.5 and 3.5, half to even
+		{-64, 0.5, 0, -127, -127}, {-64, 0.5, 0, -128, -128}, {-63.8, 0.5, 0, -128, -128}, {-inf, 1, 0, -128, -128}, {-inf, 1, 0, -127, -127}, {nan, 1, 0, -127, 0}, {-64, 0.5, 1, -128, -127}, {-65, 0.5, 1, -128, -128}, {nan, 1, 5, -128, 5}, {inf, 1, 5, -128, 127}, {-inf, 1, 5, -128, -128},
 	} {
-		if got := QuantizeZero(c.x, c.s, c.zero); got != c.want {
-			t.Errorf("%g in steps of %g, 0 at %d: got %d, want %d", c.x, c.s, c.zero, got, c.want)
+		if got := QuantizeZero(c.x, c.s, c.zero, c.lo); got != c.want {
+			t.Errorf("%g in steps of %g, 0 at %d, from %d: got %d, want %d", c.x, c.s, c.zero, c.lo, got, c.want)
 		}
 	}
 }

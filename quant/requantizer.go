@@ -32,12 +32,3 @@ func (r *Requantizer) At(acc int32) int8 {
 	v = (v + r.half2 + v>>63&r.away) >> (r.right2 & 63)
 	return int8(min(r.hi, max(r.lo, v+r.zero)))
 }
-
-// RequantizeRow sets dst[i] to the byte for acc[i] by each[i], xored with xor. The slices
-// have one length.
-func RequantizeRow(dst []byte, acc []int32, each []Requantizer, xor byte) {
-	acc, dst = acc[:len(each)], dst[:len(each)]
-	for i := range each {
-		dst[i] = byte(each[i].At(acc[i])) ^ xor
-	}
-}

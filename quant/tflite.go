@@ -81,48 +81,45 @@ func (r *Rescaler) At(q int8) int8 {
 }
 
 // Adder is ADD: both inputs are shifted left by 20 and brought to twice the larger scale,
-// added, and brought to the output's.
+// added, and brought to the output's. It is immutable.
 type Adder struct {
-	x, y [256]int32 // by the inputs' bytes as uint8: what is added
-	out  Requantizer
+	In [2]struct { // what d = q − Zero is brought to: Multiplier.Apply(d·2²⁰); the shift is ≤ 0
+		Multiplier
+		Zero int8
+	}
+	Out    Multiplier // shift ≤ 0
+	Zero   int8
+	Bounds Bounds
+
+	tables [2][256]int32 // by the inputs' bytes as uint8: what is added
+	out    Requantizer
 }
 
 // NewAdder prepares ADD.
 func NewAdder(x, y, out Format, b Bounds) (*Adder, error) {
 	const left = 20
 	twice := 2 * float64(max(x.Scale, y.Scale))
-	a := new(Adder)
-	for _, in := range []struct {
-		f     Format
-		table *[256]int32
-	}{{x, &a.x}, {y, &a.y}} {
-		m, err := NewMultiplier(float64(in.f.Scale) / twice)
+	a := &Adder{Zero: out.Zero, Bounds: b}
+	for i, in := range []Format{x, y} {
+		m, err := NewMultiplier(float64(in.Scale) / twice)
 		if err != nil {
 			return nil, err
 		}
-		for q := range in.table {
-			in.table[q] = m.Apply((int32(int8(q)) - int32(in.f.Zero)) << left)
+		a.In[i].Multiplier, a.In[i].Zero = m, in.Zero
+		for q := range a.tables[i] {
+			a.tables[i][q] = m.Apply((int32(int8(q)) - int32(in.Zero)) << left)
 		}
 	}
 	m, err := NewMultiplier(twice / (float64(1<<left) * float64(out.Scale)))
 	if err == nil && m.Shift > 0 {
 		err = fmt.Errorf("the inputs' scales %g and %g are too large for the output's %g: want less than %d times", x.Scale, y.Scale, out.Scale, 1<<(left-1))
 	}
-	a.out = NewRequantizer(m, false, out.Zero, b)
+	a.Out, a.out = m, NewRequantizer(m, false, out.Zero, b)
 	return a, err
 }
 
 // At is the output for the inputs p and q.
-func (a *Adder) At(p, q int8) int8 { return a.out.At(a.x[uint8(p)] + a.y[uint8(q)]) }
-
-// Row sets dst[i] to the output for p[i] and q[i], all of one length, their bytes xored
-// with xd, xp and xq.
-func (a *Adder) Row(dst, p, q []byte, xd, xp, xq byte) {
-	p, q = p[:len(dst)], q[:len(dst)]
-	for i := range dst {
-		dst[i] = byte(a.out.At(a.x[p[i]^xp]+a.y[q[i]^xq])) ^ xd
-	}
-}
+func (a *Adder) At(p, q int8) int8 { return a.out.At(a.tables[0][uint8(p)] + a.tables[1][uint8(q)]) }
 
 // Multiplication is MUL.
 type Multiplication struct {

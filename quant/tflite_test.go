@@ -81,11 +81,6 @@ func TestOperatorsNearReals(t *testing.T) {
 			t.Fatal(err)
 		}
 		near("add", a.At(p, q), out, real(x, p)+real(y, q))
-		var row [1]byte
-		a.Row(row[:], []byte{byte(p) ^ 1}, []byte{byte(q) ^ 2}, 128, 1, 2)
-		if int8(row[0]^128) != a.At(p, q) {
-			t.Fatalf("row gives %d: want %d", int8(row[0]^128), a.At(p, q))
-		}
 		m, err := NewMultiplication(x, y, out, All)
 		if err != nil {
 			t.Fatal(err)

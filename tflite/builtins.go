@@ -61,6 +61,11 @@ const (
 	opCustom         = 32
 	opPad            = 34
 	opMean           = 40
+	opSqueeze        = 43
+	opStridedSlice   = 45
 	opPadV2          = 60
+	opExpandDims     = 70
+	opShape          = 77
+	opPack           = 83
 	opQuantize       = 114
 )

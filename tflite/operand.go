@@ -79,6 +79,11 @@ func kindList(kinds []int) (s string) {
 
 // ints are a constant of integers of at most limit elements.
 func (r *reader) ints(o *operator, i, limit int) ([]int, error) {
+	if o.has(i) {
+		if v := r.integers[o.in[i]]; v != nil && len(v) <= limit {
+			return append([]int(nil), v...), nil
+		}
+	}
 	b, t, err := r.constant(o, i, kindInt32, kindInt64)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,12 @@ func (r *reader) reshape(o *operator) error {
 	if to.Size() != in.Shape.Size() {
 		return fmt.Errorf("dimensions %v to %v: want as many elements", t.dims, out.dims)
 	}
+	if err := r.checkShape(o); err != nil {
+		return err
+	}
+	if to.Equal(in.Shape) { // the same pixels, or one axis with and without another of 1
+		return r.chain(o, []*graph.Value{in}, &graph.Reshape{To: to})
+	}
 	if len(in.Shape) == 3 && len(to) == 1 && r.onlyDense(o.out[0]) {
 		// The weights that follow are put into the graph's order instead of the elements.
 		r.shapes[o.out[0]] = in.Shape
@@ -64,11 +70,14 @@ func (r *reader) onlyDense(i int) bool {
 	return true
 }
 
-// mean: over rows and columns alone.
+// mean: over rows and columns, or over the one axis of [N W C], alone.
 func (r *reader) mean(o *operator) error {
-	in, t, err := r.image(o)
+	in, t, err := r.value(o, 0)
 	if err != nil {
 		return err
+	}
+	if len(t.dims) < 3 {
+		return fmt.Errorf("input %s of dimensions %v: want [N H W C] or [N W C]", quote(t.name), t.dims)
 	}
 	if err := r.sameKind(o, t); err != nil {
 		return err
@@ -79,12 +88,12 @@ func (r *reader) mean(o *operator) error {
 	}
 	for i, a := range axes {
 		if a < 0 {
-			axes[i] += 4
+			axes[i] += len(t.dims)
 		}
 	}
 	slices.Sort(axes)
-	if !slices.Equal(slices.Compact(axes), []int{1, 2}) {
-		return fmt.Errorf("axes %v: want 1 and 2, rows and columns", axes)
+	if !slices.Equal(slices.Compact(axes), []int{1, 2}[:len(t.dims)-2]) {
+		return fmt.Errorf("axes %v of dimensions %v: want 1 and 2, rows and columns, or of three 1", axes, t.dims)
 	}
 	pool := &graph.GlobalAveragePool{}
 	if o.options.bool(0, "keep_dims") {

@@ -59,14 +59,15 @@ func Read(data []byte, name string) (*graph.Graph, error) {
 // reader makes a graph of a model.
 type reader struct {
 	*model
-	b       *graph.Builder
-	batch   int
-	values  map[int]*graph.Value
-	shapes  map[int]graph.Shape // of images that became vectors in the graph's order, by tensor
-	folded  map[int][]float32   // constants that an operator made of constants
-	readers map[int][]*operator
-	names   map[string]int // how many others wanted each
-	integer bool           // some operator computes in integers
+	b        *graph.Builder
+	batch    int
+	values   map[int]*graph.Value
+	shapes   map[int]graph.Shape // of images that became vectors in the graph's order, by tensor
+	folded   map[int][]float32   // constants that an operator made of constants
+	integers map[int][]int       // integers that operators made, by tensor
+	readers  map[int][]*operator
+	names    map[string]int // how many others wanted each
+	integer  bool           // some operator computes in integers
 
 	allowed   map[int]bool // buffers whose int8 have counted as float32
 	allowance int64        // what may yet be allowed for them
@@ -74,7 +75,7 @@ type reader struct {
 
 func newReader(m *model) *reader {
 	r := &reader{
-		model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, readers: map[int][]*operator{},
+		model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, integers: map[int][]int{}, readers: map[int][]*operator{},
 		names: map[string]int{}, allowed: map[int]bool{}, allowance: 3 * int64(len(m.f.data)),
 	}
 	for i := range m.operators {
@@ -226,18 +227,23 @@ var operatorReaders = []operatorReader{
 	{opConv, 1, [2]int{2, 3}, (*reader).conv},
 	{opDepthwiseConv, 2, [2]int{2, 3}, (*reader).depthwise},
 	{opDequantize, 0, [2]int{1, 1}, (*reader).dequantize},
+	{opExpandDims, 0, [2]int{2, 2}, (*reader).squeezed},
 	{opFullyConnected, 8, [2]int{2, 3}, (*reader).fullyConnected},
 	{opMaxPool, 5, [2]int{1, 1}, (*reader).pool},
 	{opMean, 27, [2]int{2, 2}, (*reader).mean},
 	{opMul, 21, [2]int{2, 2}, func(r *reader, o *operator) error { return r.arith(o, &graph.Mul{}) }},
 	{opPad, 0, [2]int{2, 2}, (*reader).pad},
+	{opPack, 59, [2]int{1, maxRank}, (*reader).pack},
 	{opPadV2, 0, [2]int{3, 3}, (*reader).pad},
 	{opQuantize, 0, [2]int{1, 1}, (*reader).quantize},
 	{opReLU, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.clamp(o, &graph.ReLU{}) }},
 	{opReLU6, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.clamp(o, &graph.Clip{Lo: 0, Hi: 6}) }},
 	{opReLUN1To1, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.clamp(o, &graph.Clip{Lo: -1, Hi: 1}) }},
 	{opReshape, 0, [2]int{1, 2}, (*reader).reshape},
+	{opShape, 0, [2]int{1, 1}, (*reader).shapeOf},
 	{opSoftmax, 9, [2]int{1, 1}, (*reader).softmax},
+	{opSqueeze, 0, [2]int{1, 1}, (*reader).squeezed},
+	{opStridedSlice, 32, [2]int{4, 4}, (*reader).stridedSlice},
 }
 
 // Operators lists the operators that are read, in alphabetical order.

@@ -29,10 +29,11 @@ type Topology struct {
 // binary the second to sixth convolution multiply signs, padded with −1, and are
 // followed by pool and batch norm. With shortcuts
 //
-//	x = prelu(norm(pool(conv(sign(x)))) + pool(x))
+//	x = prelu(norm(pool(conv(sign(norm(x))))) + pool(x))
 //
-// where there is a pool, and x twice, its channels behind one another, where a
-// convolution doubles them. Weights are drawn from the seed (He et al., Delving Deep
+// where there is a pool, the inner norm giving each channel a threshold of its own, and x twice, its channels behind one another, where a
+// convolution doubles them, and the dense layer reads real values where it else reads
+// signs. Weights are drawn from the seed (He et al., Delving Deep
 // into Rectifiers, 2015).
 func CIFAR10CNN(o Topology, seed uint64) (*graph.Graph, error) {
 	switch {
@@ -65,7 +66,7 @@ func CIFAR10CNN(o Topology, seed uint64) (*graph.Graph, error) {
 		}
 		in = out
 	}
-	if o.DType == dtype.Binary {
+	if o.DType == dtype.Binary && !o.Shortcuts {
 		x = t.Add("sign7", &graph.Sign{}, x)
 	}
 	if o.Dropout > 0 {
@@ -117,7 +118,11 @@ func (b block) sums(x *graph.Value) *graph.Value {
 func (b block) binary(x *graph.Value) *graph.Value { return b.add("norm", norm(b.out), b.sums(x)) }
 
 func (b block) shortcut(x *graph.Value) *graph.Value {
-	y := b.binary(x)
+	in := x
+	if b.number > 1 {
+		in = b.add("center", norm(b.in), x)
+	}
+	y := b.binary(in)
 	if b.number > 1 {
 		around := b.pool("around_pool", x)
 		if b.out != b.in {

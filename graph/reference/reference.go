@@ -125,6 +125,18 @@ func evaluate(n *graph.Node, data map[*graph.Value][]float64) ([]float64, error)
 				y[i] = x[from]
 			}
 		}
+	case *graph.LRN:
+		eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
+			for c, v := range pixel {
+				sum := 0.0
+				for i, u := range pixel {
+					if i >= c-(op.Size-1)/2 && i <= c+op.Size/2 {
+						sum += u * u
+					}
+				}
+				y[at(c)] = v / math.Pow(float64(op.Bias)+float64(op.Alpha)/float64(op.Size)*sum, float64(op.Beta))
+			}
+		})
 	case *graph.Softmax:
 		eachPixel(x, n.In[0].Shape, func(pixel []float64, at func(c int) int) {
 			softmax(pixel, op.Log)

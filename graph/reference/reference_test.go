@@ -90,6 +90,8 @@ func TestOps(t *testing.T) {
 		{"argmax last", &graph.ArgMax{Last: true}, graph.Shape{3, 1, 2}, []float32{1, 9, 5, 9, 5, 2}, []float64{2, 1}},
 		{"constant", &graph.Constant{To: graph.Shape{2}, Values: []float32{7, 8}}, graph.Shape{1}, []float32{1}, []float64{7, 8}},
 		{"logsoftmax", &graph.Softmax{Log: true}, graph.Shape{2}, []float32{0, 2000}, []float64{-2000, 0}},
+		{"lrn", &graph.LRN{Alpha: 3, Beta: 1, Bias: 1, Size: 3}, graph.Shape{3}, []float32{1, -2, 3}, []float64{1. / 6, -2. / 15, 3. / 14}},
+		{"lrn of even size", &graph.LRN{Alpha: 2, Beta: 0.5, Bias: 2, Size: 2}, graph.Shape{2, 1, 2}, []float32{1, 2, -1, 3}, []float64{0.5, 2 / math.Sqrt(15), -1 / math.Sqrt(3), 3 / math.Sqrt(11)}},
 		{"softmax image", &graph.Softmax{}, graph.Shape{2, 1, 2}, []float32{3, 7, 3, 7}, []float64{0.5, 0.5, 0.5, 0.5}},
 		// exp(0), exp(ln 3) : 1/4, 3/4, whatever is added to both
 		{"softmax", &graph.Softmax{}, graph.Shape{2}, []float32{1000, 1000}, []float64{0.5, 0.5}},

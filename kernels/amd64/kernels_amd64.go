@@ -35,6 +35,17 @@ var (
 )
 
 var (
+	rescale256 = tile.RescaleFunc{VL: 8, Run: rescaleAVX2}
+	rescale512 = tile.RescaleFunc{VL: 16, Run: rescaleAVX512, Rest: &rescale256}
+
+	floatsAVX2   = tile.FloatFuncs{VL: 8, Add: floatsAddAVX2, Sub: floatsSubAVX2, Mul: floatsMulAVX2, Clamp: floatsClampAVX2, HardSwish: floatsHardSwishAVX2}
+	floatsAVX512 = tile.FloatFuncs{VL: 16, Add: floatsAddAVX512, Sub: floatsSubAVX512, Mul: floatsMulAVX512, Clamp: floatsClampAVX512, HardSwish: floatsHardSwishAVX512}
+
+	addBytes256 = tile.AddBytesFunc{VL: 8, Run: addBytesAVX2}
+	addBytes512 = tile.AddBytesFunc{VL: 16, Run: addBytesAVX512}
+)
+
+var (
 	mergeAVX2 = &tile.MergeFuncs{
 		VL:       8,
 		Alone:    [2]func(*tile.Merge){mergeAloneAVX2, mergeAlonePReLUAVX2},
@@ -65,8 +76,8 @@ var Kernels = []tile.Kernel{
 			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2, PReLU: pixelPReLUAVX2, PReLUGrad: pixelPReLUGradAVX2,
 			MaxPool: pixelMaxPoolAVX2, MaxPoolGrad: pixelMaxPoolGradAVX2,
 		},
-		Depthwise: &depthwise256,
-		Peak:      peakFloat32AVX2, PeakMACs: peakSums * 8,
+		Depthwise: &depthwise256, Floats: &floatsAVX2,
+		Peak: peakFloat32AVX2, PeakMACs: peakSums * 8,
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
@@ -86,27 +97,27 @@ var Kernels = []tile.Kernel{
 			Needs: []cpuid.FeatureID{cpuid.AVX512BF16},
 			Tile:  tileBFloat16AVX512, VL: 16, Pair: pairBFloat16AVX512, PairPlanes: pairPlanesBFloat16AVX512,
 		},
-		Depthwise: &tile.DepthwiseFunc{VL: 16, Run: depthwiseAVX512, Rest: &depthwise256},
-		Peak:      peakFloat32AVX512, PeakMACs: peakSums * 16,
+		Depthwise: &tile.DepthwiseFunc{VL: 16, Run: depthwiseAVX512, Rest: &depthwise256}, Floats: &floatsAVX512,
+		Peak: peakFloat32AVX512, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
-		Merge: mergeAVX2, Depthwise: &depthwiseInt8256,
+		Merge: mergeAVX2, Depthwise: &depthwiseInt8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
 		Peak: peakInt8AVX2, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
-		Merge: mergeAVX2, Depthwise: &depthwiseUint8256,
+		Merge: mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
-		Merge: mergeAVX512, Depthwise: &depthwiseUint8512,
+		Merge: mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},
@@ -115,6 +126,8 @@ var Kernels = []tile.Kernel{
 		MR: 32, NR: 32, Tile: tileInt8AMX, Chunk: 16, PoolHalves: true,
 		Merge:        mergeAVX512,
 		Depthwise:    &depthwiseInt8512,
+		Rescale:      &rescale512,
+		AddBytes:     &addBytes512,
 		WordsPerCall: 1 << 23, // 512 steps of 64 cycles are some 10 µs, of which setting tiles up takes 0.05
 		DotBlock:     64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AMX, PeakMACs: peakTiles * 16 * 16 * 64,

@@ -255,3 +255,45 @@ func depthwiseUint8AVX512(w *tile.Depthwise)
 
 //go:noescape
 func bitPlanesAVX2(p *tile.BitPlanes)
+
+//go:noescape
+func rescaleAVX2(w *tile.Rescale)
+
+//go:noescape
+func rescaleAVX512(w *tile.Rescale)
+
+//go:noescape
+func addBytesAVX2(w *tile.AddBytes)
+
+//go:noescape
+func addBytesAVX512(w *tile.AddBytes)
+
+//go:noescape
+func floatsAddAVX2(w *tile.Floats)
+
+//go:noescape
+func floatsSubAVX2(w *tile.Floats)
+
+//go:noescape
+func floatsMulAVX2(w *tile.Floats)
+
+//go:noescape
+func floatsClampAVX2(w *tile.Floats)
+
+//go:noescape
+func floatsHardSwishAVX2(w *tile.Floats)
+
+//go:noescape
+func floatsAddAVX512(w *tile.Floats)
+
+//go:noescape
+func floatsSubAVX512(w *tile.Floats)
+
+//go:noescape
+func floatsMulAVX512(w *tile.Floats)
+
+//go:noescape
+func floatsClampAVX512(w *tile.Floats)
+
+//go:noescape
+func floatsHardSwishAVX512(w *tile.Floats)

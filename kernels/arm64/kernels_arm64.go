@@ -47,32 +47,39 @@ var mergeNEON = &tile.MergeFuncs{
 	JoinPool: [2]func(*tile.Merge){mergeJoinPoolNEON, mergeJoinPoolPReLUNEON},
 }
 
+var (
+	depthwiseFloat32 = tile.DepthwiseFunc{VL: 8, Run: depthwiseNEON}
+	depthwiseInt8    = tile.DepthwiseFunc{VL: 8, Run: depthwiseInt8NEON}
+	rescale          = tile.RescaleFunc{VL: 8, Run: rescaleNEON}
+)
+
 var fixedKernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileFloat32NEON, PieceTile: tileFloat32NEONPieces,
 		DotBlock: 4, DotFloat32: dotFloat32NEON,
 		Winograd: winogradNEON, Pixels: &pixelsNEON,
-		Peak: peakFloat32NEON, PeakMACs: peakSums * 4,
+		Depthwise: &depthwiseFloat32,
+		Peak:      peakFloat32NEON, PeakMACs: peakSums * 4,
 	},
 	{
 		DType: dtype.Int8, Name: "neon", Needs: neon, Unmeasured: true,
 		MR: 4, NR: 8, Tile: tileInt8NEON, NonNegativeTile: tileInt8NEONNonNegative,
-		Merge:    mergeNEON,
+		Merge: mergeNEON, Depthwise: &depthwiseInt8, Rescale: &rescale,
 		DotBlock: 16, DotInt8: dotInt8NEON, DotUint8: dotUint8NEON,
 		Peak: peakInt8NEON, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "dotprod", Needs: dotprod, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8DotProd, PieceTile: tileInt8DotProdPieces,
-		Merge:    mergeNEON,
+		Merge: mergeNEON, Depthwise: &depthwiseInt8, Rescale: &rescale,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8DotProd,
 		Peak: peakInt8DotProd, PeakMACs: peakSums * 16,
 	},
 	{
 		DType: dtype.Int8, Name: "i8mm", Needs: i8mm, Unmeasured: true,
 		MR: 8, NR: 8, Tile: tileInt8I8MM, PieceTile: tileInt8I8MMPieces, PairWords: true,
-		Merge:    mergeNEON,
+		Merge: mergeNEON, Depthwise: &depthwiseInt8, Rescale: &rescale,
 		DotBlock: 16, DotInt8: dotInt8DotProd, DotUint8: dotUint8I8MM,
 		Peak: peakInt8I8MM, PeakMACs: peakSums * 32,
 	},

@@ -162,3 +162,12 @@ func mergeJoinPoolNEON(w *tile.Merge)
 
 //go:noescape
 func mergeJoinPoolPReLUNEON(w *tile.Merge)
+
+//go:noescape
+func depthwiseNEON(w *tile.Depthwise)
+
+//go:noescape
+func depthwiseInt8NEON(w *tile.Depthwise)
+
+//go:noescape
+func rescaleNEON(w *tile.Rescale)

@@ -74,6 +74,14 @@ type Kernel struct {
 	// and int8; signed bytes, or unsigned with an AXor).
 	Depthwise *DepthwiseFunc
 
+	// Rescale, if not nil, is the loop that makes bytes of sums by integers (int8).
+	Rescale *RescaleFunc
+	// AddBytes, if not nil, is the loop that adds bytes by integers (int8).
+	AddBytes *AddBytesFunc
+
+	// Floats, if not nil, has the loops over rows of numbers (float32).
+	Floats *FloatFuncs
+
 	// Pixels, if not nil, has the loops between the convolutions of training
 	// (float32).
 	Pixels *PixelFuncs

@@ -307,6 +307,11 @@ def softmax(kind):
     return build
 
 
+def lrn(m):
+    attrs = dict(alpha=float(rng.uniform(0, 2)), beta=one(0.75, float(rng.uniform(0, 2))), bias=float(rng.uniform(0.5, 3)))
+    m.op("LRN", ["x"], size=one(1, 3, 5, 7), **{k: v for k, v in attrs.items() if ints(0, 2)})
+
+
 def argmax(m):
     axis = ints(1, len(m.shape))
     x = m.op("Round", ["x"], "rounded") if m.opset >= 11 and ints(0, 1) else "x"
@@ -452,6 +457,7 @@ OPERATORS = {
     "Pad": (pad, lambda: one(image(low=3), image(low=3), signal(), ints(1, 5, 1)), (7, 22), 5),
     "Softmax": (softmax("Softmax"), any_shape, (7, 22), 4),
     "LogSoftmax": (softmax("LogSoftmax"), any_shape, (7, 22), 2),
+    "LRN": (lrn, image, (7, 22), 3),
     "ArgMax": (argmax, any_shape, (7, 22), 3),
     "Slice": (slicing, any_shape, (7, 22), 5),
     "Split": (split, any_shape, (7, 17), 3),

@@ -47,7 +47,7 @@ class Model:
     def step(self, low, high):
         """A scale and a zero point of activations."""
         info = np.iinfo(self.type)
-        zero = one(1, ints(info.min, info.max)) if self.type is np.int8 else one(0, 127, ints(0, 255))
+        zero = one(0, 1, ints(info.min, info.max)) if self.type is np.int8 else one(0, 127, 128, ints(0, 255))
         scale = np.float32(rng.uniform(low, high))
         return self.constant(scale), self.constant(zero, self.type), scale
 

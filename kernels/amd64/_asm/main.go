@@ -45,6 +45,12 @@ func main() {
 		"merge_avx512":           merges("AVX512", "Z"),
 		"depthwise_avx2":         depthwise("AVX2", "Y"),
 		"depthwise_avx512":       depthwise("AVX512", "Z"),
+		"rescale_avx2":           rescales("AVX2", "Y"),
+		"rescale_avx512":         rescales("AVX512", "Z"),
+		"addbytes_avx2":          addBytes("AVX2", "Y"),
+		"addbytes_avx512":        addBytes("AVX512", "Z"),
+		"floats_avx2":            floats("AVX2", "Y"),
+		"floats_avx512":          floats("AVX512", "Z"),
 		"planes_avx512":          planesAVX512,
 		"bitplanes_avx2":         bitPlanesAVX2,
 	}

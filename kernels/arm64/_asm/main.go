@@ -43,6 +43,8 @@ func main() {
 		{"winograd_neon", winograd},
 		{"pixels_neon", pixels},
 		{"merge_neon", merges},
+		{"depthwise_neon", depthwise},
+		{"rescale_neon", rescale},
 		{"float32_sve", float32SVE},
 		{"int8_sve", int8SVE},
 		{"binary_sve", binarySVE},

@@ -1,0 +1,54 @@
+package graph
+
+// Streams are the values that go round layers by shortcuts: those that additions join,
+// also through max-pools, repeated channels, activations and dropout, where some addition
+// is among them and a Sign reads one, as it is or normalized.
+type Streams struct {
+	next  map[*Value]*Value // another of its own; none of the last
+	signs map[*Value]bool   // of the last: a Sign reads one of them
+	sums  map[*Value]bool   // an Add gives one of them
+}
+
+// FindStreams finds a network's.
+func FindStreams(g *Graph) *Streams {
+	s := &Streams{next: map[*Value]*Value{}, signs: map[*Value]bool{}, sums: map[*Value]bool{}}
+	for _, n := range g.Nodes {
+		switch n.Op.(type) {
+		case *Add, *Concat, *MaxPool, *PReLU, *Clip, *ReLU, *Dropout:
+			for _, v := range n.In {
+				if a, b := s.Of(v), s.Of(n.Out); a != b {
+					s.next[a] = b
+				}
+			}
+		}
+	}
+	from := map[*Value]*Value{} // what a norm gives from what it takes
+	for _, n := range g.Nodes {
+		switch n.Op.(type) {
+		case *BatchNorm, *Affine:
+			from[n.Out] = n.In[0]
+		case *Add:
+			s.sums[s.Of(n.Out)] = true
+		case *Sign:
+			v := n.In[0]
+			for s.signs[s.Of(v)] = true; from[v] != nil; s.signs[s.Of(v)] = true {
+				v = from[v]
+			}
+		}
+	}
+	return s
+}
+
+// Of is one value for all that belong together.
+func (s *Streams) Of(v *Value) *Value {
+	for s.next[v] != nil {
+		v = s.next[v]
+	}
+	return v
+}
+
+// Has says whether v is of a stream.
+func (s *Streams) Has(v *Value) bool {
+	of := s.Of(v)
+	return s.signs[of] && s.sums[of]
+}
