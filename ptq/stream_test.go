@@ -3,6 +3,7 @@ package ptq
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -16,8 +17,9 @@ import (
 )
 
 // shortcuts is a binary network of 3×16×16 pixels with random weights and shortcuts
-// round its layers: as it lies, pooled and doubled, with PReLU and a clip.
-func shortcuts(t testing.TB) *graph.Graph {
+// round its layers: as it lies, pooled and doubled, with PReLU and a clip. The dense layer
+// reads signs, or the real values of the stream.
+func shortcuts(t testing.TB, real bool) *graph.Graph {
 	t.Helper()
 	r := rand.New(rand.NewPCG(8, 9))
 	normal := func(n int, scale float64) []float32 {
@@ -53,7 +55,10 @@ func shortcuts(t testing.TB) *graph.Graph {
 	x = b.Add("clip2", &graph.Clip{Lo: -2, Hi: 2}, b.Add("add2", &graph.Add{}, n, b.Add("round2", pool, x)))
 	n = b.Add("norm3", norm(32, 144), b.Add("conv3", conv(16, 32, true), b.Add("sign3", &graph.Sign{}, x)))
 	x = b.Add("prelu3", &graph.PReLU{Slope: normal(1, 0.3)}, b.Add("add3", &graph.Add{}, n, b.Add("round3", &graph.Concat{}, x, x)))
-	x = b.Add("flatten", &graph.Flatten{}, b.Add("sign4", &graph.Sign{}, x))
+	if !real {
+		x = b.Add("sign4", &graph.Sign{}, x)
+	}
+	x = b.Add("flatten", &graph.Flatten{}, x)
 	d := &graph.Dense{In: 32 * 64, Out: 10}
 	d.Float, d.Bias = normal(d.In*d.Out, 0.02), normal(10, 0.1)
 	g, err := b.Graph(b.Add("dense", d, x))
@@ -91,7 +96,12 @@ func results(t testing.TB, g *graph.Graph, pixels []uint8) []float32 {
 // magnitude among them, and nothing else is. As int16 the network decides as it does
 // in float32.
 func TestStreams(t *testing.T) {
-	g := shortcuts(t)
+	for _, real := range []bool{false, true} {
+		t.Run(fmt.Sprintf("real=%v", real), func(t *testing.T) { checkStreams(t, shortcuts(t, real), real) })
+	}
+}
+
+func checkStreams(t *testing.T, g *graph.Graph, real bool) {
 	pixels := randomPixels(200 * 3 * 16 * 16)
 	cal, err := Calibrate(context.Background(), g, pixels[:len(pixels)/2], "noise", nil)
 	if err != nil {
@@ -115,6 +125,9 @@ func TestStreams(t *testing.T) {
 		if n.Out.Stream != want {
 			t.Errorf("%s: stream %v: want %v", n.Out.Name, n.Out.Stream, want)
 		}
+	}
+	if flat := node(t, q, "flatten").Out.Scale; (flat != 0) != real {
+		t.Errorf("the dense layer's input has scale %v", flat)
 	}
 
 	float, coarse := quantize(t, g, cal, Options{}), quantize(t, g, cal, Options{})
@@ -174,7 +187,7 @@ func TestNoStream(t *testing.T) {
 			t.Errorf("%s: stream %v: want none, for conv3 reads the sum as int8", n.Out.Name, n.Out.Stream)
 		}
 	}
-	full := shortcuts(t)
+	full := shortcuts(t, false)
 	c, err := Calibrate(context.Background(), full, randomPixels(3*16*16), "noise", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +201,13 @@ func TestNoStream(t *testing.T) {
 // What macroscope quantize does: written and read back, in both dialects, the network
 // has its streams and gives the same bits.
 func TestStreamsInFiles(t *testing.T) {
-	g := shortcuts(t)
+	for _, real := range []bool{false, true} {
+		t.Run(fmt.Sprintf("real=%v", real), func(t *testing.T) { checkFiles(t, shortcuts(t, real)) })
+	}
+}
+
+func checkFiles(t *testing.T, g *graph.Graph) {
+	t.Helper()
 	pixels := randomPixels(20 * 3 * 16 * 16)
 	cal, err := Calibrate(context.Background(), g, pixels, "noise", nil)
 	if err != nil {

@@ -227,7 +227,8 @@ func finnPaper() ([]Row, error) {
 				rows = append(rows, Row{Design: c.name, What: "energy for an image, pipelined", Unit: "µJ", Theirs: 1e6 / c.perJoule, Ours: value, Bound: Open, Source: finnWall,
 					Note: fmt.Sprintf("theirs at the wall of the whole board, from images/s/W; ours its fabric alone, %.3g to %.3g µJ by the ranges of its prices; %s", low, high, note)})
 			}
-			rows = append(rows, Row{Design: c.name, What: fmt.Sprintf("latency, engines' pipelines of %d cycles", pipeline), Unit: "µs", Theirs: c.latency, Ours: e.Total.TimeUS.Value, Bound: Open, Source: finn2017, Note: note})
+			rows = append(rows, Row{Design: c.name, What: fmt.Sprintf("latency, engines' pipelines of %d cycles", pipeline), Unit: "µs", Theirs: c.latency, Ours: e.Total.TimeUS.Value, Bound: Open, Source: finn2017,
+				Note: note + fmt.Sprintf("; in times between images theirs is %.1f, ours %.1f, of %d engines in turn: how fast those besides the slowest are decides, which no rate tells", c.latency*c.fps/1e6, e.Total.TimeUS.Value*rate(&e)/1e6, len(list))})
 		}
 	}
 	return rows, nil

@@ -26,3 +26,16 @@ func TestNVDLANetworks(t *testing.T) {
 		t.Error("not every layer has an output")
 	}
 }
+
+// YOLOv3-tiny, layer by layer of its configuration: pixels, products of an output, outputs.
+func TestYOLOTiny(t *testing.T) {
+	w := yoloTiny()
+	if err := w.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	want := int64(416*416*9*3*16 + 208*208*9*16*32 + 104*104*9*32*64 + 52*52*9*64*128 + 26*26*9*128*256 + 13*13*9*256*512 + 13*13*9*512*1024 +
+		13*13*1024*256 + 13*13*9*256*512 + 13*13*512*255 + 13*13*256*128 + 26*26*9*(128+256)*256 + 26*26*256*255)
+	if w.MACs() != want || len(w.Layers) != 13+6 {
+		t.Errorf("%d MACs in %d layers, want %d in 13 and 6 pools", w.MACs(), len(w.Layers), want)
+	}
+}
