@@ -276,7 +276,8 @@ func TestUnusualShortcuts(t *testing.T) {
 }
 
 // cifarShortcuts is the binary CIFAR-10 network with random weights, with shortcuts
-// round its binary convolutions or without; its first and last layer int8.
+// round its binary convolutions or without; its first and last layer int8. With them
+// it is as training writes it: norms before signs, and no sign before the last layer.
 func cifarShortcuts(t testing.TB, shortcuts bool) *graph.Graph {
 	m := &streamNet{maker: newMaker(rand.New(rand.NewPCG(5, 6)), graph.Shape{3, 32, 32})}
 	x := m.b.Input()
@@ -315,7 +316,12 @@ func cifarShortcuts(t testing.TB, shortcuts bool) *graph.Graph {
 		}
 		x = on(m.add(&graph.PReLU{Slope: m.normal(outC, 0.3)}, on(x)))
 	}
-	x = m.add(&graph.Flatten{}, m.add(&graph.Sign{}, x))
+	if shortcuts {
+		x = m.add(&graph.Flatten{}, x)
+		x.Scale = 0x1p-5 // assumed: values of the stream stay within 4
+	} else {
+		x = m.add(&graph.Flatten{}, m.add(&graph.Sign{}, x))
+	}
 	d := &graph.Dense{In: x.Shape[0], Out: 10}
 	d.Weights = m.int8Weights(10, d.In)
 	return m.graph(t, m.add(m.gentle(10, d.In), m.add(d, x)))
@@ -347,7 +353,7 @@ func TestShortcutsOnThreads(t *testing.T) {
 	g := cifarShortcuts(t, true)
 	p := compile(t, g, defaults(t))
 	if k := kinds(t, p); k["join"] != 6 || k["convert"] != 1 {
-		t.Errorf("steps %v: want 6 joins, and one conversion, of the last signs to int8", k)
+		t.Errorf("steps %v: want 6 joins, and one conversion, of the last stream to int8", k)
 	}
 	m := &streamNet{maker: newMaker(newRand(t), g.Input.Shape)}
 	image := m.image(g)
