@@ -242,6 +242,8 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 			return strings.HasSuffix(name, gemmCase)
 		case op == "Conv":
 			return special
+		case op == "BitSerial": // on no page
+			return false
 		case op == "Layers": // the page shows the direct kernels
 			return bench.NameKey(name, "algo") == ""
 		}
