@@ -30,9 +30,8 @@ func FindStreams(g *Graph) *Streams {
 		case *Add:
 			s.sums[s.Of(n.Out)] = true
 		case *Sign:
-			v := n.In[0]
-			for s.signs[s.Of(v)] = true; from[v] != nil; s.signs[s.Of(v)] = true {
-				v = from[v]
+			for v := n.In[0]; v != nil; v = from[v] {
+				s.signs[s.Of(v)] = true
 			}
 		}
 	}

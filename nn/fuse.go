@@ -146,7 +146,7 @@ func (c *compiler) poolRounded(g *group, whole bool) {
 		return
 	}
 	next := c.readers[v][0]
-	if op, ok := next.Op.(*graph.MaxPool); ok && plainPool(op) && next.Out.Scale == v.Scale && next.Out.Zero == v.Zero {
+	if op, ok := next.Op.(*graph.MaxPool); ok && plainPool(op) && next.Out.Scale == v.Scale && next.Out.Zero == v.Zero && next.Out.Lowest() == v.Lowest() {
 		g.pool = true
 		g.take(next)
 	}

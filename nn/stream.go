@@ -18,8 +18,8 @@ import (
 //
 //	sums → [batch norm, affine] → [+ stream] → [PReLU | Clip | ReLU] → stream, [batch norm, affine] → Sign
 //
-// A sign behind norms of the stream is a threshold of each channel (quant.FoldStreamSign). All is
-// in quant.Merge's arithmetic. What has another shape runs in float32, op by op.
+// in quant.Merge's arithmetic. A sign behind norms of the stream is a threshold of each
+// channel (quant.FoldStreamSign). What has another shape runs in float32, op by op.
 
 // join is what follows the sums.
 type join struct {
