@@ -32,19 +32,21 @@ func (c *compiler) roundedPools() {
 }
 
 // signsAsIntegers makes int8 weights of weights ±1 whose inputs are integers, so that
-// their layers compute with integers: exactly, where float32 would round.
+// their layers compute with integers: exactly, where float32 would round. So are signs
+// between zeros of padding, for which bits have no room, and those that a dense layer
+// reads, of which there is none on bits.
 func (c *compiler) signsAsIntegers() {
 	for _, n := range c.g.Nodes {
 		switch op := n.Op.(type) {
 		case *graph.Conv2D:
 			padded := op.PadTop+op.PadLeft+op.PadBottom+op.PadRight > 0
-			if c.signsOnIntegers(&op.Weights, n.In[0], op.OutC) && (!padded || op.PadValue == 0) {
+			if (!padded || op.PadValue == 0) && c.signsOnIntegers(&op.Weights, n.In[0], op.OutC, padded) {
 				conv := *op
 				conv.Weights = integerSigns(op.Weights)
 				n.Op = &conv
 			}
 		case *graph.Dense:
-			if c.signsOnIntegers(&op.Weights, n.In[0], op.Out) {
+			if c.signsOnIntegers(&op.Weights, n.In[0], op.Out, true) {
 				dense := *op
 				dense.Weights = integerSigns(op.Weights)
 				n.Op = &dense
@@ -53,8 +55,9 @@ func (c *compiler) signsAsIntegers() {
 	}
 }
 
-func (c *compiler) signsOnIntegers(w *graph.Weights, in *graph.Value, outs int) bool {
-	return w.Binary && w.Int8 == nil && len(w.Float)/outs <= maxInt8Row/2 && c.g.Integer == graph.NotInteger && c.scaleOf(c.root(in)) != 0
+func (c *compiler) signsOnIntegers(w *graph.Weights, in *graph.Value, outs int, signs bool) bool {
+	in = c.root(in)
+	return w.Binary && w.Int8 == nil && len(w.Float)/outs <= maxInt8Row/2 && c.g.Integer == graph.NotInteger && (c.scaleOf(in) != 0 || signs && c.signed(in))
 }
 
 func integerSigns(w graph.Weights) graph.Weights {

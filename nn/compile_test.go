@@ -40,8 +40,8 @@ func TestCompileErrors(t *testing.T) {
 			roundWeights(&c.Weights, 2, true)
 			return m.add(c, in)
 		}},
-		{`network random: value "sign1": padding with 0 cannot be carried as binary`, image, func(m *maker, in *graph.Value) *graph.Value {
-			c := padded(m, 0)
+		{`network random: value "sign1": padding with 0.5 cannot be carried as binary`, image, func(m *maker, in *graph.Value) *graph.Value {
+			c := padded(m, 0.5)
 			c.Binary, c.Float = true, m.signs(len(c.Float))
 			return m.add(c, m.add(&graph.Sign{}, in))
 		}},

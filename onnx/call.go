@@ -135,6 +135,11 @@ type call struct {
 	steps int                               // taken so far
 	last  *graph.Value                      // what the last of them gave, under a name made up
 	err   error
+
+	// What a layer of signs does to its sums, since its weights or its input stand for
+	// ±s: times behind, then plus the shift.
+	behind float32
+	shift  []float32
 }
 
 func (c *call) run() error {
@@ -160,6 +165,7 @@ func (c *call) run() error {
 		}
 		c.in = append(c.in, c.named[name]) // none for "", an input left out
 	}
+	c.behind = 1
 	c.attrs = make(map[string]*onnxpb.AttributeProto, len(c.node.Attribute))
 	for _, a := range c.node.Attribute {
 		if c.attrs[a.GetName()] != nil {
@@ -172,6 +178,9 @@ func (c *call) run() error {
 	}
 	if r, ok := c.input(0).begun.(*rounding); ok && moversOfBytes[operatorKey(c.node)] {
 		return c.onBytes(r)
+	}
+	if s, ok := c.input(0).begun.(*scaledSigns); ok && moversOfSigns[operatorKey(c.node)] {
+		return c.onSigns(s)
 	}
 	return operators[operatorKey(c.node)](c)
 }

@@ -31,7 +31,7 @@ var refusedExports = map[string]string{
 // give what the framework that made them gives; those with operators that are not for this
 // program are refused with node, operator and place.
 func TestExporters(t *testing.T) {
-	for name, least := range map[string]int{"pytorch": 150} {
+	for name, least := range map[string]int{"pytorch": 150, "brevitas": 70} {
 		t.Run(name, func(t *testing.T) {
 			dir := unzip(t, filepath.Join("testdata", "zoo", name+".zip"))
 			models, err := filepath.Glob(filepath.Join(dir, "*.onnx"))

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -38,6 +39,7 @@ func init() { // not where it is declared: its functions lead back to it
 		".Add":             foldArith(func(x, y int64) (int64, bool) { return x + y, true }, func(x, y float32) float32 { return x + y }, 0),
 		".Cast":            foldCast,
 		".Ceil":            foldFloat(math.Ceil),
+		".Clip":            foldClip,
 		".Concat":          foldConcat,
 		".ConstantOfShape": foldConstantOfShape,
 		".Div":             foldArith(divided, func(x, y float32) float32 { return x / y }, 1),
@@ -106,7 +108,7 @@ func (k *constant) integers() bool {
 
 // picked is k's elements from the given places, as dims.
 func (c *call) picked(i int, k *constant, dims, from []int) *constant {
-	out := &constant{dims: dims, bipolar: k.bipolar}
+	out := &constant{dims: dims, signs: k.signs}
 	if !c.take(8 * len(from)) {
 		return out
 	}
@@ -173,6 +175,62 @@ func foldShape(c *call) (*constant, error) {
 	}
 	out.dims = []int{len(out.i)}
 	return out, nil
+}
+
+// foldClip clips weights, of which Brevitas's QCDQ says so that they have few bits.
+func foldClip(c *call) (*constant, error) {
+	k := c.must(0)
+	if c.opset < 11 { // bounds are attributes
+		lo, hi := c.attrFloat("min", -math.MaxFloat32), c.attrFloat("max", math.MaxFloat32)
+		return c.clipped(k, []float32{lo}, []float32{hi}, nil, nil, 1)
+	}
+	var f [2][]float32
+	var n [2][]int64
+	for i := range 2 {
+		if b := c.constant(i + 1); b != nil {
+			if b.integers() != k.integers() || b.size() != 1 {
+				c.fail("input %d: want one number of the type of input 0", i+1)
+			} else if k.integers() {
+				n[i] = c.ints(i+1, b)
+			} else {
+				f[i] = c.floats(i+1, b)
+			}
+		}
+	}
+	return c.clipped(k, f[0], f[1], n[0], n[1], 3)
+}
+
+// clipped is k between bounds of its type; an empty one is none.
+func (c *call) clipped(k *constant, lo, hi []float32, least, most []int64, inputs int) (*constant, error) {
+	out := &constant{dims: k.dims}
+	if k.integers() {
+		v := c.ints(0, k)
+		if err := c.done(inputs); err != nil || !c.take(8*len(v)) {
+			return nil, cmp.Or(err, c.err)
+		}
+		out.as, out.i = k.kind(), bounds(v, least, most)
+		return out, nil
+	}
+	v := c.floats(0, k)
+	if err := c.done(inputs); err != nil || !c.take(4*len(v)) {
+		return nil, cmp.Or(err, c.err)
+	}
+	out.f = bounds(v, lo, hi)
+	return out, nil
+}
+
+func bounds[T float32 | int64](v, lo, hi []T) []T {
+	out := slices.Clone(v)
+	for i, x := range out {
+		for _, b := range lo {
+			x = max(x, b)
+		}
+		for _, b := range hi {
+			x = min(x, b)
+		}
+		out[i] = x
+	}
+	return out
 }
 
 func foldCast(c *call) (*constant, error) {

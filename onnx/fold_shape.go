@@ -251,7 +251,7 @@ func foldTranspose(c *call) (*constant, error) {
 	if c.err != nil || !c.take(5*len(f)) {
 		return nil, c.err
 	}
-	out := &constant{dims: dims, bipolar: k.bipolar, f: turned(f, dims[1], dims[0])}
+	out := &constant{dims: dims, signs: k.signs, f: turned(f, dims[1], dims[0])}
 	if q := k.quantized; q != nil {
 		out.quantized = &quantization{turned(q.int8, dims[1], dims[0]), q.scale, 1 - q.axis}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -185,8 +186,8 @@ func compareOperator(base string) error {
 	return compareImages(g, in, want, operatorBound)
 }
 
-// compareImages compares what g makes of images with what is wanted, by the plain
-// evaluation and by package nn.
+// compareImages compares what g makes of images with what is wanted, by package nn and,
+// unless values are rounded on the way, which it does not know, by the plain evaluation.
 func compareImages(g *graph.Graph, in, want []float32, bound float64) error {
 	size, outSize := g.Input.Shape.Size(), g.Output.Shape.Size()
 	images := len(in) / size
@@ -209,21 +210,33 @@ func compareImages(g *graph.Graph, in, want []float32, bound float64) error {
 			largest = a
 		}
 	}
+	compare := func(i int, who string, values []float64) error {
+		for j, v := range values {
+			w := float64(want[i*outSize+j])
+			if diff := math.Abs(v - w); !(diff <= bound*largest) && v != w && !(math.IsNaN(v) && math.IsNaN(w)) {
+				return fmt.Errorf("value %d of image %d is %g %s: want %g", j, i, v, who, w)
+			}
+		}
+		return nil
+	}
+	rounded := g.Input.Scale != 0 || slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Out.Scale != 0 })
 	for i := range images {
+		var ours []float64
+		for _, v := range got[i*outSize:][:outSize] {
+			ours = append(ours, float64(v))
+		}
+		if err := compare(i, "by package nn", ours); err != nil || rounded {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		plain, err := reference.Run(g, in[i*size:(i+1)*size], nil)
+		if err == nil {
+			err = compare(i, "plainly", plain)
+		}
 		if err != nil {
 			return err
-		}
-		for j, v := range plain {
-			at := i*outSize + j
-			for _, by := range []struct {
-				who string
-				v   float64
-			}{{"plainly", v}, {"by package nn", float64(got[at])}} {
-				if diff := math.Abs(by.v - float64(want[at])); !(diff <= bound*largest) && by.v != float64(want[at]) && !(math.IsNaN(by.v) && math.IsNaN(float64(want[at]))) {
-					return fmt.Errorf("value %d of image %d is %g %s: want %g", j, i, by.v, by.who, want[at])
-				}
-			}
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 // readConv: X, W [out, in/group, kh, kw] or [out, in/group, k], optional B [out].
 func readConv(c *call) error {
 	var conv graph.Conv2D
+	c.takeSigns()
 	pad, _ := c.input(0).begun.(*padding)
 	if pad != nil && pad.forConv() {
 		conv.PadTop, conv.PadLeft, conv.PadBottom, conv.PadRight = pad.op.Before[1], pad.op.Before[2], pad.op.After[1], pad.op.After[2]
@@ -46,7 +47,7 @@ func readConv(c *call) error {
 	conv.PadBottom += win.pads[2]
 	conv.PadRight += win.pads[3]
 	conv.Weights = c.weights(w, v, 0)
-	conv.Bias = c.vector(2, conv.OutC)
+	conv.Bias = c.later(c.vector(2, conv.OutC))
 	if err := c.done(3); err != nil {
 		return err
 	}

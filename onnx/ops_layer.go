@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"math"
 	"slices"
 
 	"macroscope/graph"
@@ -9,6 +10,7 @@ import (
 // readGemm: A, B, optional C: alpha·A·B + beta·C, where A is a vector for each
 // image and B and C are constants.
 func readGemm(c *call) error {
+	c.takeSigns()
 	v := c.value(0)
 	w := c.must(1)
 	alpha, beta := c.attrFloat("alpha", 1), c.attrFloat("beta", 1)
@@ -22,7 +24,7 @@ func readGemm(c *call) error {
 	if alpha != 1 && c.take(4*len(d.Float)) {
 		d.Float, d.Binary = scaled(d.Float, alpha), false
 	}
-	d.Bias = c.gemmBias(d.Out, beta)
+	d.Bias = c.later(c.gemmBias(d.Out, beta))
 	if err := c.done(3); err != nil {
 		return err
 	}
@@ -64,6 +66,7 @@ func readMatMul(c *call) error {
 	if c.input(0).constant != nil {
 		return c.matMulLeft()
 	}
+	c.takeSigns()
 	v := c.value(0)
 	view := c.dims(0)
 	if len(view) == 1 {
@@ -172,7 +175,24 @@ func (c *call) weights(w *constant, v *graph.Value, axis int) graph.Weights {
 		return c.int8Weights(w, axis)
 	}
 	f := c.floats(1, w)
-	return graph.Weights{Float: f, Binary: w.bipolar || c.signs[v] && allSigns(f)}
+	if w.signs != 0 && w.signs != 1 && c.take(4*len(f)) { // the layer multiplies its sums
+		one := make([]float32, len(f))
+		for i, x := range f {
+			one[i] = float32(math.Copysign(1, float64(x)))
+		}
+		f, c.behind = one, c.behind*w.signs
+	}
+	return graph.Weights{Float: f, Binary: w.signs != 0 || c.signs[v] && allSigns(f)}
+}
+
+// later is b, a layer's own bias; where the layer's sums are multiplied it comes after that.
+// The weights have been asked for.
+func (c *call) later(b []float32) []float32 {
+	if c.behind == 1 {
+		return b
+	}
+	c.shift = b
+	return nil
 }
 
 func allSigns(f []float32) bool {

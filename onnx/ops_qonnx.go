@@ -8,12 +8,12 @@ import (
 	"macroscope/graph"
 )
 
-// levels is what QONNX's Quant knows: the least and the largest integer.
-func levels(bits float32, signed, narrow bool) (lo, hi float64, err error) {
-	if bits != float32(int(bits)) || bits < 1 || bits > 8 || signed && bits < 2 {
-		return 0, 0, fmt.Errorf("bit width %g: want 2 to 8, or 1 unsigned", bits)
+// levels is what QONNX's Quant knows: the least and the largest integer of up to most bits.
+func levels(bits float32, most int, signed, narrow bool) (lo, hi float64, err error) {
+	if bits != float32(int(bits)) || bits < 1 || int(bits) > most || signed && bits < 2 {
+		return 0, 0, fmt.Errorf("bit width %g: want 2 to %d, or 1 unsigned", bits, most)
 	}
-	n := float64(int(1) << int(bits))
+	n := math.Exp2(float64(bits))
 	lo, hi = 0, n-1
 	if signed {
 		lo, hi = -n/2, n/2-1
@@ -29,7 +29,8 @@ func levels(bits float32, signed, narrow bool) (lo, hi float64, err error) {
 // readQuant: X, scale, zero point, bit width (QONNX,
 // https://github.com/fastmachinelearning/qonnx/blob/main/docs/qonnx-custom-ops/quant_op.md): integers of
 // 2 to 8 bits, which stand for X. A value is clipped to what they can stand for and
-// carried as int8 from there on; constants become int8 weights.
+// carried as int8 from there on; constants become int8 weights, or of up to 32 bits the
+// numbers that the integers stand for.
 func readQuant(c *call) error {
 	signed, narrow := c.attrInt("signed", 1) != 0, c.attrInt("narrow", 0) != 0
 	if mode := c.attrString("rounding_mode", "ROUND"); mode != "ROUND" && mode != "HALF_EVEN" {
@@ -42,11 +43,15 @@ func readQuant(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	lo, hi, err := levels(bits[0], signed, narrow)
+	k, most := c.input(0).constant, 8
+	if k != nil { // a bias may have as many bits as its sums
+		most = 32
+	}
+	lo, hi, err := levels(bits[0], most, signed, narrow)
 	if err != nil {
 		return err
 	}
-	if k := c.input(0).constant; k != nil {
+	if k != nil {
 		return c.quantWeights(k, lo, hi, float64(zero[0]))
 	}
 	v := c.value(0)
@@ -155,7 +160,7 @@ func readTrunc(c *call) error {
 		shrunk = math.Exp2(math.RoundToEven(math.Log2(outScale / scale)))
 		outZero = zero / shrunk
 		var err error
-		if lo, hi, err = levels(float32(outBits), c.attrInt("signed", 1) != 0, c.attrInt("narrow", 0) != 0); err != nil && c.err == nil {
+		if lo, hi, err = levels(float32(outBits), 8, c.attrInt("signed", 1) != 0, c.attrInt("narrow", 0) != 0); err != nil && c.err == nil {
 			c.err = err
 		}
 	}

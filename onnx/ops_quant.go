@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -57,7 +56,7 @@ func readQuantizeLinear(c *call) error {
 	}
 	if c.shared(r) {
 		// A graph has one form of a value for all: what is rounded is another value then.
-		c.plain[v] = true
+		c.plain[v] = c.plain[v] || !c.in[0].int8
 		var err error
 		if v, err = c.step(&graph.Dropout{}, v); err != nil {
 			return err
@@ -222,15 +221,53 @@ func (r *rounding) zeroString() string {
 	return fmt.Sprintf("%d (INT8)", r.zero)
 }
 
-// moversOfBytes are operators that give bytes for bytes: those of their input, or the
-// largest among them.
+// moversOfBytes are operators that give bytes for bytes: those of their input, the
+// largest among them, or clipped ones.
 var moversOfBytes = map[string]bool{
-	".Flatten": true, ".Gather": true, ".Identity": true, ".MaxPool": true, ".Reshape": true, ".Slice": true, ".Squeeze": true, ".Transpose": true, ".Unsqueeze": true,
+	".Clip": true, ".Flatten": true, ".Gather": true, ".Identity": true, ".MaxPool": true, ".Reshape": true, ".Slice": true, ".Squeeze": true, ".Transpose": true, ".Unsqueeze": true,
+}
+
+// clipBytes reads a Clip between QuantizeLinear and DequantizeLinear, by which exporters
+// (Brevitas's QCDQ) say that integers have fewer bits: the value is clipped to what the
+// bounds stand for, and rounded as before.
+func (c *call) clipBytes(r *rounding) error {
+	zero, lo, hi := int64(r.zero), int64(-128), int64(127)
+	if r.unsigned {
+		zero, lo, hi = zero+128, 0, 255
+	}
+	for i, bound := range []*int64{&lo, &hi} {
+		k := c.constant(i + 1)
+		if k == nil {
+			continue
+		}
+		z := c.ints(i+1, k)
+		if c.err == nil && len(z) != 1 {
+			c.fail("input %d has %d values: want 1", i+1, len(z))
+		} else if c.err == nil {
+			*bound = min(max(z[0], lo), hi)
+		}
+	}
+	if err := c.done(3); err != nil {
+		return err
+	}
+	lo = min(lo, hi) // as ONNX has it: everything becomes the upper bound
+	in := c.in[0]
+	c.in[0] = operand{value: in.value, view: in.view, int8: in.int8}
+	real := func(q int64) float32 { return float32(float64(q-zero) * float64(r.scale)) }
+	if err := c.keeping(&graph.Clip{Lo: real(lo), Hi: real(hi)}, c.value(0)); err != nil {
+		return err
+	}
+	o := c.named[c.node.Output[0]]
+	o.begun, o.int8 = r, true
+	return c.bind(o)
 }
 
 // onBytes reads a node of moversOfBytes whose first input is bytes: it does to the
 // numbers what it does to the bytes, and the output is rounded as the input was.
 func (c *call) onBytes(r *rounding) error {
+	if operatorKey(c.node) == ".Clip" {
+		return c.clipBytes(r)
+	}
 	if err := r.mark(c.in[0].value); err != nil {
 		return err
 	}
@@ -374,127 +411,4 @@ func (r *reader) oneFormEach(g *graph.Graph) error {
 		}
 	}
 	return nil
-}
-
-// readBipolarQuant: X, scale: scale·sign(X) with sign(0) = 1. A constant becomes
-// ±1 weights, a value goes through Sign. Only scale 1.
-func readBipolarQuant(c *call) error {
-	scale := c.must(1)
-	for _, s := range c.floats(1, scale) {
-		if s != 1 {
-			c.fail("scale %g: want 1", s)
-		}
-	}
-	if k := c.input(0).constant; k != nil {
-		f := c.floats(0, k)
-		if err := c.done(2); err != nil {
-			return err
-		}
-		if !c.take(4 * len(f)) {
-			return c.err
-		}
-		out := &constant{dims: k.dims, f: make([]float32, len(f)), bipolar: true}
-		for i, v := range f {
-			switch {
-			case math.IsNaN(float64(v)):
-				c.fail("element %d of input 0 is not a number", i)
-				return c.err
-			case v >= 0:
-				out.f[i] = 1
-			default:
-				out.f[i] = -1
-			}
-		}
-		return c.bind(operand{constant: out})
-	}
-	v := c.value(0)
-	if err := c.done(2); err != nil {
-		return err
-	}
-	return c.keeping(&graph.Sign{}, v)
-}
-
-// comparison is what GreaterOrEqual(X, 0) begins of a Sign that
-// Where(·, 1, −1) finishes: ONNX's own Sign gives 0 at 0.
-type comparison struct{ node string }
-
-func (p *comparison) missing() string {
-	return fmt.Sprintf("GreaterOrEqual %s: only Where with 1 and -1 can read it", quote(p.node))
-}
-
-// readGreaterOrEqual: X, 0.
-func readGreaterOrEqual(c *call) error {
-	v := c.value(0)
-	c.wantNumber(1, 0)
-	if err := c.done(2); err != nil {
-		return err
-	}
-	return c.bind(operand{value: v, view: c.in[0].view, int8: true, begun: &comparison{c.node.GetName()}})
-}
-
-// readGreater: X, a number that readWhere judges.
-func readGreater(c *call) error {
-	v := c.value(0)
-	f := c.floats(1, c.must(1))
-	if err := c.done(2); err != nil {
-		return err
-	}
-	if len(f) != 1 {
-		return fmt.Errorf("input 1 has %d values: want 1", len(f))
-	}
-	return c.bind(operand{value: v, view: c.in[0].view, int8: c.in[0].int8, begun: &beyond{c.node.GetName(), f[0]}})
-}
-
-// beyond is what Greater begins: x > than.
-type beyond struct {
-	node string
-	than float32
-}
-
-func (b *beyond) missing() string {
-	return fmt.Sprintf("Greater %s: a Where must read it", quote(b.node))
-}
-
-// softplusOf says whether input i is Softplus of v.
-func (c *call) softplusOf(i int, v *graph.Value) bool {
-	if i >= len(c.node.Input) {
-		return false
-	}
-	j, ok := c.givers[c.node.Input[i]]
-	if !ok {
-		return false
-	}
-	n := c.g.Node[j]
-	return operatorKey(n) == ".Softplus" && len(n.Input) == 1 && c.named[n.Input[0]].value == v
-}
-
-// readWhere: what GreaterOrEqual gives, 1, −1; or PyTorch's softplus, which is x itself
-// where x > 20: there log(1+exp(x)) is that in float32.
-func readWhere(c *call) error {
-	x := c.input(0)
-	if b, ok := x.begun.(*beyond); ok {
-		if !(b.than >= 20) || c.input(1).value != x.value || c.input(1).begun != nil || !c.softplusOf(2, x.value) {
-			return errors.New("want a number from 20 on beyond which X is Softplus of X: of a choice only a sign and that are supported")
-		}
-		if err := c.done(3); err != nil {
-			return err
-		}
-		return c.bind(c.in[2])
-	}
-	if _, ok := x.begun.(*comparison); !ok {
-		return errors.New("input 0: want the output of GreaterOrEqual: only a sign is supported")
-	}
-	c.wantNumber(1, 1)
-	c.wantNumber(2, -1)
-	if err := c.done(3); err != nil {
-		return err
-	}
-	return c.keeping(&graph.Sign{}, x.value)
-}
-
-// wantNumber checks that input i is the constant x.
-func (c *call) wantNumber(i int, x float32) {
-	if f := c.floats(i, c.must(i)); c.err == nil && (len(f) != 1 || f[0] != x) {
-		c.fail("input %d: want the number %g: only a sign is supported", i, x)
-	}
 }

@@ -179,7 +179,12 @@ func TestOperators(t *testing.T) {
 
 		{"BipolarQuant", dims(3), []float32{-1, 0, 2}, []part{one, op("BipolarQuant", "y", in("x", "one"))}, []float64{-1, 1, 1}},
 		{"BipolarQuant weights", dims(3), []float32{1, 10, 100}, []part{one, floats("w", dims(3, 1), -0.25, 0, 3), op("BipolarQuant", "q", in("w", "one")), op("MatMul", "y", in("x", "q"))}, []float64{109}},
-		{"BipolarQuant scale", dims(3), nil, []part{half, op("BipolarQuant", "y", in("x", "half"))}, "scale 0.5: want 1"},
+		{"BipolarQuant scale", dims(3), []float32{-1, 0, 2}, []part{half, op("BipolarQuant", "y", in("x", "half"))}, []float64{-0.5, 0.5, 0.5}},
+		{"BipolarQuant scales", dims(3), []float32{-1, 0, 2}, []part{half, op("BipolarQuant", "s", in("x", "half")), op("Flatten", "f", in("s")), floats("w", dims(3, 1), -0.25, 0, 3), op("BipolarQuant", "q", in("w", "half")),
+			floats("c", dims(1), 10), op("Gemm", "y", in("f", "q", "c"))}, []float64{10.75}},
+		{"BipolarQuant read by two", dims(3), []float32{-1, 0, 2}, []part{half, op("BipolarQuant", "s", in("x", "half")), op("Relu", "r", in("s")), floats("w", dims(3, 1), 1, 2, 4), op("MatMul", "m", in("s", "w")),
+			op("Add", "y", in("r", "m"))}, []float64{2.5, 3, 3}},
+		{"BipolarQuant scale 0", dims(3), nil, []part{floats("nought", dims(1), 0), op("BipolarQuant", "y", in("x", "nought"))}, "scale 0: want a positive number"},
 		{"BipolarQuant no scale", dims(3), nil, []part{op("BipolarQuant", "y", in("x"))}, "input 1 is missing"},
 		{"BipolarQuant nan", dims(1), nil, []part{one, floats("w", dims(1, 1), float32(math.NaN())), op("BipolarQuant", "q", in("w", "one")), op("MatMul", "y", in("x", "q"))}, "element 0 of input 0 is not a number"},
 

@@ -56,7 +56,7 @@ type operand struct {
 // none says that the operand is an input left out.
 func (o operand) none() bool { return o.value == nil && o.constant == nil && o.begun == nil }
 
-// carriedOut is o after what its node left undone: a padding, or a reshaping.
+// carriedOut is o after what its node left undone: a padding, a scale, or a reshaping.
 func (o operand) carriedOut() (operand, error) {
 	var err error
 	by := o.by
@@ -66,6 +66,8 @@ func (o operand) carriedOut() (operand, error) {
 			by.plain[p.v] = true
 		}
 		err = by.emitAs(p.to, p.op, p.v)
+	} else if s, ok := o.begun.(*scaledSigns); ok {
+		return s.multiplied(o)
 	} else if by != nil {
 		err = by.emitAs(o.view, reshaping(lying(o.view)), o.value)
 	} else {

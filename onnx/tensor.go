@@ -21,8 +21,8 @@ type constant struct {
 	i     []int64
 	as    onnxpb.TensorProto_DataType // of computed integers; 0: INT64
 
-	// bipolar: every element went through BipolarQuant and is ±1.
-	bipolar bool
+	// signs: every element went through BipolarQuant and is ±signs; 0: they did not.
+	signs float32
 	// quantized is where the elements come from, if they were int8.
 	quantized *quantization
 	// allowed: the budget knows that these int8 numbers become float32.

@@ -112,6 +112,9 @@ func (c *call) emitAs(view []int, op graph.Op, in ...*graph.Value) error {
 	if c.err != nil {
 		return c.err
 	}
+	if c.behind != 1 {
+		return c.emitScaled(view, op, in...)
+	}
 	if _, err := op.OutShape(shapesOf(in)); err != nil {
 		return err
 	}
@@ -128,6 +131,27 @@ func (c *call) emitAs(view []int, op graph.Op, in ...*graph.Value) error {
 		return err
 	}
 	return c.emitAs(view, reshaping(lying(view)), v)
+}
+
+// emitScaled is emitAs of a layer whose sums are then multiplied by c.behind and shifted.
+func (c *call) emitScaled(view []int, op graph.Op, in ...*graph.Value) error {
+	v, err := c.step(op, in...)
+	if err != nil {
+		return err
+	}
+	n := max(1, len(c.shift))
+	if !c.take(8 * n) {
+		return c.err
+	}
+	times := &graph.Affine{Scale: make([]float32, n), Shift: c.shift}
+	for i := range times.Scale {
+		times.Scale[i] = c.behind
+	}
+	if c.shift == nil {
+		times.Shift = make([]float32, n)
+	}
+	c.behind, c.shift = 1, nil
+	return c.emitAs(view, times, v)
 }
 
 func shapesOf(in []*graph.Value) []graph.Shape {
