@@ -24,11 +24,11 @@ func BenchmarkBitSerial(b *testing.B) {
 	runCases(b, c, err)
 }
 func BenchmarkLayers(b *testing.B) {
-	c, err := LayerCases(models.Names()[0], "")
+	c, err := LayerCases(builtin(b), "")
 	runCases(b, c, err)
 }
 func BenchmarkNetwork(b *testing.B) {
-	c, err := NetworkCases(models.Names()[0])
+	c, err := NetworkCases(builtin(b))
 	runCases(b, c, err)
 }
 

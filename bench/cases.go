@@ -3,19 +3,15 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"unsafe"
 
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
 	"macroscope/kernels/tile"
 	"macroscope/models"
-	"macroscope/nn"
-	"macroscope/ptq"
 )
 
 // The sizes that are measured beside the network's own layers.
@@ -319,120 +315,29 @@ func convCase(im *kernels.Impl, layer string, op *graph.Conv2D, in graph.Shape, 
 	}, nil
 }
 
-// NetworkCases measure whole inferences, from bytes of pixels to logits, with
-// every implementation of the dtype, and with each layer's fastest (int8 layers of the binary network use the
-// chosen int8 implementation, or generic with generic).
-func NetworkCases(model string) ([]Case, error) {
-	set, err := Sample()
-	if err != nil {
-		return nil, err
-	}
-	usual, err := kernels.Default()
-	if err != nil {
-		return nil, err
-	}
-	var cases []Case
-	for _, d := range dtype.All {
-		g, err := LoadNetwork(model, d, ptq.Options{})
-		if err != nil {
-			return nil, err
-		}
-		for _, im := range Available() {
-			if im.DType() != d {
-				continue
-			}
-			choice, err := ForceImpl(d, im.Name())
-			if err != nil {
-				return nil, err
-			}
-			for _, algo := range algorithms(d) {
-				plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: algo != ""})
-				if err != nil {
-					return nil, err
-				}
-				for _, batch := range batches {
-					if im.Name() == "generic" && batch > 1 {
-						continue
-					}
-					c := networkCase(plan, im, batch, set.Pixels)
-					c.Name += algo
-					cases = append(cases, c)
-					if im != usual.For(d) || algo != "" {
-						continue
-					}
-					if runtime.NumCPU() > 1 {
-						cases = append(cases, threadsCase(plan, c, batch, set))
-					}
-					if os.Getenv(kernels.EnvVar) == "" { // which forces
-						cases = append(cases, tunedCase(g, d, c, batch, set))
-					}
-				}
-			}
-		}
-	}
-	return cases, nil
+// MachineCases are those that are of no network: peaks first, dot products, tiles, matrix
+// products.
+func MachineCases() ([]Case, error) {
+	return join(append(PeakCases(), DotCases()...), TileCases, PeakThreadsCases, GemmCases)
 }
 
-// algorithms lists what a network's convolutions are measured with, as the end
-// of the case's name: the direct kernels, and for float32 Winograd's.
-func algorithms(d dtype.DType) []string {
-	if d == dtype.Float32 {
-		return []string{"", "/algo=winograd"}
-	}
-	return []string{""}
-}
-
-// networkCase measures whole inferences of batches of the images that pixels begins with.
-func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, pixels []uint8) Case {
-	pixels, logits := pixels[:batch*plan.InputSize()], make([]float32, batch*plan.OutputSize())
-	return Case{
-		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
-		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),
-		Images: float64(batch), Peak: peakOf(im),
-		Extra: []Metric{{float64(plan.WeightBytes()), WeightBytes}},
-		Run:   inferences(plan.NewRunner(1), logits, pixels),
-	}
-}
-
-func inferences(r *nn.Runner, logits []float32, pixels []uint8) func(int) {
-	return func(rounds int) {
-		for range rounds {
-			if err := r.RunPixels(logits, pixels); err != nil {
-				panic(err) // the caller's sizes are wrong
-			}
-		}
-	}
-}
-
-// threadsCase is one, a case of one thread, on two threads. Each measurement
-// times both, so that they meet the same disturbances. The second thread may be
-// busy elsewhere: what is measured is what this machine gives.
-func threadsCase(plan *nn.Plan, one Case, batch int, set *cifar10.Set) Case {
-	const threads = 2
-	c, pixels := one, set.Pixels[:batch*cifar10.PixelBytes]
-	c.Name += fmt.Sprintf("/threads=%d", threads)
-	c.Peak = "" // it is one thread's
-	run := inferences(plan.NewRunner(threads), make([]float32, batch*plan.OutputSize()), pixels)
-	c.Measure = func(time func(func(int)) float64) Measured {
-		alone, ns := time(one.Run), time(run)
-		return Measured{NS: ns, Extra: []Metric{{measured(alone / ns), TimesOneThread}}}
-	}
-	return c
-}
-
-// AllCases lists everything that is measured of a model, peaks first.
+// AllCases lists everything that is measured of a built-in model, peaks first.
 func AllCases(model string) ([]Case, error) {
-	cases := append(PeakCases(), DotCases()...)
-	for _, more := range []func() ([]Case, error){
-		TileCases,
-		PeakThreadsCases,
-		GemmCases,
+	networks, err := BuiltinNetworks(model)
+	if err != nil {
+		return nil, err
+	}
+	return join(nil, MachineCases,
 		func() ([]Case, error) { return ConvCases(model) },
 		func() ([]Case, error) { return BitSerialCases(model) },
-		func() ([]Case, error) { return NetworkCases(model) },
-		func() ([]Case, error) { return LayerCases(model, "") },
-	} {
-		c, err := more()
+		func() ([]Case, error) { return NetworkCases(networks) },
+		func() ([]Case, error) { return LayerCases(networks, "") },
+	)
+}
+
+func join(cases []Case, more ...func() ([]Case, error)) ([]Case, error) {
+	for _, f := range more {
+		c, err := f()
 		if err != nil {
 			return nil, err
 		}

@@ -2,10 +2,7 @@ package bench
 
 import (
 	"macroscope/dtype"
-	"macroscope/graph"
 	"macroscope/kernels"
-	"macroscope/nn"
-	"macroscope/ptq"
 )
 
 // KernelInfo is a row of the kernel table as plain data, for who writes about
@@ -36,26 +33,4 @@ func DescribeKernels() (rows []KernelInfo, choice string, err error) {
 		rows = append(rows, k)
 	}
 	return rows, c.String(), nil
-}
-
-// Network is a built-in network in one format with the chosen kernels: the
-// very plan that NetworkCases times for these.
-type Network struct {
-	DType dtype.DType
-	Graph *graph.Graph // before batch norms are folded
-	Plan  *nn.Plan
-}
-
-// BuildNetwork loads a built-in network in the format d and plans it. perTensor
-// gives int8 weights one scale a layer instead of one a channel.
-func BuildNetwork(model string, d dtype.DType, perTensor bool) (*Network, error) {
-	g, err := LoadNetwork(model, d, ptq.Options{PerTensor: perTensor})
-	if err != nil {
-		return nil, err
-	}
-	p, err := nn.Compile(g, nn.Options{})
-	if err != nil {
-		return nil, err
-	}
-	return &Network{DType: d, Graph: g, Plan: p}, nil
 }

@@ -37,27 +37,32 @@ func TestDescribeKernels(t *testing.T) {
 	}
 }
 
-func TestBuildNetwork(t *testing.T) {
-	for _, d := range dtype.All {
-		n, err := BuildNetwork("cifar10cnn", d, d == dtype.Int8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n.Plan.WeightBytes() == 0 || n.Graph.Params() < 300_000 || n.DType != d {
-			t.Errorf("%v: %d bytes, %d parameters, format %v", d, n.Plan.WeightBytes(), n.Graph.Params(), n.DType)
+func builtin(t testing.TB) []*Network {
+	networks, err := BuiltinNetworks("cifar10cnn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return networks
+}
+
+func TestBuiltinNetworks(t *testing.T) {
+	networks := builtin(t)
+	for i, want := range []struct {
+		d       dtype.DType
+		weights string
+	}{{dtype.Float32, ""}, {dtype.Int8, PerChannel}, {dtype.Int8, PerTensor}, {dtype.Binary, ""}} {
+		n := networks[i]
+		if n.Plan.WeightBytes() == 0 || n.Graph.Params() < 300_000 || n.DType != want.d || n.Weights != want.weights {
+			t.Errorf("%v %q: %d bytes, %d parameters, format %v %q", want.d, want.weights, n.Plan.WeightBytes(), n.Graph.Params(), n.DType, n.Weights)
 		}
 	}
-	if _, err := BuildNetwork("none", dtype.Int8, false); err == nil {
-		t.Error("built a network that there is none of")
+	if _, err := BuiltinNetworks("none"); err == nil {
+		t.Error("built networks that there are none of")
 	}
 }
 
 func TestSampleSet(t *testing.T) {
-	n, err := BuildNetwork("cifar10cnn", dtype.Int8, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := SampleSet(n.Graph)
+	set, err := SampleSet(builtin(t)[0].Graph)
 	if err != nil || set.Len() != 1000 {
 		t.Fatalf("sample: %v, want 1000 images", err)
 	}

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"macroscope/dtype"
 	"macroscope/kernels"
 	"macroscope/nn"
-	"macroscope/ptq"
 )
 
 // layersOp begins the names of LayerCases.
@@ -19,56 +17,59 @@ const AllLayers = "all"
 // partTimes are the units of a step's parts; Other has none.
 var partTimes = [nn.Parts]string{nn.Kernel: KernelTime, nn.Packing: PackingTime, nn.Epilogue: EpilogueTime, nn.Pool: PoolTime}
 
-// LayerCases measure where the time of one inference on one thread goes, a case
-// a format (and algorithm, where the name ends in /algo=), by its steps: each layer with what is fused into it, the conversion
-// of the pixels, the output. nn.Profiler says how a layer's parts are told apart.
+// LayerCases measure where the time of one inference on one thread goes, a case a format
+// of the networks (and algorithm, where the name ends in /algo=), by its steps: each layer
+// with what is fused into it, the conversion of the pixels, the output. nn.Profiler says
+// how a layer's parts are told apart.
 // The case itself, /layer=all, is the whole inference without a clock between its
 // steps. impl forces an implementation (ForceImpl) and drops formats that have
 // none of that name; empty takes the chosen ones.
 //
 // A batch goes through the network image by image, so there is nothing that a
 // larger one would show.
-func LayerCases(model, impl string) ([]Case, error) {
-	set, err := Sample()
-	if err != nil {
-		return nil, err
-	}
+func LayerCases(networks []*Network, impl string) ([]Case, error) {
 	var cases []Case
-	for _, d := range dtype.All {
+	for _, n := range timed(networks) {
 		if impl != "" {
-			if _, err := kernels.Lookup(d, impl); err != nil {
+			if _, err := kernels.Lookup(n.DType, impl); err != nil {
 				continue
 			}
 		}
-		choice, err := ForceImpl(d, impl)
+		choice, err := ForceImpl(n.DType, impl)
 		if err != nil {
 			return nil, err
 		}
-		g, err := LoadNetwork(model, d, ptq.Options{})
+		pixels, err := pixelsOf(n)
 		if err != nil {
 			return nil, err
 		}
-		for _, algo := range algorithms(d) {
-			plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: algo != ""})
+		for _, algo := range algorithms(n.DType) {
+			plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: algo != ""})
 			if err != nil {
 				return nil, err
 			}
-			c, err := layersCase(plan, choice.For(d), algo, set.Pixels)
+			c, err := layersCase(plan, choice.For(n.DType), algo, pixels)
 			if err != nil {
 				return nil, err
 			}
 			cases = append(cases, c)
 		}
 	}
-	if len(cases) == 0 {
-		_, err := kernels.Choose(impl) // which names the known ones
-		return nil, err
+	if len(cases) == 0 { // the formats that are there have no such implementation, or none has
+		if _, err := kernels.Choose(impl); err != nil {
+			return nil, err // which names the known ones
+		}
+		var formats []string
+		for _, n := range timed(networks) {
+			formats = append(formats, n.DType.String())
+		}
+		return nil, fmt.Errorf("implementation %q: there is none of %s", impl, strings.Join(formats, ", "))
 	}
 	return cases, nil
 }
 
-// layerName is a node's name as a benchmark's may hold it: exporters write paths.
-func layerName(node string) string {
+// LayerName is a node's name as a benchmark's may hold it: exporters write paths.
+func LayerName(node string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r == '/':
@@ -98,7 +99,7 @@ func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (C
 	taken := map[string]bool{}
 	for _, st := range steps {
 		bytes := st.BytesRead + st.BytesWritten
-		layer := layerName(st.Name)
+		layer := LayerName(st.Name)
 		if st.Kind == "convert" || st.Kind == "dequantize" || st.Kind == "requantize" { // named by a value, perhaps as a node is
 			layer += "." + st.Kind
 		}

@@ -96,7 +96,7 @@ kernel is 75.0% of the time: an infinitely fast kernel would make the network 4.
 // Every format's case covers the whole network: its layers' MACs and bytes are
 // the inference's, and the shares of a measurement add up.
 func TestLayerCases(t *testing.T) {
-	cases, err := LayerCases("cifar10cnn", "")
+	cases, err := LayerCases(builtin(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +126,10 @@ func TestLayerCases(t *testing.T) {
 			}
 		}
 	}
-	if _, err := LayerCases("cifar10cnn", "nonsense"); err == nil || !strings.Contains(err.Error(), "want one of") {
+	if _, err := LayerCases(builtin(t), "nonsense"); err == nil || !strings.Contains(err.Error(), "want one of") {
 		t.Errorf("an unknown implementation: %v", err)
 	}
-	if cases, err := LayerCases("cifar10cnn", "generic"); err != nil || len(cases) != 4 || cases[0].Parts[1].Peak != "" {
+	if cases, err := LayerCases(builtin(t), "generic"); err != nil || len(cases) != 4 || cases[0].Parts[1].Peak != "" {
 		t.Errorf("generic: %v, %v", cases, err)
 	}
 }
@@ -137,11 +137,11 @@ func TestLayerCases(t *testing.T) {
 // Names of nodes as exporters write them become names that benchmarks may have.
 func TestLayerName(t *testing.T) {
 	for _, node := range []string{"/features/conv-1", "model/activation/Relu", "a b=c", "x-12", "-"} {
-		if err := CheckName("BenchmarkLayers/layer=" + layerName(node)); err != nil {
+		if err := CheckName("BenchmarkLayers/layer=" + LayerName(node)); err != nil {
 			t.Errorf("%q: %v", node, err)
 		}
 	}
-	if got := layerName("conv1"); got != "conv1" {
+	if got := LayerName("conv1"); got != "conv1" {
 		t.Errorf("conv1 became %q", got)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -70,7 +69,7 @@ func (m Machine) build() string {
 
 // tunedCase is a case of networkCase with each layer's fastest implementation,
 // which is found when the case is prepared.
-func tunedCase(g *graph.Graph, d dtype.DType, usual Case, batch int, set *cifar10.Set) Case {
+func tunedCase(g *graph.Graph, d dtype.DType, usual Case, batch int, pixels []uint8) Case {
 	c := usual
 	c.Name = fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", d, TunedImpl, batch)
 	var run func(int)
@@ -80,7 +79,7 @@ func tunedCase(g *graph.Graph, d dtype.DType, usual Case, batch int, set *cifar1
 		if err != nil {
 			return nil, err
 		}
-		run = inferences(plan.NewRunner(1), make([]float32, batch*plan.OutputSize()), set.Pixels[:batch*cifar10.PixelBytes])
+		run = inferences(plan.NewRunner(1), make([]float32, batch*plan.OutputSize()), pixels[:batch*plan.InputSize()])
 		return notices, nil
 	}
 	return c

@@ -17,7 +17,7 @@ import (
 
 type benchCmd struct {
 	Filter    string        `help:"Only cases whose name matches, for example 'Network|impl=avx2'; the peaks that they need come along." placeholder:"REGEXP"`
-	Model     string        `default:"cifar10cnn" help:"The network whose layers are measured: a built-in name, or an ONNX file, which is measured alone."`
+	Model     string        `default:"cifar10cnn" help:"The network whose layers are measured: a built-in name, an ONNX or a TFLite file, which is measured alone, as it is."`
 	Count     int           `default:"10" help:"How often each case is measured; 6 or more give a confidence interval."`
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Seed      uint64        `default:"1" help:"Decides the order of cases within the rounds."`
@@ -139,30 +139,57 @@ func (c *benchCmd) cases() ([]bench.Case, error) {
 
 // candidates are the cases that there are.
 func (c *benchCmd) candidates() ([]bench.Case, error) {
+	file := isFile(c.Model)
+	if !file && !c.Layers {
+		return bench.AllCases(c.Model)
+	}
+	networks, err := c.networks()
+	if err != nil {
+		return nil, err
+	}
+	var cases []bench.Case
+	if c.Layers {
+		cases, err = bench.LayerCases(networks, c.Impl)
+	} else {
+		cases, err = bench.NetworkCases(networks)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(bench.PeakCases(), cases...), nil
+}
+
+// networks are those to measure, of --dtype where it is given.
+func (c *benchCmd) networks() ([]*bench.Network, error) {
+	var networks []*bench.Network
 	if isFile(c.Model) {
 		g, err := c.readModel(c.Model)
 		if err != nil {
 			return nil, err
 		}
-		return bench.GraphCases(g, c.Layers, c.Impl)
+		n, err := bench.NewNetwork(g)
+		if err != nil {
+			return nil, err
+		}
+		networks = append(networks, n)
+	} else {
+		var err error
+		if networks, err = bench.BuiltinNetworks(c.Model); err != nil {
+			return nil, err
+		}
 	}
-	if !c.Layers {
-		return bench.AllCases(c.Model)
-	}
-	all, err := bench.LayerCases(c.Model, c.Impl)
-	if err != nil || c.DType == "" {
-		return append(all, bench.PeakCases()...), err
+	if c.DType == "" {
+		return networks, nil
 	}
 	d, err := dtype.Parse(c.DType)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(k bench.Case) bool { return bench.NameKey(k.Name, "dtype") != d.String() })
-	if len(all) == 0 {
-		_, err := kernels.Lookup(d, c.Impl) // which names the known ones
-		return nil, err
+	kept := slices.DeleteFunc(slices.Clone(networks), func(n *bench.Network) bool { return n.DType != d })
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("--dtype %v: %s is %v as it is; macroscope quantize makes int8 of a float32 network", d, c.Model, networks[0].DType)
 	}
-	return append(all, bench.PeakCases()...), nil
+	return kept, nil
 }
 
 // withParts lists cases with their parts before them, as their results come.

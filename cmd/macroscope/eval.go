@@ -106,7 +106,7 @@ func (c *evalCmd) Run(e *env) error {
 			Accuracy: acc.Top1(), ModelBytes: plan.WeightBytes(), Seconds: acc.Seconds, Threads: c.Threads,
 		}
 		if d != dtype.Float32 {
-			r.Weights, r.Range = weightScales(g), c.Range
+			r.Weights, r.Range = hyphened(bench.WeightScales(g)), c.Range
 		}
 		if err := c.print(e.stdout, r); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 )
 
 type quantizeCmd struct {
-	Model     string `arg:"" help:"The network: an ONNX file that is not quantized yet, or a built-in name."`
+	Model     string `arg:"" help:"The network: an ONNX or TFLite file that is not quantized yet, or a built-in name."`
 	DType     string `name:"dtype" enum:"int8,binary" default:"int8" help:"Of a built-in name, the version to quantize: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
 	Data      string `help:"Training images to calibrate on: a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels. A built-in network's calibration is built in." placeholder:"PATH"`
 	Images    int    `default:"2000" help:"How many training images to look at: the first ones, or, of images that are sorted by class, as many at even distances."`
@@ -57,7 +57,7 @@ func (c *quantizeCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	weights := weightScales(g)
+	weights := hyphened(bench.WeightScales(g))
 	o := onnx.WriteOptions{Version: bench.DescribeMachine().Commit, Metadata: map[string]string{
 		"weights": "int8 " + weights, "range": c.Range, "calibration": source,
 	}}
@@ -115,19 +115,5 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	return g, cal.Source, err
 }
 
-// weightScales says whether g's int8 weights have a scale a layer or a channel.
-func weightScales(g *graph.Graph) string {
-	for _, n := range g.Nodes {
-		switch op := n.Op.(type) {
-		case *graph.Conv2D:
-			if len(op.Scale) > 1 {
-				return "per-channel"
-			}
-		case *graph.Dense:
-			if len(op.Scale) > 1 {
-				return "per-channel"
-			}
-		}
-	}
-	return "per-tensor"
-}
+// hyphened is "per channel" as results have it.
+func hyphened(s string) string { return strings.ReplaceAll(s, " ", "-") }
