@@ -196,10 +196,12 @@ func pixelsOf(n *Network) ([]uint8, error) {
 			count = max(count, batch)
 		}
 	}
-	return randomPixels(count * size), nil
+	return RandomPixels(count * size), nil
 }
 
-func randomPixels(n int) []uint8 {
+// RandomPixels are n bytes, the same each time, for who needs images of any size and does
+// not care what they show.
+func RandomPixels(n int) []uint8 {
 	pixels, r := make([]uint8, n), rand.New(rand.NewPCG(1, 4))
 	for i := range pixels {
 		pixels[i] = uint8(r.Uint32())

@@ -34,8 +34,8 @@ func inkOf(d dtype.DType) ink {
 
 func legendOf(k ink, label string) legendEntry { return legendEntry{Ink: inkNames[k], Label: label} }
 
-func formatLegend() (list []legendEntry) {
-	for _, d := range dtype.All {
+func (r *Report) formatLegend() (list []legendEntry) {
+	for _, d := range r.formats() {
 		list = append(list, legendOf(inkOf(d), d.String()))
 	}
 	return list
@@ -149,7 +149,7 @@ func (r *Report) latencyChart() chart {
 		}
 		rows = append(rows, barRow{x.DType.String() + " " + x.Impl, []bar{b}})
 	}
-	return barChart("chart-latency", "Latency of the network, one image", "µs, logarithmic; shorter is better", rows, 15, formatLegend(),
+	return barChart("chart-latency", "Latency of the network, one image", "µs, logarithmic; shorter is better", rows, 15, r.formatLegend(),
 		"One thread; medians; a whisker is the 95 % confidence interval where it is wider than its line.")
 }
 
@@ -157,7 +157,7 @@ func (r *Report) latencyChart() chart {
 // this CPU.
 func (r *Report) designLatencyChart() chart {
 	rows := []barRow{{label: "this CPU, measured"}}
-	for _, d := range dtype.All {
+	for _, d := range r.formats() {
 		b := r.timed(d).bar(inkOf(d), micro)
 		if impl := r.chosen(d); b.value > 0 && impl != "" {
 			b.label += " µs, " + impl
@@ -167,7 +167,7 @@ func (r *Report) designLatencyChart() chart {
 	rows = append(rows, r.designRows(func(e *Estimate) (float64, bool) {
 		return e.Detail.Total.TimeUS.Value, e.Detail.Total.TimeUS.Known
 	}, " µs")...)
-	return barChart("chart-design-latency", "Latency of the network, one image: this CPU and the designs", "µs, logarithmic; shorter is better", rows, 12, formatLegend(),
+	return barChart("chart-design-latency", "Latency of the network, one image: this CPU and the designs", "µs, logarithmic; shorter is better", rows, 12, r.formatLegend(),
 		"The CPU is measured; the designs are calculated by an analytical model, at their own clocks, pooling left out.")
 }
 
@@ -176,7 +176,7 @@ func (r *Report) designEnergyChart() chart {
 	rows := r.designRows(func(e *Estimate) (float64, bool) {
 		return e.Detail.Total.EnergyPJ.Value / 1e6, e.Detail.Total.EnergyPJ.Known
 	}, " µJ")
-	return barChart("chart-design-energy", "Energy of one image on the designs", "µJ, logarithmic; shorter is better", rows, 12, formatLegend(),
+	return barChart("chart-design-energy", "Energy of one image on the designs", "µJ, logarithmic; shorter is better", rows, 12, r.formatLegend(),
 		"Calculated: action counts times an energy table. Pooling, leakage, clock and control are left out. The CPU's energy is not measured.")
 }
 
@@ -236,7 +236,7 @@ func (r *Report) layerChart() chart {
 	for i := range names {
 		names[i].Value = float64(len(rows) - 1 - i)
 	}
-	c.legend = append(formatLegend(), legendOf(inkRest, "rest"))
+	c.legend = append(r.formatLegend(), legendOf(inkRest, "rest"))
 	c.draw = func() string {
 		p := newPlot("% of the inference", "")
 		p.X.Min, p.X.Max = 0, 100
@@ -257,7 +257,7 @@ func (r *Report) accuracyCharts() []chart {
 			continue
 		}
 		a := n.Accuracy
-		d := dot{y: 100 * a.Top1, lo: 100 * a.Lo, hi: 100 * a.Hi, ink: inkOf(n.DType), hollow: n.Weights == perTensor}
+		d := dot{y: 100 * a.Top1, lo: 100 * a.Lo, hi: 100 * a.Hi, ink: inkOf(n.DType), hollow: !r.main(n)}
 		d.x, d.label = float64(n.WeightBytes)/1024, n.title()+"\n"+size(n.WeightBytes)
 		bySize = append(bySize, d)
 		if n.Latency != nil {

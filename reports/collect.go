@@ -13,21 +13,21 @@ import (
 	"macroscope/bench"
 	"macroscope/dataset"
 	"macroscope/dtype"
-	"macroscope/graph"
 	"macroscope/kernels/arm64/bound"
 )
 
 // Options say what a report covers. The zero value is good.
 type Options struct {
-	Model     string          // a built-in network; empty is cifar10cnn
-	Data      string          // the test images; empty is the built-in sample
-	Reading   dataset.Options // of Data
-	Limit     int             // only the first images; 0: as many as time allows, which here means all
-	Rounds    int             // interleaved rounds; 0 is 30
-	BenchTime time.Duration   // of one measurement; 0 is 20 ms
-	Impls     []string        // measure only these beside the baseline and the chosen ones; empty is all
-	Filter    *regexp.Regexp  // measure only cases whose name matches; nil is all
-	Command   string          // what the reader types to make this report again
+	Model     string           // a built-in network, empty is cifar10cnn; or what Networks are called
+	Networks  []*bench.Network // a user's network in the formats that there are; empty: the built-in Model
+	Missing   []Missing        // formats that Networks lack
+	Set       *dataset.Set     // images that the networks take; nil: the built-in sample if they take those, else none
+	Limit     int              // only so many images; 0: as many as time allows, which here means all
+	Rounds    int              // interleaved rounds; 0 is 30
+	BenchTime time.Duration    // of one measurement; 0 is 20 ms
+	Impls     []string         // measure only these beside the baseline and the chosen ones; empty is all
+	Filter    *regexp.Regexp   // measure only cases whose name matches; nil is all
+	Command   string           // what the reader types to make this report again
 }
 
 const (
@@ -68,20 +68,17 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	if err := checkImpls(kernels, o.Impls); err != nil {
 		return nil, err
 	}
-	networks, err := buildNetworks(o.Model)
+	networks, own := o.Networks, len(o.Networks) > 0
+	if !own {
+		if networks, err = bench.BuiltinNetworks(o.Model); err != nil {
+			return nil, err
+		}
+	}
+	cases, err := o.cases(kernels, networks, own)
 	if err != nil {
 		return nil, err
 	}
-	images, done, err := o.images(networks[0].Graph)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	designs, err := simulate(networks)
-	if err != nil {
-		return nil, err
-	}
-	cases, err := o.cases(kernels)
+	designs, err := simulate(ctx, networks, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +88,10 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	r := &Report{
 		Model: o.Model, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
 		BenchTime: float64(o.BenchTime) / float64(time.Millisecond), Threads: machine.Threads,
-		Warnings: machine.Warnings(), Designs: designs, Predictions: bound.All(),
-		FloatBytesWithBN: 4 * networks[0].Graph.Params(),
+		Warnings: machine.Warnings(), Designs: designs, Predictions: bound.All(), Missing: o.Missing,
+	}
+	if n := networkOf(networks, dtype.Float32); n != nil {
+		r.FloatBytesWithBN = 4 * n.Graph.Params()
 	}
 	for _, s := range machine.Settings() {
 		r.Machine = append(r.Machine, Setting(s))
@@ -118,45 +117,46 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 		return nil, err
 	}
 
-	count := o.Limit
-	if count == 0 {
-		count = r.affordable(images.Len())
-	}
-	set := images.Some(count)
-	r.describeImages(o.Data, set.Len(), images.Len(), o.Limit == 0)
-	for i, n := range networks {
-		acc, err := bench.Evaluate(ctx, n.Plan, set, bench.EvaluateOptions{Threads: runtime.NumCPU(), Progress: func(done, of int) {
-			at := float64(i) + float64(done)/float64(max(of, 1))
-			progress(progressMeasure+int(at*float64(progressSteps-progressMeasure)/float64(len(networks))), progressSteps, "accuracy of "+r.Networks[i].title())
-		}})
-		if cause := context.Cause(ctx); cause != nil {
-			return nil, cause
-		}
-		if err != nil {
-			return nil, err
-		}
-		r.Networks[i].Accuracy = newAccuracy(acc.Images, acc.Correct)
+	if err := r.countRight(ctx, &o, networks, progress); err != nil {
+		return nil, err
 	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }
 
-// images are those to count right answers on; what comes with them closes their files.
-func (o *Options) images(g *graph.Graph) (*dataset.Set, func(), error) {
-	if o.Data == "" {
-		set, err := bench.SampleSet(g)
-		return set, func() {}, err
+// countRight gives each network its accuracy, if there are images that it takes.
+func (r *Report) countRight(ctx context.Context, o *Options, networks []*bench.Network, progress Progress) error {
+	images := o.Set
+	if images == nil {
+		var err error
+		if images, err = bench.SampleSet(networks[0].Graph); err != nil {
+			r.Images.Note = fmt.Sprintf("accuracy is not counted, since no images were given: %v", err)
+			return nil
+		}
 	}
-	src, err := dataset.Open(o.Data, o.Reading)
-	if err != nil {
-		return nil, nil, err
+	count := o.Limit
+	if count == 0 {
+		count = r.affordable(images.Len())
 	}
-	set, err := src.Set(g.Input.Shape, g.Output.Shape.Size())
-	if err != nil {
-		src.Close()
-		return nil, nil, err
+	set := images.Some(count)
+	r.describeImages(o.Set, set.Len(), images.Len(), o.Limit == 0)
+	for i, n := range networks {
+		if n.Uncalibrated {
+			continue
+		}
+		acc, err := bench.Evaluate(ctx, n.Plan, set, bench.EvaluateOptions{Threads: runtime.NumCPU(), Progress: func(done, of int) {
+			at := float64(i) + float64(done)/float64(max(of, 1))
+			progress(progressMeasure+int(at*float64(progressSteps-progressMeasure)/float64(len(networks))), progressSteps, "accuracy of "+r.Networks[i].title())
+		}})
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		if err != nil {
+			return err
+		}
+		r.Networks[i].Accuracy = newAccuracy(acc.Images, acc.Correct)
 	}
-	return set, func() { src.Close() }, nil
+	return nil
 }
 
 func (o *Options) fill() {
@@ -217,9 +217,26 @@ const (
 )
 
 // cases are what a report measures, then the peaks that they need. Layers are
-// measured by the baseline and the chosen implementations only.
-func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
-	all, err := bench.AllCases(o.Model)
+// measured by the baseline and the chosen implementations only; those of a user's network
+// within the whole network alone.
+func (o *Options) cases(kernels []bench.KernelInfo, networks []*bench.Network, own bool) ([]bench.Case, error) {
+	all, err := bench.MachineCases()
+	if err == nil && !own {
+		var convs []bench.Case
+		convs, err = bench.ConvCases(o.Model)
+		all = append(all, convs...)
+	}
+	for _, more := range []func() ([]bench.Case, error){
+		func() ([]bench.Case, error) { return bench.NetworkCases(networks) },
+		func() ([]bench.Case, error) { return bench.LayerCases(networks, "") },
+	} {
+		if err != nil {
+			return nil, err
+		}
+		var cases []bench.Case
+		cases, err = more()
+		all = append(all, cases...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -242,8 +259,6 @@ func (o *Options) cases(kernels []bench.KernelInfo) ([]bench.Case, error) {
 			return strings.HasSuffix(name, gemmCase)
 		case op == "Conv":
 			return special
-		case op == "BitSerial": // on no page
-			return false
 		case op == "Layers": // the page shows the direct kernels
 			return bench.NameKey(name, "algo") == ""
 		}
@@ -299,16 +314,17 @@ func (r *Report) timed(d dtype.DType) *Value {
 	return nil
 }
 
-func (r *Report) describeImages(dir string, count, of int, automatic bool) {
+// describeImages says what the accuracy is counted on; set nil is the built-in sample.
+func (r *Report) describeImages(set *dataset.Set, count, of int, automatic bool) {
 	im := Images{Count: count, Of: of, Source: "the built-in sample of the CIFAR-10 test set: the first 100 test images of each class, in the set's own order"}
-	if dir != "" {
-		im.Source = "the CIFAR-10 test set in " + dir
+	if set != nil {
+		im.Source = set.Name()
 	}
 	switch {
 	case count < of && automatic:
-		im.Note = fmt.Sprintf("only the first %d of %d images: the kernels of this CPU are too slow for more in the time of a report", count, of)
+		im.Note = fmt.Sprintf("only %d of %d images: the kernels of this CPU are too slow for more in the time of a report", count, of)
 	case count < of:
-		im.Note = fmt.Sprintf("only the first %d of %d images were asked for", count, of)
+		im.Note = fmt.Sprintf("only %d of %d images were asked for", count, of)
 	}
 	r.Images = im
 }

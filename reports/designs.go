@@ -1,20 +1,27 @@
 package reports
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/graph"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
 )
 
-// simulate evaluates every format on every shipped design. A design that
-// cannot compute a format says so in that estimate.
-func simulate(networks []*bench.Network) ([]Design, error) {
+// simulate evaluates every format that there is on every shipped design: also int8 where
+// there is a float32 network alone, since shapes are all that it takes. A design that
+// cannot compute a format or a layer says so in that estimate.
+func simulate(ctx context.Context, networks []*bench.Network, progress Progress) ([]Design, error) {
 	var list []Design
 	for _, name := range design.Shipped() {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		progress(0, progressSteps, "simulating "+name)
 		d, err := design.Load(name)
 		if err != nil {
 			return nil, err
@@ -38,13 +45,17 @@ func simulate(networks []*bench.Network) ([]Design, error) {
 			entry.Values = append(entry.Values, DesignValue{v.Key, v.Text, source})
 		}
 		for _, format := range dtype.All {
+			n := networkOf(networks, format)
+			if n == nil && format == dtype.Int8 {
+				n = networkOf(networks, dtype.Float32)
+			}
+			if n == nil {
+				continue
+			}
 			e := Estimate{DType: format}
-			switch missing := cannot(&s, format, networks); {
-			case missing != "":
-				e.Refused = missing
-			default:
-				if err := e.evaluate(&d, networkOf(networks, format)); err != nil {
-					return nil, err
+			if e.Refused = cannot(&s, format, n); e.Refused == "" {
+				if err := e.evaluate(&d, n.Graph); err != nil {
+					e.Refused = err.Error()
 				}
 			}
 			entry.Estimates = append(entry.Estimates, e)
@@ -64,19 +75,23 @@ func networkOf(networks []*bench.Network, d dtype.DType) *bench.Network {
 	return nil
 }
 
-// cannot says which format of the network's layers a design has no unit for,
-// "" if it has all.
-func cannot(s *design.Spec, d dtype.DType, networks []*bench.Network) string {
-	for _, l := range networkOf(networks, d).Plan.Layers() {
-		if !s.Computes(l.DType) {
-			return "no " + l.DType.String() + " unit"
+// cannot says which format of the network's layers, in the format d, a design has no unit
+// for, "" if it has all.
+func cannot(s *design.Spec, d dtype.DType, n *bench.Network) string {
+	for _, l := range n.Plan.Layers() {
+		need := l.DType
+		if n.DType != d { // to be computed in d
+			need = d
+		}
+		if !s.Computes(need) {
+			return "no " + need.String() + " unit"
 		}
 	}
 	return ""
 }
 
-func (e *Estimate) evaluate(d *design.Design, n *bench.Network) error {
-	w, err := n.Graph.Workload(n.DType)
+func (e *Estimate) evaluate(d *design.Design, g *graph.Graph) error {
+	w, err := g.Workload(e.DType)
 	if err != nil {
 		return err
 	}

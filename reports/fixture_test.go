@@ -101,7 +101,7 @@ func fixture() *Report {
 	}
 	r.Networks = []Network{
 		network(dtype.Float32, "", "simd", 1229992, 905, around(6e-4, 1)),
-		network(dtype.Int8, perChannel, "simd", 310992, 903, around(1.6e-4, 1)),
+		network(dtype.Int8, bench.PerChannel, "simd", 310992, 903, around(1.6e-4, 1)),
 		network(dtype.Int8, perTensor, "simd", 310512, 880, nil),
 		network(dtype.Binary, "", "generic", 59272, 800, nil),
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"strings"
 
 	"macroscope/bench"
@@ -21,6 +22,8 @@ type Host struct {
 	BestClockMHz float64     `json:"best_clock_mhz"`
 	Peaks        []HostLayer `json:"peaks"`
 	Layers       []HostLayer `json:"layers"`
+	// Refused has the formats whose layers the design cannot predict, and why.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // HostLayer is one kernel's rate on a layer, or its peak, in multiply-accumulates
@@ -100,29 +103,41 @@ func (r *Report) predictHost(networks []*bench.Network) (*Host, error) {
 		}
 		w, err := n.Graph.Workload(loop.DType)
 		if err != nil {
-			return nil, err
+			h.Refused = append(h.Refused, fmt.Sprintf("%v: %v", loop.DType, err))
+			continue
 		}
 		e, err := model.Evaluate(&w)
 		if err != nil {
-			return nil, err
+			h.Refused = append(h.Refused, fmt.Sprintf("%v: %v", loop.DType, err))
+			continue
 		}
 		for _, l := range e.Layers {
-			m := r.conv(l.Name, loop.DType, loop.Kernel)
-			if l.DType != loop.DType || m == nil || m.GMACs == nil {
+			gmacs := r.layerRate(l.Name, loop.DType, loop.Kernel)
+			if l.DType != loop.DType || gmacs == nil || l.Cycles == 0 {
 				continue
 			}
 			h.Layers = append(h.Layers, rate(HostLayer{Layer: l.Name, DType: loop.DType, Kernel: loop.Kernel,
-				Predicted: float64(l.MACs) / float64(l.Cycles)}, m.GMACs))
+				Predicted: float64(l.MACs) / float64(l.Cycles)}, gmacs))
 		}
 	}
 	return h, nil
 }
 
-// conv is a measured layer, nil if it was not.
-func (r *Report) conv(layer string, d dtype.DType, impl string) *Measurement {
+// layerRate is how fast a layer was measured to be, alone or, of a user's network, among
+// the others; nil if it was not.
+func (r *Report) layerRate(layer string, d dtype.DType, impl string) *Value {
 	for i := range r.Convs {
 		if m := &r.Convs[i]; m.Case == layer && m.DType == d && m.Impl == impl {
-			return m
+			return m.GMACs
+		}
+	}
+	n := r.Network(d, "")
+	if len(r.Convs) > 0 || n == nil || n.Impl != impl {
+		return nil
+	}
+	for i := range n.Steps {
+		if st := &n.Steps[i]; st.Layer && st.DType == d && st.Name == bench.LayerName(layer) {
+			return st.GMACs
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ type Report struct {
 	Networks []Network     `json:"networks"`
 	Runs     []Run         `json:"runs"` // whole networks, by implementation
 	Shared   []Shared      `json:"two_threads"`
+	Missing  []Missing     `json:"missing_formats,omitempty"`
 	Images   Images        `json:"images"`
 	Designs  []Design      `json:"designs"`
 	Notices  []string      `json:"notices"` // what tuning picked
@@ -42,7 +43,7 @@ type Report struct {
 	Predictions []bound.Prediction `json:"predicted_not_measured"`
 
 	// FloatBytesWithBN is the size of the float32 network as trained, its batch
-	// norms not folded: four bytes a parameter.
+	// norms not folded: four bytes a parameter; 0 where there is none.
 	FloatBytesWithBN int `json:"float32_bytes_with_batch_norm"`
 
 	results []bench.Result // the measurements themselves
@@ -88,6 +89,8 @@ type Network struct {
 	WeightBytes int         `json:"weight_bytes"` // what one inference reads of constants
 	Layers      []Layer     `json:"layers"`
 	Accuracy    *Accuracy   `json:"accuracy"`
+	// Uncalibrated: the int8 scales were chosen without images; times are those of any.
+	Uncalibrated bool `json:"uncalibrated,omitempty"`
 
 	Latency    *Value `json:"latency_s"`         // batch 1
 	PerImage64 *Value `json:"s_per_image_of_64"` // batch 64
@@ -120,8 +123,8 @@ type Step struct {
 	PerSec   *Value      `json:"bytes_moved_s"`
 }
 
-// Timed says whether the variant itself was timed: per-tensor weights run the
-// same kernels as per-channel ones and are not.
+// Timed says whether the variant itself was timed: a second one of a format runs the
+// same kernels as the first and is not.
 func (n *Network) Timed() bool { return n.Latency != nil }
 
 // Layer is a convolution or dense layer of a network.
@@ -171,9 +174,9 @@ type Shared struct {
 // Images says on what the accuracy was counted.
 type Images struct {
 	Count  int    `json:"count"`
-	Of     int    `json:"of"`     // how many there were
-	Source string `json:"source"` // in words
-	Note   string `json:"note,omitempty"`
+	Of     int    `json:"of"`             // how many there were
+	Source string `json:"source"`         // in words
+	Note   string `json:"note,omitempty"` // why not all; with Count 0 why none
 }
 
 // Design is an accelerator and what the network costs there.
@@ -187,7 +190,7 @@ type Design struct {
 	Sourced     int           `json:"sourced_values"`
 	Assumed     []string      `json:"assumed_values"`
 	Values      []DesignValue `json:"values"`
-	Estimates   []Estimate    `json:"estimates"` // one for each format
+	Estimates   []Estimate    `json:"estimates"` // one for each format that there is
 }
 
 // DesignValue is a number of a design and where it came from.
@@ -200,7 +203,8 @@ type DesignValue struct {
 // Estimate is the network in one format on a design.
 type Estimate struct {
 	DType dtype.DType `json:"dtype"`
-	// Refused says why there is no estimate: the design cannot compute the format.
+	// Refused says why there is no estimate: the design cannot compute the format, or one
+	// of the layers.
 	Refused string `json:"refused,omitempty"`
 	// Gain is the measured CPU's latency over the design's; its interval is the
 	// measurement's alone.

@@ -1,38 +1,35 @@
 package reports
 
 import (
+	"slices"
+
 	"macroscope/bench"
 	"macroscope/dtype"
 )
 
-// The kinds of int8 weights.
-const (
-	perChannel = "per channel"
-	perTensor  = "per tensor"
-)
+// perTensor are int8 weights with one scale a layer.
+const perTensor = bench.PerTensor
 
-// variants are the networks of a report. The first of a format is the one that
-// is timed.
-var variants = []struct {
-	d       dtype.DType
-	weights string
-}{
-	{dtype.Float32, ""},
-	{dtype.Int8, perChannel},
-	{dtype.Int8, perTensor},
-	{dtype.Binary, ""},
+// Missing is a format in which there is no network.
+type Missing struct {
+	DType  dtype.DType `json:"dtype"`
+	Reason string      `json:"reason"`
 }
 
-// buildNetworks plans the variants, in their order.
-func buildNetworks(model string) (list []*bench.Network, err error) {
-	for _, v := range variants {
-		n, err := bench.BuildNetwork(model, v.d, v.weights == perTensor)
-		if err != nil {
-			return nil, err
+// main says whether n is the first network of its format, which is the one that is timed.
+func (r *Report) main(n *Network) bool { return n == r.Network(n.DType, "") }
+
+// formats are those in which there is a network or an estimate of one.
+func (r *Report) formats() (list []dtype.DType) {
+	for _, d := range dtype.All {
+		estimated := func(a Design) bool {
+			return slices.ContainsFunc(a.Estimates, func(e Estimate) bool { return e.DType == d })
 		}
-		list = append(list, n)
+		if r.Network(d, "") != nil || slices.ContainsFunc(r.Designs, estimated) {
+			list = append(list, d)
+		}
 	}
-	return list, nil
+	return list
 }
 
 // title names a variant in tables: "int8 per channel".
@@ -46,18 +43,17 @@ func (n *Network) title() string {
 // describeNetworks fills r.Networks from the plans and what was measured. It
 // needs r.Kernels and r.Runs.
 func (r *Report) describeNetworks(plans []*bench.Network, m measured) {
-	for i, p := range plans {
-		v := variants[i]
+	for _, p := range plans {
 		n := Network{
-			DType: v.d, Weights: v.weights, Params: p.Graph.Params(), MACs: p.Plan.MACs(), WeightBytes: p.Plan.WeightBytes(),
-			Impl: r.chosen(v.d),
+			DType: p.DType, Weights: p.Weights, Params: p.Graph.Params(), MACs: p.Plan.MACs(), WeightBytes: p.Plan.WeightBytes(),
+			Impl: r.chosen(p.DType), Uncalibrated: p.Uncalibrated,
 		}
 		for _, l := range p.Plan.Layers() {
 			n.Layers = append(n.Layers, Layer{
 				Name: l.Name, Kind: l.Kind, DType: l.DType, Impl: l.Impl, Fused: l.Fused, MACs: l.MACs, WeightBytes: l.WeightBytes,
 			})
 		}
-		if v.weights != perTensor {
+		if r.Network(n.DType, "") == nil {
 			n.time(r.Runs)
 			n.profile(m)
 		}
@@ -102,7 +98,7 @@ func (n *Network) profile(m measured) {
 				Moved: newValue(row, bench.BytesMoved, 1), PerSec: newValue(row, "MB/s", 1),
 			}
 			for _, l := range n.Layers {
-				if l.Name == st.Name {
+				if bench.LayerName(l.Name) == st.Name {
 					st.DType, st.Layer = l.DType, true
 				}
 			}

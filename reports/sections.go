@@ -22,7 +22,7 @@ func (r *Report) formatsTable() *grid {
 	g.Right[1] = false
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		g.add(n.Weights != perTensor, n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
+		g.add(r.main(n), n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
 	}
 	return g
 }
@@ -83,7 +83,7 @@ func (r *Report) partialNote() string {
 
 func (r *Report) glanceSection() section {
 	s := section{id: "glance", title: "At a glance"}
-	s.list(r.findings()...)
+	s.list(append(r.findings(), r.gaps()...)...)
 	s.grid(r.formatsTable())
 	s.grid(r.hardwareTable())
 	if note := r.partialNote(); note != "" {
@@ -95,17 +95,18 @@ func (r *Report) glanceSection() section {
 // hardwareTable is latency and energy on this CPU and on the designs.
 func (r *Report) hardwareTable() *grid {
 	g := newGrid("One image on this CPU (measured) and on accelerators (analytical model)", 1, "")
+	formats := r.formats()
 	for _, unit := range []string{"µs", "µJ"} {
-		for _, d := range dtype.All {
+		for _, d := range formats {
 			g.Head = append(g.Head, d.String()+", "+unit)
 			g.Right = append(g.Right, true)
 		}
 	}
 	cpu := []string{"this CPU"}
-	for _, d := range dtype.All {
+	for _, d := range formats {
 		cpu = append(cpu, r.timed(d).withCI(micro))
 	}
-	for range dtype.All {
+	for range formats {
 		cpu = append(cpu, "not measured")
 	}
 	g.addStrong(cpu...)
@@ -144,7 +145,7 @@ func (r *Report) findings() (list []string) {
 	float := r.Network(dtype.Float32, "")
 	for i := range r.Networks {
 		n := &r.Networks[i]
-		if float == nil || n == float || n.Weights == perTensor {
+		if float == nil || n == float || !r.main(n) {
 			continue
 		}
 		text := fmt.Sprintf("%s needs %s instead of %s", n.title(), size(n.WeightBytes), size(float.WeightBytes))
@@ -156,11 +157,30 @@ func (r *Report) findings() (list []string) {
 		}
 		list = append(list, text+".")
 	}
-	if n := r.Network(dtype.Binary, ""); n != nil {
+	if n := r.Network(dtype.Binary, ""); n != nil && float != nil {
 		list = append(list, "The binary network is another network: trained with binarized weights and activations, less accurate, its first and last layer int8. It is no conversion of the float32 one.")
 	}
 	return list
 }
+
+// gaps are what this report does not have, and why.
+func (r *Report) gaps() (list []string) {
+	for _, m := range r.Missing {
+		list = append(list, fmt.Sprintf("There is no %v network: %s.", m.DType, m.Reason))
+	}
+	for i := range r.Networks {
+		if n := &r.Networks[i]; n.Uncalibrated {
+			list = append(list, fmt.Sprintf("The scales of %s are chosen on random pixels, since no images were given: it takes the time of any scales, but its answers are of no use and are not counted.", n.title()))
+		}
+	}
+	if r.Images.Count == 0 && r.Images.Note != "" {
+		list = append(list, capital(r.Images.Note)+".")
+	}
+	return list
+}
+
+// capital is s with a capital letter first.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func (r *Report) machineSection() section {
 	s := section{id: "machine", title: "The machine"}

@@ -93,7 +93,11 @@ func (r *Report) designNotes() section {
 		var notes []string
 		for _, e := range d.Estimates {
 			if e.Detail == nil {
-				notes = append(notes, fmt.Sprintf("%s: no estimate, the design has %s.", e.DType, e.Refused))
+				why := ": " + e.Refused
+				if strings.HasPrefix(e.Refused, "no ") {
+					why = ", the design has " + e.Refused
+				}
+				notes = append(notes, fmt.Sprintf("%s: no estimate%s.", e.DType, why))
 			}
 		}
 		for _, e := range d.Estimates {
@@ -118,6 +122,23 @@ func (r *Report) designNotes() section {
 	return s
 }
 
+// about is a command about this network, with the flags that it needs.
+func (r *Report) about(verb, flags, comment string) string {
+	words := "macroscope " + verb
+	if r.Model != defaultModel {
+		words += " --model " + quoted(r.Model)
+	}
+	return fmt.Sprintf("%-52s %s", words+" "+flags, comment)
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$`*?[]{}()|&;<>#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func (r *Report) howTo() section {
 	s := section{id: "howto", title: "How to read and to repeat this"}
 	s.list(
@@ -136,8 +157,8 @@ func (r *Report) howTo() section {
 		"macroscope compare bench.txt                         # implementations against the baseline",
 		"macroscope compare here=bench.txt there=other.txt    # this machine against another",
 		"benchstat -col /impl -row .name,/dtype,/n,/layer,/batch bench.txt",
-		"macroscope eval --dtype int8 --data DIR              # accuracy on all 10,000 images",
-		"macroscope sim --design array32 --dtype int8         # a design layer by layer",
+		r.about("eval", "--data DIR", "# accuracy on all images of a data set"),
+		r.about("sim", "--design array32 --dtype int8", "# a design layer by layer"),
 		"macroscope designs array32                           # its numbers and their sources",
 		"MACROSCOPE_KERNELS=generic macroscope report         # with other kernels chosen",
 	)

@@ -24,6 +24,9 @@ func (r *Report) hostSection() section {
 		}
 	}
 	s.grid(g)
+	for _, reason := range h.Refused {
+		s.text("No layers of %s.", reason)
+	}
 	return s
 }
 

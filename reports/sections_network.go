@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"macroscope/dtype"
@@ -9,11 +10,19 @@ import (
 
 func (r *Report) networkSection() section {
 	s := section{id: "network", title: "The network by format"}
-	s.text("Accuracy is counted with the very kernels that are timed, on %s images: %s. In brackets: where the share lies with 95 %% confidence for more images of the same kind (Wilson's interval). Two formats that see the same images differ less by chance than these intervals suggest.", count(r.Images.Count), r.Images.Source)
-	if r.Images.Note != "" {
-		s.text("Note: %s.", r.Images.Note)
+	if r.Images.Count == 0 {
+		if r.Images.Note != "" {
+			s.text("%s.", capital(r.Images.Note))
+		}
+	} else {
+		s.text("Accuracy is counted with the very kernels that are timed, on %s images: %s. In brackets: where the share lies with 95 %% confidence for more images of the same kind (Wilson's interval). Two formats that see the same images differ less by chance than these intervals suggest.", count(r.Images.Count), r.Images.Source)
+		if r.Images.Note != "" {
+			s.text("Note: %s.", r.Images.Note)
+		}
 	}
-	if n := r.Network(dtype.Float32, ""); n != nil {
+	if n := r.Network(dtype.Float32, ""); n == nil && len(r.Networks) > 0 {
+		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds. One inference is %s multiply-accumulates.", count(r.Networks[0].MACs))
+	} else if n != nil {
 		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds; batch norms are folded first. With batch norms the float32 network has %s parameters, %s: compression against both is shown. One inference is %s multiply-accumulates.", count(n.Params), size(r.FloatBytesWithBN), count(n.MACs))
 	}
 	s.grid(r.sizeTable())
@@ -22,21 +31,36 @@ func (r *Report) networkSection() section {
 	s.list(r.Notices...)
 	s.grid(r.sharedTable())
 	s.charts(r.latencyChart())
-	s.list(
-		"int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.",
-		"The binary network is trained binarized and is another network than the others; its first and last layer are int8.",
+	var about []string
+	if n := r.Network(dtype.Int8, perTensor); n != nil && !r.main(n) {
+		about = append(about, "int8 per tensor runs the same kernels on as many bytes, so it is counted but not timed.")
+	}
+	if r.Network(dtype.Binary, "") != nil && r.Network(dtype.Float32, "") != nil {
+		about = append(about, "The binary network is trained binarized and is another network than the others; its first and last layer are int8.")
+	}
+	s.list(append(about,
 		"The row “tuned”, where there is one, has for each layer the implementation that is fastest here. The other numbers of this report are by the chosen ones.",
 		"Latency is one image at a time, from bytes of pixels to logits, with everything in cache but what the network itself displaces; reading the image is not included.",
 		"The energy of this CPU is not measured.",
-	)
+	)...)
 	return s
 }
 
 // sizeTable is size and accuracy of every variant.
 func (r *Report) sizeTable() *grid {
-	g := newGrid(fmt.Sprintf("Size and accuracy (%s images)", count(r.Images.Count)), 1,
-		"format", "bytes read", "size", "smaller than float32", "smaller than float32 with batch norm", "right answers", "accuracy (95 % interval)", "against float32, points")
-	float := r.Network(dtype.Float32, "")
+	float, counted := r.Network(dtype.Float32, ""), r.Images.Count > 0
+	title, head := "Size", []string{"format", "bytes read", "size"}
+	if float != nil {
+		head = append(head, "smaller than float32", "smaller than float32 with batch norm")
+	}
+	if counted {
+		title += fmt.Sprintf(" and accuracy (%s images)", count(r.Images.Count))
+		head = append(head, "right answers", "accuracy (95 % interval)")
+		if float != nil {
+			head = append(head, "against float32, points")
+		}
+	}
+	g := newGrid(title, 1, head...)
 	for i := range r.Networks {
 		n := &r.Networks[i]
 		correct, differ := absent, absent
@@ -46,11 +70,16 @@ func (r *Report) sizeTable() *grid {
 				differ = points(a.Top1 - float.Accuracy.Top1)
 			}
 		}
-		smaller := absent
+		cells := []string{n.title(), count(n.WeightBytes), size(n.WeightBytes)}
 		if float != nil {
-			smaller = times(float64(float.WeightBytes) / float64(n.WeightBytes))
+			cells = append(cells, times(float64(float.WeightBytes)/float64(n.WeightBytes)), times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)))
 		}
-		g.Add(n.title(), count(n.WeightBytes), size(n.WeightBytes), smaller, times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)), correct, n.Accuracy.text(), differ)
+		if counted {
+			if cells = append(cells, correct, n.Accuracy.text()); float != nil {
+				cells = append(cells, differ)
+			}
+		}
+		g.Add(cells...)
 	}
 	return g
 }
@@ -87,7 +116,7 @@ func (r *Report) layerSection() section {
 	s.grid(r.bytesTable())
 	s.text("Which kernel ran each layer, and what its kernel does besides:")
 	for i := range r.Networks {
-		if n := &r.Networks[i]; n.Weights != perTensor {
+		if n := &r.Networks[i]; r.main(n) {
 			s.grid(n.implTable())
 		}
 	}
@@ -149,19 +178,27 @@ func (r *Report) bytesTable() *grid {
 		g.Head = append(g.Head, r.Networks[i].title())
 		g.Right = append(g.Right, true)
 	}
-	if len(r.Networks) == 0 {
-		return g
+	var names []string
+	for _, n := range r.Networks {
+		for _, l := range n.Layers {
+			if !slices.Contains(names, l.Name) {
+				names = append(names, l.Name)
+			}
+		}
 	}
-	for l, layer := range r.Networks[0].Layers {
-		cells := []string{layer.Name}
+	for _, name := range names {
+		cells := []string{name}
 		for _, n := range r.Networks {
 			cell := absent
-			if l < len(n.Layers) {
-				cell = count(n.Layers[l].WeightBytes)
+			if i := slices.IndexFunc(n.Layers, func(l Layer) bool { return l.Name == name }); i >= 0 {
+				cell = count(n.Layers[i].WeightBytes)
 			}
 			cells = append(cells, cell)
 		}
 		g.Add(cells...)
+	}
+	if len(r.Networks) == 0 {
+		return g
 	}
 	total := []string{"total"}
 	for _, n := range r.Networks {

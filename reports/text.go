@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"macroscope/dtype"
 	"macroscope/internal/table"
@@ -24,7 +25,12 @@ func (r *Report) WriteSummary(w io.Writer) error {
 	if err := t.Text(w); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "\naccuracy on %s images\n\nThe same on accelerators (analytical model, batch 1; gain over this CPU's latency)\n\n", count(r.Images.Count)); err != nil {
+	about := []string{fmt.Sprintf("accuracy on %s images", count(r.Images.Count))}
+	if r.Images.Count == 0 {
+		about = nil
+	}
+	about = append(about, r.gaps()...)
+	if _, err := fmt.Fprintf(w, "\n%s\n\nThe same on accelerators (analytical model, batch 1; gain over this CPU's latency)\n\n", strings.Join(about, "\n")); err != nil {
 		return err
 	}
 	t = table.Table{

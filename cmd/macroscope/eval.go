@@ -31,9 +31,7 @@ type evalCmd struct {
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact."`
 	Integers  string `enum:"tflite,litert" default:"tflite" help:"Whose reference kernels an int8 TFLite file is computed by: tflite-runtime's or ai-edge-litert 2's, which round FULLY_CONNECTED differently: ${enum}."`
-	dataFlags
-	shapeFlags
-	pixelFlags
+	fileFlags
 	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
 }
 
@@ -224,16 +222,9 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 		}
 		return g, nil
 	}
-	g, err := c.readModel(c.Model)
-	if err != nil {
-		return nil, err
-	}
-	floats, err := c.floats(c.Data, dataset.Test)
-	if err == nil {
-		if g.Integer != graph.NotInteger && c.Integers == "litert" {
-			g.Integer = graph.LiteRT
-		}
-		g, err = c.prepare(e, g, c.Model, floats)
+	g, err := c.readPrepared(e, c.Model, c.Data, dataset.Test)
+	if err == nil && g.Integer != graph.NotInteger && c.Integers == "litert" {
+		g.Integer = graph.LiteRT
 	}
 	if err != nil || d == dtype.Float32 {
 		return g, err
@@ -248,15 +239,21 @@ func (c *evalCmd) network(e *env, d dtype.DType, bar *progress) (*graph.Graph, e
 	if c.Data == "" {
 		return nil, usageError{fmt.Errorf("--model %s as %v needs calibration: give --data with the training images, or take %s", c.Model, d, strings.Join(models.Names(), ", "))}
 	}
-	cal, on, err := c.calibrate(e, g, c.Data, calibrationImages, bar)
+	cal, err := c.calibrateFor(e, g, c.Data, bar)
 	if err != nil {
 		return nil, err
-	}
-	if !on.Apart() {
-		e.note("calibrated on %s: %s does not tell training from test images, so that the accuracy is a little too good", cal.Source, c.Data)
 	}
 	return ptq.Quantize(g, cal, o)
 }
 
 // calibrationImages is how many images calibrate a file's network.
 const calibrationImages = 2000
+
+// calibrateFor calibrates g for who will judge it by images of the same path.
+func (f *dataFlags) calibrateFor(e *env, g *graph.Graph, path string, bar *progress) (*ptq.Calibration, error) {
+	cal, on, err := f.calibrate(e, g, path, calibrationImages, bar)
+	if err == nil && !on.Apart() {
+		e.note("calibrated on %s: %s does not tell training from test images, so that the accuracy is a little too good", cal.Source, path)
+	}
+	return cal, err
+}

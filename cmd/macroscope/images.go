@@ -63,6 +63,27 @@ func (f *dataFlags) calibrate(e *env, g *graph.Graph, path string, images int, b
 	return cal, all, err
 }
 
+// fileFlags say how to read a network from a file and what it wants of images.
+type fileFlags struct {
+	dataFlags
+	shapeFlags
+	pixelFlags
+}
+
+// readPrepared reads a network from a file, with what turns the pixels of the images of a
+// path into what it wants; floats are fed as they are.
+func (f *fileFlags) readPrepared(e *env, path, data string, split dataset.Split) (*graph.Graph, error) {
+	g, err := f.readModel(path)
+	if err != nil {
+		return nil, err
+	}
+	floats, err := f.floats(data, split)
+	if err != nil {
+		return nil, err
+	}
+	return f.prepare(e, g, path, floats)
+}
+
 // floats says whether the images of a path are numbers to be fed as they are.
 func (f *dataFlags) floats(path string, split dataset.Split) (bool, error) {
 	if path == "" {
@@ -153,4 +174,34 @@ func (f *pixelFlags) prepare(e *env, g *graph.Graph, path string, floats bool) (
 		return nil, usageError{fmt.Errorf("%s: %w", path, err)}
 	}
 	return prepared, nil
+}
+
+// addTo adds those flags that are not as they are by default.
+func (f *fileFlags) addTo(add func(flag, value string)) {
+	text := func(flag, value, usual string) {
+		if value != usual {
+			add(flag, value)
+		}
+	}
+	numbers := func(flag string, list []float32) {
+		var words []string
+		for _, v := range list {
+			words = append(words, strconv.FormatFloat(float64(v), 'g', -1, 32))
+		}
+		text(flag, strings.Join(words, ","), "")
+	}
+	text("--labels", f.Labels, "")
+	text("--resize", f.Resize, "none")
+	text("--data-layout", f.DataLayout, "auto")
+	if f.FixBatch != 0 {
+		add("--fix-batch", fmt.Sprint(f.FixBatch))
+	}
+	for _, in := range f.Input {
+		add("--input", in)
+	}
+	numbers("--mean", f.Mean)
+	numbers("--std", f.Std)
+	text("--pixel-range", f.PixelRange, "")
+	text("--channels", f.Channels, "auto")
+	text("--layout", f.Layout, "chw")
 }

@@ -23,9 +23,7 @@ type quantizeCmd struct {
 	PerTensor bool   `help:"One scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"How an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
 	Plain     bool   `help:"Write binary layers by ONNX's own operators, which ONNX Runtime runs, instead of QONNX's BipolarQuant."`
-	dataFlags
-	shapeFlags
-	pixelFlags
+	fileFlags
 	Output string `short:"o" required:"" help:"File to write (ONNX)." placeholder:"FILE"`
 }
 
@@ -79,7 +77,7 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
 	switch {
 	case isFile(c.Model):
-		g, err = c.readModel(c.Model)
+		g, err = c.readPrepared(e, c.Model, c.Data, dataset.Train)
 	case c.Data == "":
 		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
 			err = usageError{err}
@@ -95,15 +93,6 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	}
 	if ptq.Done(g) {
 		return nil, "", fmt.Errorf("%s: every layer is int8 or binary already", c.Model)
-	}
-	if isFile(c.Model) {
-		floats, err := c.floats(c.Data, dataset.Train)
-		if err != nil {
-			return nil, "", err
-		}
-		if g, err = c.prepare(e, g, c.Model, floats); err != nil {
-			return nil, "", err
-		}
 	}
 	bar := e.progress()
 	defer bar.done()

@@ -8,23 +8,32 @@ import (
 	"strings"
 	"time"
 
+	"macroscope/bench"
+	"macroscope/dataset"
+	"macroscope/dtype"
+	"macroscope/graph"
 	"macroscope/kernels"
+	"macroscope/ptq"
 	"macroscope/reports"
 )
 
 type reportCmd struct {
 	Output    string        `short:"o" default:"out/report" help:"Folder for report.html, report.md, report.json and bench.txt; it is made if need be." placeholder:"DIR"`
-	Data      string        `help:"Folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
+	Model     string        `default:"cifar10cnn" help:"The network: a built-in name, an ONNX or a TFLite file."`
+	Data      string        `help:"Images and labels to count right answers on, and for a float32 file to choose int8 scales on (its training images, or its only ones): a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels. Without it: the built-in sample of 1,000 CIFAR-10 test images, where the network takes those." placeholder:"PATH"`
 	Count     int           `default:"30" help:"How often each case is measured; 6 or more give a confidence interval."`
 	Benchtime time.Duration `default:"20ms" help:"How long one measurement lasts."`
 	Impl      []string      `help:"Measure only these implementations, beside generic and the chosen ones." placeholder:"NAME"`
 	Filter    string        `help:"Measure only cases whose name matches; the rest is shown as not measured." placeholder:"REGEXP"`
-	Limit     int           `help:"Count right answers on the first N images only; 0 is all." placeholder:"N"`
+	Limit     int           `help:"Count right answers on N images only: of CIFAR-10 the first, of others those at even distances; 0 is all." placeholder:"N"`
+	fileFlags
 }
 
 // Help is the longer text of macroscope report --help.
 func (*reportCmd) Help() string {
-	return `Measures this CPU's kernels and the CIFAR-10 network in float32, int8 and binary, estimates the same network on the shipped accelerator designs, and writes one self-contained HTML page, the same as Markdown, every number as JSON, and the measurements in the Go benchmark format. It takes about a minute. Ctrl-C leaves nothing half-written.`
+	return `Measures this CPU's kernels and the CIFAR-10 network in float32, int8 and binary, estimates the same network on the shipped accelerator designs, and writes one self-contained HTML page, the same as Markdown, every number as JSON, and the measurements in the Go benchmark format. It takes about a minute and a half. Ctrl-C leaves nothing half-written.
+
+With --model FILE it does so for your network: a float32 one also in int8, with scales chosen on the training images of --data (without --data on random pixels: times are the same, answers are not counted); one that is quantized or binary as it is.`
 }
 
 func (c *reportCmd) Run(e *env) error {
@@ -35,7 +44,7 @@ func (c *reportCmd) Run(e *env) error {
 		return usageError{fmt.Errorf("--limit %d: want at least 0", c.Limit)}
 	}
 	options := reports.Options{
-		Data: c.Data, Limit: c.Limit, Rounds: c.Count, BenchTime: c.Benchtime, Impls: c.Impl, Command: c.command(),
+		Model: c.Model, Limit: c.Limit, Rounds: c.Count, BenchTime: c.Benchtime, Impls: c.Impl, Command: c.command(),
 	}
 	if c.Filter != "" {
 		var err error
@@ -70,12 +79,96 @@ func (c *reportCmd) Run(e *env) error {
 func (c *reportCmd) collect(e *env, folder *reports.Folder, o reports.Options) (*reports.Report, []string, error) {
 	bar := e.progress()
 	defer bar.done()
+	networks, missing, err := c.networks(e, bar)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Data != "" {
+		set, done, err := c.set(c.Data, dataset.Test, networks[0].Graph)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer done()
+		o.Set = set
+	}
+	if isFile(c.Model) { // else the report knows more of it
+		o.Networks, o.Missing = networks, missing
+	}
 	r, err := reports.Collect(e.ctx, o, bar.set)
 	if err != nil {
 		return nil, nil, err
 	}
 	paths, err := folder.Write(e.ctx, r)
 	return r, paths, err
+}
+
+// networks are the model's in the formats that there are, and why one is not there.
+func (c *reportCmd) networks(e *env, bar *progress) ([]*bench.Network, []reports.Missing, error) {
+	if !isFile(c.Model) {
+		list, err := bench.BuiltinNetworks(c.Model)
+		if err != nil {
+			err = usageError{err}
+		}
+		return list, nil, err
+	}
+	g, err := c.readPrepared(e, c.Model, c.Data, dataset.Test)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := bench.NewNetwork(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n.DType == dtype.Float32 {
+		more, missing, err := c.int8Networks(e, g, bar)
+		return append([]*bench.Network{n}, more...), missing, err
+	}
+	if ptq.Done(g) || c.Data == "" {
+		return []*bench.Network{n}, nil, nil
+	}
+	// Layers in float32 beside others: as int8 too.
+	cal, err := c.calibrateFor(e, g, c.Data, bar)
+	if err == nil {
+		g, err = ptq.Quantize(g, cal, ptq.Options{})
+	}
+	if err == nil {
+		n, err = bench.NewNetwork(g)
+	}
+	return []*bench.Network{n}, nil, err
+}
+
+// int8Networks are the float32 network g in int8, with a scale a channel and, if there are
+// images to judge it by, one a layer.
+func (c *reportCmd) int8Networks(e *env, g *graph.Graph, bar *progress) (list []*bench.Network, missing []reports.Missing, err error) {
+	refused := func(err error) ([]*bench.Network, []reports.Missing, error) {
+		return nil, []reports.Missing{{DType: dtype.Int8, Reason: err.Error()}}, nil
+	}
+	var cal *ptq.Calibration
+	if c.Data != "" {
+		if cal, err = c.calibrateFor(e, g, c.Data, bar); err != nil {
+			return nil, nil, err
+		}
+	} else if cal, err = ptq.Calibrate(e.ctx, g, bench.RandomPixels(8*g.Input.Shape.Size()), "random pixels", nil); err != nil {
+		if e.ctx.Err() != nil {
+			return nil, nil, err
+		}
+		return refused(err)
+	}
+	for _, perTensor := range []bool{false, true} {
+		q, err := ptq.Quantize(g, cal, ptq.Options{PerTensor: perTensor})
+		if err != nil {
+			return refused(err)
+		}
+		n, err := bench.NewNetwork(q)
+		if err != nil {
+			return refused(err)
+		}
+		n.Uncalibrated = c.Data == ""
+		if list = append(list, n); n.Uncalibrated {
+			break
+		}
+	}
+	return list, nil, nil
 }
 
 // command is what makes the same report again.
@@ -88,9 +181,13 @@ func (c *reportCmd) command() string {
 	if c.Output != "out/report" {
 		add("-o", c.Output)
 	}
+	if isFile(c.Model) {
+		add("--model", c.Model)
+	}
 	if c.Data != "" {
 		add("--data", c.Data)
 	}
+	c.addTo(add)
 	if c.Count != 30 {
 		add("--count", fmt.Sprint(c.Count))
 	}
