@@ -47,8 +47,8 @@ build: setup-go ## Build the command as bin/macroscope.
 	$(GO) build -buildvcs=$(VCS) -o $(BIN) ./cmd/macroscope
 
 .PHONY: report
-report: build ## Measure this CPU, simulate the designs: out/report/report.html and report.md.
-	$(BIN) report -o out/report
+report: build ## Measure this CPU, simulate the designs: out/report/report.html and report.md; MODEL=FILE DATA=IMAGES for your network.
+	$(BIN) report -o out/report $(if $(MODEL),--model '$(MODEL)') $(if $(DATA),--data '$(DATA)')
 
 .PHONY: data
 data: build ## Fetch CIFAR-10 into data/ and check its MD5.

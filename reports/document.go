@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"macroscope/dtype"
 	"macroscope/internal/table"
 )
 
@@ -133,7 +134,15 @@ func (r *Report) subtitle() string {
 	if n := len(r.Designs); n != 1 {
 		on = fmt.Sprintf("%d accelerators", n)
 	}
-	return fmt.Sprintf("Measured on %s, simulated on %s, in float32, int8 and 1 bit. %s.", cpu, on, strings.Replace(strings.TrimSuffix(r.Time, "Z"), "T", " ", 1)+" UTC")
+	var formats []string
+	for _, d := range r.formats() {
+		formats = append(formats, map[dtype.DType]string{dtype.Float32: "float32", dtype.Int8: "int8", dtype.Binary: "1 bit"}[d])
+	}
+	in := strings.Join(formats, ", ")
+	if n := len(formats); n > 1 {
+		in = strings.Join(formats[:n-1], ", ") + " and " + formats[n-1]
+	}
+	return fmt.Sprintf("Measured on %s, simulated on %s, in %s. %s.", cpu, on, in, strings.Replace(strings.TrimSuffix(r.Time, "Z"), "T", " ", 1)+" UTC")
 }
 
 // setting is a line of the machine's description, "" if there is none.

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"macroscope/bench"
-	"macroscope/cifar10"
 	"macroscope/dtype"
 	"macroscope/internal/table"
 	"macroscope/numeric"
@@ -17,10 +15,10 @@ import (
 
 // accuracyFlags are those of sim --accuracy.
 type accuracyFlags struct {
-	Accuracy     bool    `help:"Instead of costs: how many CIFAR-10 images the int8 network gets right with the sums of the design's accumulators (a systolic array's)."`
+	Accuracy     bool    `help:"Instead of costs: how many images the int8 network gets right with the sums of the design's accumulators (a systolic array's)."`
 	Accumulators []int64 `help:"With --accuracy: sums of these widths as well, wrapping around and saturating: 16,20,24." placeholder:"BITS"`
-	Data         string  `help:"With --accuracy: folder with the CIFAR-10 test file. Without it: the built-in sample of 1,000 test images." placeholder:"DIR"`
-	Limit        int     `help:"With --accuracy: only the first N images; 0 is all." placeholder:"N"`
+	Data         string  `help:"With --accuracy: images and labels, as eval has them; a float32 file is calibrated on their training images. Without it: the built-in sample of 1,000 CIFAR-10 test images." placeholder:"PATH"`
+	Limit        int     `help:"With --accuracy: only N images; 0 is all." placeholder:"N"`
 	Threads      int     `default:"1" help:"With --accuracy: threads."`
 }
 
@@ -59,7 +57,7 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 			return usageError{err}
 		}
 	}
-	ev := evalCmd{Model: c.Model, Data: c.Data, Limit: c.Limit, Range: "max"}
+	ev := evalCmd{Model: c.Model, Data: c.Data, Limit: c.Limit, Range: "max", fileFlags: c.fileFlags}
 	if ev.Model == "" {
 		ev.Model = "cifar10cnn"
 	}
@@ -69,21 +67,13 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	if err != nil {
 		return err
 	}
-	set, source := (*cifar10.Set)(nil), "the built-in sample of the test images"
-	if c.Data == "" {
-		set, err = bench.Sample()
-	} else {
-		set, err = cifar10.LoadTest(c.Data)
-		source = "test images of " + c.Data
-	}
+	set, closeSet, err := ev.images(g)
 	if err != nil {
 		return err
 	}
-	if c.Limit > 0 {
-		set = set.Head(c.Limit)
-	}
+	defer closeSet()
 	var rows []accuracyRow
-	var wide []uint8 // classes with 32 bits
+	var wide []int32 // classes with 32 bits
 	done := map[systolic.Accumulator]bool{}
 	for _, a := range list {
 		if done[a] {
@@ -94,19 +84,19 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 		if err != nil {
 			return err
 		}
-		classes, err := net.Classes(e.ctx, set, c.Threads, func(done, of int) { bar.set(done, of, a.String()) })
+		classes, labels, err := net.Classes(e.ctx, set, c.Threads, func(done, of int) { bar.set(done, of, a.String()) })
 		if err != nil {
 			return err
 		}
 		if wide == nil {
 			wide = classes
 		}
-		right := numeric.Agree(classes, set.Labels)
+		right := numeric.Agree(classes, labels)
 		overflow := design.OverflowWrap
 		if a.Saturate {
 			overflow = design.OverflowSaturate
 		}
-		rows = append(rows, accuracyRow{s.Name, ev.Model, a.Bits, overflow.String(), source, set.Len(), right, float64(right) / float64(set.Len()), numeric.Agree(classes, wide)})
+		rows = append(rows, accuracyRow{s.Name, ev.Model, a.Bits, overflow.String(), set.Name(), set.Len(), right, float64(right) / float64(set.Len()), numeric.Agree(classes, wide)})
 	}
 	bar.done()
 	if c.Output == "json" {
@@ -120,7 +110,7 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	if s.Dataflow != design.OS {
 		order = fmt.Sprintf("%d rows of %d products, then the sums of those", s.Array.Rows, s.Lanes(dtype.Int8))
 	}
-	if _, err := fmt.Fprintf(e.stdout, "%s in int8 on %s (%s), %s\n\n", ev.Model, s.Name, strings.TrimSpace(order), source); err != nil {
+	if _, err := fmt.Fprintf(e.stdout, "%s in int8 on %s (%s), %s\n\n", ev.Model, s.Name, strings.TrimSpace(order), set.Name()); err != nil {
 		return err
 	}
 	return e.writeTable(c.Output, &t)

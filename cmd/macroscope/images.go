@@ -205,3 +205,13 @@ func (f *fileFlags) addTo(add func(flag, value string)) {
 	text("--channels", f.Channels, "auto")
 	text("--layout", f.Layout, "chw")
 }
+
+// ofImages are the flags given that are about images.
+func (f *fileFlags) ofImages() (flags []string) {
+	f.addTo(func(flag, _ string) {
+		if flag != "--fix-batch" && flag != "--input" {
+			flags = append(flags, flag)
+		}
+	})
+	return flags
+}

@@ -26,7 +26,7 @@ type simCmd struct {
 	Model    string `help:"The network: a built-in name, an ONNX or a TFLite file. Without --workload: cifar10cnn." placeholder:"M"`
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K, or a Timeloop problem (.yaml)." placeholder:"FILE"`
 	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
-	shapeFlags
+	fileFlags
 	Energy   string `help:"Prices of the energy and area of operations and memories, in place of those that macroscope designs --energy prints." placeholder:"FILE.yaml"`
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
 	Reports  string `help:"With a .cfg: write SCALE-Sim's three reports into this folder." placeholder:"DIR"`
@@ -57,6 +57,9 @@ func (c *simCmd) Run(e *env) error {
 		return c.accuracy(e, &des)
 	case len(c.Accumulators) > 0 || c.Data != "" || c.Limit != 0:
 		return usageError{errors.New("--accumulators, --data and --limit go with --accuracy")}
+	}
+	for _, flag := range c.ofImages() {
+		return usageError{fmt.Errorf("%s goes with --accuracy: shapes are all that an estimate takes", flag)}
 	}
 	if c.Energy != "" {
 		if des, err = c.priced(&des); err != nil {
