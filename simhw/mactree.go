@@ -67,8 +67,8 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	work := array.Map(l)
 	traffic, ok := m.buffer.Traffic(&array, l)
 	if !ok {
-		return fmt.Errorf("layer %q: conv_buffer.kib %d does not hold the input rows under a kernel (%d words) and the weights of %d output channels",
-			l.Name, m.spec.ConvBuffer.KiB, l.LineWords(), t.Kernels)
+		return &design.KeyError{Key: "conv_buffer.kib", Err: fmt.Errorf("layer %q: conv_buffer.kib %d does not hold the input rows under a kernel (%d words) and the weights of %d output channels",
+			l.Name, m.spec.ConvBuffer.KiB, l.LineWords(), t.Kernels)}
 	}
 	time, ok := m.buffer.Time(&work, &traffic)
 	if !ok {

@@ -191,7 +191,8 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 			break // for another layer of this name
 		}
 		if err := m.arch.CheckMapping(&padded, mapping); err != nil {
-			return nil, false, fmt.Errorf("layer %q: mappings[%d].loops: %w", l.Name, i, err)
+			key := fmt.Sprintf("mappings[%d].loops", i)
+			return nil, false, &design.KeyError{Key: key, Err: fmt.Errorf("layer %q: %s: %w", l.Name, key, err)}
 		}
 		*p = padded
 		return mapping, true, nil
@@ -210,7 +211,7 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 		m.found[*p] = f
 	}
 	if f.err != nil {
-		return nil, false, fmt.Errorf("layer %q: %w", l.Name, f.err)
+		return nil, false, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
 	}
 	return &f.mapping, f.complete, nil
 }
