@@ -55,3 +55,30 @@ func TestTooSmallBuffersSayWhere(t *testing.T) {
 		}
 	}
 }
+
+// What makes an output of a finished sum is priced or named.
+func TestOutputsAreNamed(t *testing.T) {
+	w := cifar(t, dtype.Int8)
+	for _, name := range []string{"array32", "eyeriss", "nvdla_small", "xnor64"} {
+		d := load(t, name)
+		e, err := Evaluate(&d, &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if limits := strings.Join(e.Limits, ", "); !strings.Contains(limits, "requantization") {
+			t.Errorf("%s leaves out, it says, %s", name, limits)
+		}
+	}
+}
+
+// One price by the cycle has no range to show.
+func TestCoreEnergyShowsNoRange(t *testing.T) {
+	d, w := load(t, "cortex_m4"), cifar(t, dtype.Int8)
+	e, err := Evaluate(&d, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(e.Notes(), "\n"); !strings.Contains(notes, "one price without a range") || strings.Contains(notes, "all low") {
+		t.Error(notes)
+	}
+}

@@ -47,7 +47,7 @@ const mostSearches = 4096
 // searchLimit is what a layer's search may look at: some tenths of a second.
 const searchLimit = 1 << 21
 
-var spatialLimits = []string{"latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
+var spatialLimits = []string{outputsUnmodelled, "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
 
 // costsGiven tells which of costNames a design gives.
 func costsGiven(s *design.Spatial) [5]bool {

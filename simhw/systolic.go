@@ -28,7 +28,7 @@ var (
 	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
 
 	// What no estimate of an array includes.
-	systolicLimits = []string{"clock distribution and control", "latency of a DRAM access", "conflicts in the buffers"}
+	systolicLimits = []string{"clock distribution and control", "latency of a DRAM access", "conflicts in the buffers", outputsUnmodelled}
 )
 
 // The two methods that an array's estimate can come from.
