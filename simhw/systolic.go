@@ -33,7 +33,7 @@ var (
 
 // The two methods that an array's estimate can come from.
 const (
-	methodOwn      = "analytical model; not compared with published hardware"
+	methodOwn      = "analytical model; see macroscope designs --validate for TPU v1 and Gemmini"
 	methodScaleSim = "analytical model; SCALE-Sim v3's exact formulas, ideal bandwidth"
 )
 
