@@ -258,6 +258,10 @@ type Estimate struct {
 	scaleSim bool
 }
 
+// outputsUnmodelled is the limit of machines that price no unit between a finished sum
+// and the output that is stored.
+const outputsUnmodelled = "biases, requantization, thresholds and activations of outputs"
+
 // reset prepares e for a workload, keeping its memory.
 func (e *Estimate) reset(m *Model, w *workload.Workload) {
 	layers := slices.Grow(e.Layers[:0], len(w.Layers))

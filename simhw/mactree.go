@@ -24,7 +24,7 @@ type macTreeMachine struct {
 
 var macTreeLimits = []string{"clock distribution and control", "latency of a DRAM access", "configuring a layer",
 	"padding of channels in memory", "a convolution buffer that is shared out in whole banks", "additions and multiplications of Winograd's transforms",
-	"area and registers of the units behind the core, and layers that they take without going through memory"}
+	"area, registers and, but for pools and additions, energy of the units behind the core (biases, requantization, activations), and layers that they take without going through memory"}
 
 const methodMACTree = "analytical model; core cycles equal those of a stepped machine; see macroscope designs --validate for NVDLA"
 
@@ -67,8 +67,8 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	work := array.Map(l)
 	traffic, ok := m.buffer.Traffic(&array, l)
 	if !ok {
-		return fmt.Errorf("layer %q: conv_buffer.kib %d does not hold the input rows under a kernel (%d words) and the weights of %d output channels",
-			l.Name, m.spec.ConvBuffer.KiB, l.LineWords(), t.Kernels)
+		return &design.KeyError{Key: "conv_buffer.kib", Err: fmt.Errorf("layer %q: conv_buffer.kib %d does not hold the input rows under a kernel (%d words) and the weights of %d output channels",
+			l.Name, m.spec.ConvBuffer.KiB, l.LineWords(), t.Kernels)}
 	}
 	time, ok := m.buffer.Time(&work, &traffic)
 	if !ok {

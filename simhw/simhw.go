@@ -16,6 +16,7 @@
 package simhw
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,6 +30,7 @@ import (
 type Model struct {
 	spec    design.Spec
 	machine machine
+	design  design.Design // for the places of its keys; empty after Set
 
 	validated []design.Check
 	warnings  []string
@@ -78,6 +80,7 @@ func New(d *design.Design) (*Model, error) {
 		return nil, err
 	}
 	m.validated = m.machine.checks()
+	m.design = *d
 	return m, nil
 }
 
@@ -98,7 +101,7 @@ func (m *Model) Set(s *design.Spec) error {
 	} else if !m.spec.SameKind(s) {
 		m.validated = nil
 	}
-	m.spec = *s
+	m.spec, m.design = *s, design.Design{}
 	return m.machine.set(s)
 }
 
@@ -126,7 +129,7 @@ func (m *Model) Evaluate(w *workload.Workload) (Estimate, error) {
 
 // EvaluateInto is Evaluate into an estimate whose memory is used again: once
 // that has grown to the workload's number of layers, nothing is allocated
-// (designs in SCALE-Sim mode excepted). e shares the workload's strings. On an
+// (designs in SCALE-Sim mode excepted, searches for mappings, and what an estimate warns of). e shares the workload's strings. On an
 // error e is not meaningful.
 func (m *Model) EvaluateInto(e *Estimate, w *workload.Workload) error {
 	if err := w.Validate(); err != nil {
@@ -151,7 +154,14 @@ func (m *Model) EvaluateInto(e *Estimate, w *workload.Workload) error {
 		}
 	}
 	if err := m.machine.layers(e, w); err != nil {
-		return fmt.Errorf("design %s: %w", m.spec.Name, err)
+		err = fmt.Errorf("design %s: %w", m.spec.Name, err)
+		var fault *design.KeyError
+		if errors.As(err, &fault) {
+			if place := m.design.Place(fault.Key); place != "" {
+				err = fmt.Errorf("%s: %w", place, err)
+			}
+		}
+		return err
 	}
 	e.finish()
 	return nil

@@ -47,7 +47,7 @@ const mostSearches = 4096
 // searchLimit is what a layer's search may look at: some tenths of a second.
 const searchLimit = 1 << 21
 
-var spatialLimits = []string{"latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
+var spatialLimits = []string{outputsUnmodelled, "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
 
 // costsGiven tells which of costNames a design gives.
 func costsGiven(s *design.Spatial) [5]bool {
@@ -191,7 +191,8 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 			break // for another layer of this name
 		}
 		if err := m.arch.CheckMapping(&padded, mapping); err != nil {
-			return nil, false, fmt.Errorf("layer %q: mappings[%d].loops: %w", l.Name, i, err)
+			key := fmt.Sprintf("mappings[%d].loops", i)
+			return nil, false, &design.KeyError{Key: key, Err: fmt.Errorf("layer %q: %s: %w", l.Name, key, err)}
 		}
 		*p = padded
 		return mapping, true, nil
@@ -210,7 +211,7 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 		m.found[*p] = f
 	}
 	if f.err != nil {
-		return nil, false, fmt.Errorf("layer %q: %w", l.Name, f.err)
+		return nil, false, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
 	}
 	return &f.mapping, f.complete, nil
 }

@@ -17,6 +17,7 @@ type streamingMachine struct {
 	spec     design.Spec
 	net      streaming.Network
 	folds    []streaming.Fold
+	folder   streaming.Folder
 	pipe     streaming.Pipeline
 	schedule streaming.Schedule
 	prices   energy.Prices // where the design has a fabric
@@ -103,7 +104,7 @@ func (m *streamingMachine) describe(e *Estimate) {
 func (m *streamingMachine) checks() []design.Check { return streamingChecks }
 
 // fold takes the design's own folding where it fits the network, else the one of the
-// shortest interval that has no more lanes; misfit says why.
+// shortest interval that has no more lanes; of a design with engines misfit says why.
 func (m *streamingMachine) fold() (misfit, err error) {
 	s := &m.spec.Streaming
 	m.folds = m.folds[:0]
@@ -122,13 +123,14 @@ func (m *streamingMachine) fold() (misfit, err error) {
 		}
 		m.folds = append(m.folds, f)
 	}
-	if at != s.Count {
+	if s.Count > 0 && at != s.Count {
 		misfit = fmt.Errorf("%d layers with weights", at)
 	}
-	if misfit == nil {
+	if s.Count > 0 && misfit == nil {
 		return nil, nil
 	}
-	m.folds, err = streaming.FoldWithin(m.net.Layers, s.AllLanes())
+	folds, err := m.folder.Within(m.net.Layers, s.AllLanes())
+	m.folds = append(m.folds[:0], folds...)
 	return misfit, err
 }
 
@@ -153,7 +155,7 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 		}
 	}
 	m.schedule.First(&m.pipe)
-	if s := &m.spec.Streaming; misfit != nil && s.Count > 0 {
+	if s := &m.spec.Streaming; misfit != nil {
 		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the design's %d engines are for another network than this (%v): here those of the shortest interval with %d lanes", s.Count, misfit, s.AllLanes()))
 	}
 	e.UnmodelledLayers = e.UnmodelledLayers[:0]

@@ -206,3 +206,34 @@ func TestStreamingProperties(t *testing.T) {
 		}
 	}
 }
+
+// Variants of a design without engines of its own, each with another folding, are
+// evaluated without allocation.
+func TestFoldingsAllocateNothing(t *testing.T) {
+	w := cifar(t, dtype.Int8)
+	s := design.Spec{Name: "s", Family: design.FamilyStreaming, ClockMHz: 100, Streaming: design.Streaming{Lanes: 1000}}
+	d, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e Estimate
+	run := func() {
+		s.Streaming.Lanes = 1000 + (s.Streaming.Lanes+700)%3000
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.EvaluateInto(&e, &w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		run()
+	}
+	if n := testing.AllocsPerRun(8, run); n != 0 {
+		t.Errorf("%v allocations a variant", n)
+	}
+}

@@ -28,12 +28,12 @@ var (
 	scaleSimNoTraffic  = []string{"dram traffic (too long to replay)", "time", "energy"}
 
 	// What no estimate of an array includes.
-	systolicLimits = []string{"clock distribution and control", "latency of a DRAM access", "conflicts in the buffers"}
+	systolicLimits = []string{"clock distribution and control", "latency of a DRAM access", "conflicts in the buffers", outputsUnmodelled}
 )
 
 // The two methods that an array's estimate can come from.
 const (
-	methodOwn      = "analytical model; not compared with published hardware"
+	methodOwn      = "analytical model; see macroscope designs --validate for TPU v1 and Gemmini"
 	methodScaleSim = "analytical model; SCALE-Sim v3's exact formulas, ideal bandwidth"
 )
 

@@ -158,10 +158,11 @@ func (e *Estimate) Notes() []string {
 		if b.LeakagePriced {
 			leak = fmt.Sprintf("%.3g µJ of it leakage", b.LeakagePJ/1e6)
 		}
+		ranged := fmt.Sprintf(", %.3g to %.3g µJ by the ranges of its prices, all low or all high at once", b.LowPJ/1e6, b.HighPJ/1e6)
 		if b.CorePriced {
-			leak = "by the cycle, leakage included"
+			leak, ranged = "by the cycle, leakage included", ", one price without a range"
 		}
-		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ, %.3g to %.3g µJ by the ranges of its prices, all low or all high at once; %s.", b.TotalPJ()/1e6, b.LowPJ/1e6, b.HighPJ/1e6, leak))
+		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ%s; %s.", b.TotalPJ()/1e6, ranged, leak))
 	}
 	if a := e.Area; a.PEsKnown && a.SRAMKnown {
 		notes = append(notes, fmt.Sprintf("Area: %.3g mm² of processing elements, %.3g mm² of SRAM, %.3g to %.3g mm² together by the ranges of the table; control and wiring not modelled.",

@@ -22,7 +22,7 @@ type xnorMachine struct {
 }
 
 var (
-	xnorLimits = []string{"clock distribution and control", "thresholds and pools", "the image's way into the chip"}
+	xnorLimits = []string{"clock distribution and control", outputsUnmodelled, "pools", "the image's way into the chip"}
 	xnorChecks = []design.Check{
 		{What: "cycles, sums and bits", Against: "the stepped machine on random products and on the CIFAR-10 network's layers of signs", Result: "equal; the sums are the CPU kernels'"},
 	}
@@ -80,11 +80,11 @@ func (m *xnorMachine) layers(e *Estimate, w *workload.Workload) error {
 		}
 		weights += float64(l.WeightWords()) * float64(l.DType.Bits())
 		if need := kib(float64(l.InputWords())*float64(l.DType.Bits()) + float64(l.OutputWords())*float64(l.OutputBits())); need > float64(m.spec.XNOR.ActivationKiB) {
-			return fmt.Errorf("layer %q has %.4g KiB of inputs and outputs: want memory.activations_kib of so many, not %d", l.Name, need, m.spec.XNOR.ActivationKiB)
+			return &design.KeyError{Key: "memory.activations_kib", Err: fmt.Errorf("layer %q has %.4g KiB of inputs and outputs: want memory.activations_kib of so many, not %d", l.Name, need, m.spec.XNOR.ActivationKiB)}
 		}
 	}
 	if need := kib(weights); need > float64(m.spec.XNOR.WeightKiB) {
-		return fmt.Errorf("workload %q has %.4g KiB of weights: want memory.weights_kib of so many, not %d", w.Name, need, m.spec.XNOR.WeightKiB)
+		return &design.KeyError{Key: "memory.weights_kib", Err: fmt.Errorf("workload %q has %.4g KiB of weights: want memory.weights_kib of so many, not %d", w.Name, need, m.spec.XNOR.WeightKiB)}
 	}
 	return e.each(w, m.layer)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,7 @@ type designRow struct {
 	Sourced     int               `json:"sourced_values"`
 	Assumed     int               `json:"assumed_values"`
 	Validated   []design.Check    `json:"validated"`
+	Published   []validate.Row    `json:"published,omitempty"` // of a shipped design, in detail
 	Values      []designValue     `json:"values,omitempty"`
 	Constants   []energy.Constant `json:"constants,omitempty"`
 	Warnings    []string          `json:"warnings,omitempty"`
@@ -147,6 +149,9 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		r.Constants = energy.Default().Constants()
 	}
 	r.Warnings = d.Warnings()
+	if r.Published, err = c.published(); err != nil {
+		return err
+	}
 	if c.Output == "json" {
 		return e.writeJSON(r)
 	}
@@ -167,6 +172,16 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 	if len(r.Validated) == 0 {
 		fmt.Fprintln(e.stdout, "- nothing: this kind of design was not compared with anything")
 	}
+	if len(r.Published) > 0 {
+		fmt.Fprint(e.stdout, "\nBeside what is published (macroscope designs --validate has the sources):\n\n")
+		p := publishedTable()
+		for i := range r.Published {
+			addPublished(&p, &r.Published[i])
+		}
+		if err := e.writeTable(c.Output, &p); err != nil {
+			return err
+		}
+	}
 	e.warn(r.Warnings...)
 	if len(r.Constants) == 0 {
 		return nil
@@ -178,6 +193,27 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		k.Add(v.Name, number(v.Value), number(v.Low), number(v.High), node(v.NodeNM), v.Source)
 	}
 	return e.writeTable(c.Output, &k)
+}
+
+// published are the rows of a shipped design. Their names may say more behind it: a
+// board, or which of its formulas.
+func (c *designsCmd) published() ([]validate.Row, error) {
+	if filepath.Ext(c.Name) != "" { // a file, which may have other numbers
+		return nil, nil
+	}
+	list, err := validate.All()
+	if err != nil {
+		return nil, err
+	}
+	var rows []validate.Row
+	for _, t := range list {
+		for _, r := range t.Rows {
+			if rest, ok := strings.CutPrefix(r.Design, c.Name); ok && (rest == "" || rest[0] == ':' || rest[0] == ' ') {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows, nil
 }
 
 func (c *designsCmd) reference(e *env) error {
@@ -224,20 +260,10 @@ func (c *designsCmd) validateTables(e *env, list []validate.Table) error {
 			fmt.Fprintln(e.stdout)
 		}
 		fmt.Fprintf(e.stdout, "%s\n\n", v.Title)
-		t := table.Table{Head: []string{"design", "what", "published", "ours", "unit", "error", "bound"}, Right: []bool{2: true, 3: true, 5: true, 6: true}}
+		t := publishedTable()
 		var notes []string
 		for _, r := range v.Rows {
-			bound := "open"
-			switch {
-			case r.Bound == 0:
-				bound = "equal"
-			case r.Bound > 0:
-				bound = fmt.Sprintf("±%g %%", 100*r.Bound)
-			}
-			if !r.Holds() {
-				bound += ", exceeded"
-			}
-			t.Add(r.Design, r.What, figure(r.Theirs), figure(r.Ours), r.Unit, fmt.Sprintf("%+.1f %%", 100*r.Error()), bound)
+			addPublished(&t, &r)
 			note := "published: " + r.Source
 			if r.Note != "" {
 				note += "; " + r.Note
@@ -255,6 +281,24 @@ func (c *designsCmd) validateTables(e *env, list []validate.Table) error {
 		}
 	}
 	return nil
+}
+
+func publishedTable() table.Table {
+	return table.Table{Head: []string{"design", "what", "published", "ours", "unit", "error", "bound"}, Right: []bool{2: true, 3: true, 5: true, 6: true}}
+}
+
+func addPublished(t *table.Table, r *validate.Row) {
+	bound := "open"
+	switch {
+	case r.Bound == 0:
+		bound = "equal"
+	case r.Bound > 0:
+		bound = fmt.Sprintf("±%.3g %%", 100*r.Bound)
+	}
+	if !r.Holds() {
+		bound += ", exceeded"
+	}
+	t.Add(r.Design, r.What, figure(r.Theirs), figure(r.Ours), r.Unit, fmt.Sprintf("%+.1f %%", 100*r.Error()), bound)
 }
 
 // figure shows whole numbers whole, others with four digits.

@@ -219,7 +219,7 @@ var spatialKind = kind{
 		technology, voltage, leakage,
 		integer("operand_bits", "width of a word of inputs and weights", 8, 32, func(s *Spec) *int { return &s.Spatial.OperandBits }),
 		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
-		enum("search_for", "what the best mapping of a layer that has none has least of", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
+		enum("search_for", "what the best mapping of a layer that has none has least of; larger buffers and more bandwidth never take more cycles only where it is cycles and the search comes to its end", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
 		flag("gates_zeros", "inputs that are zero are not multiplied: no weight is read, no sum read or written", func(s *Spec) *bool { return &s.Spatial.GatesZeros }),
 		flag("clocks_idle", "multipliers without work are clocked too", func(s *Spec) *bool { return &s.Spatial.ClocksIdle }),
 	}, rangedKeys("clock", "energy of the clock network down to the pins, for each multiplier that has work, at the design's technology and voltage; absent: not modelled", func(s *Spec) *Ranged { return &s.Spatial.Clock }),

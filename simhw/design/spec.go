@@ -120,6 +120,30 @@ type Design struct {
 	spec     Spec
 	values   []Value
 	warnings []string
+
+	file  string         // that it was read from
+	lines map[string]int // of its keys there
+}
+
+// KeyError is a fault of one entry of a design that only a workload brings to light,
+// such as a buffer that holds no tile of a layer.
+type KeyError struct {
+	Key string
+	Err error
+}
+
+func (e *KeyError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the fault without its key.
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// Place says where a key stands, or what it is part of: "file:line"; empty for a design
+// that was not read from a file.
+func (d *Design) Place(key string) string {
+	if d.file == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", d.file, lineFor(d.lines, key))
 }
 
 // Spec returns a copy of the design's numbers.

@@ -364,7 +364,7 @@ func (p *fileParser) finish() (Design, error) {
 	if err := s.check(); err != nil {
 		return Design{}, p.errorf(p.lineFor(err.key), "%s %s", err.key, err.msg)
 	}
-	d := Design{spec: *s}
+	d := Design{spec: *s, file: p.file, lines: p.lines}
 	for f := range s.fields {
 		if t := f.text(s); t != "" && f.applies(s) {
 			d.values = append(d.values, Value{Key: f.key, Text: t, Source: p.sources[f.key], Line: p.lines[f.key]})
@@ -374,9 +374,11 @@ func (p *fileParser) finish() (Design, error) {
 }
 
 // lineFor finds the line of a key, or of its parent where it is a default.
-func (p *fileParser) lineFor(key string) int {
+func (p *fileParser) lineFor(key string) int { return lineFor(p.lines, key) }
+
+func lineFor(lines map[string]int, key string) int {
 	for key != "" {
-		if line, ok := p.lines[key]; ok {
+		if line, ok := lines[key]; ok {
 			return line
 		}
 		key, _, _ = cutLast(key)

@@ -3,6 +3,7 @@ package spatial
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -48,7 +49,11 @@ func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 	}()
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		return p, fmt.Errorf("%s: %s", file, strings.TrimSpace(yaml.FormatError(err, false, false)))
+		var ye yaml.Error
+		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
+			return p, fmt.Errorf("%s:%d: %s", file, ye.GetToken().Position.Line, ye.GetMessage())
+		}
+		return p, fmt.Errorf("%s: not readable as YAML", file)
 	}
 	if len(tree.Docs) != 1 {
 		return p, fmt.Errorf("%s:1: %d documents: want one with a problem", file, len(tree.Docs))

@@ -39,6 +39,8 @@ func TestProblemYAML(t *testing.T) {
 		{"problem:\n  R: &a 3\n  S: *a", "p.yaml:2: anchors"},
 		{"problem: " + strings.Repeat("[", 100), "p.yaml:1: anchors, aliases and nesting"},
 		{strings.Repeat(" ", maxProblem+1), "p.yaml: more than"},
+		{"problem:\n  R: {S: 3", "p.yaml:2: "},
+		{"problem:\n  - {R = 3}}", "p.yaml:2: "},
 	} {
 		if _, err := ReadProblem("p.yaml", strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.40q: %v, want %s", c.text, err, c.want)

@@ -43,7 +43,7 @@ func randomNet(rnd *rand.Rand) net {
 				l.StrideH, l.StrideW = 1+rnd.Int64N(3), 1+rnd.Int64N(3)
 				l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = rnd.Int64N(2), rnd.Int64N(2), rnd.Int64N(2), rnd.Int64N(2)
 			}
-			f = Fold{pick(rnd, divisors(l.OutC)), pick(rnd, divisors(l.C))}
+			f = Fold{pick(rnd, divisors(nil, l.OutC)), pick(rnd, divisors(nil, l.C))}
 			mh, mw, _ := l.Matrix()
 			for range mh * mw {
 				v := int8(rnd.IntN(255) - 127)

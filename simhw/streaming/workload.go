@@ -2,6 +2,7 @@ package streaming
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/workload"
 )
@@ -69,6 +70,18 @@ func (n *Network) Read(w *workload.Workload) error {
 	return nil
 }
 
+// poolName names the pool before a layer, by the same string as the last time.
+func (n *Network) poolName(layer string) string {
+	const before = "pool before "
+	if at := len(n.Layers); at < cap(n.Layers) {
+		old := n.Layers[:at+1][at].Name
+		if rest, ok := strings.CutPrefix(old, before); ok && rest == layer {
+			return old
+		}
+	}
+	return before + layer
+}
+
 // join makes l read what the last layer writes, by a pool between or by padding, if
 // that is what its size says.
 func (n *Network) join(l *Layer) {
@@ -81,7 +94,7 @@ func (n *Network) join(l *Layer) {
 		return
 	}
 	add := func(side int64) {
-		n.Layers = append(n.Layers, Layer{Name: "pool before " + l.Name, Pool: true, H: h, W: w, C: c, KH: side, KW: side, InBits: last.OutBits, OutBits: last.OutBits})
+		n.Layers = append(n.Layers, Layer{Name: n.poolName(l.Name), Pool: true, H: h, W: w, C: c, KH: side, KW: side, InBits: last.OutBits, OutBits: last.OutBits})
 		n.Index = append(n.Index, -1)
 	}
 	if l.C != c {
