@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
 
 	"macroscope/dtype"
@@ -52,7 +53,6 @@ type Merge struct {
 	vl       int
 	vectors  int // that fast does; plain does the other channels
 	template tile.Merge
-	signs    *thresholds // nil: the loops' own signs
 
 	sums, out, bits, stream rows
 }
@@ -89,14 +89,27 @@ func (im *Impl) NewMerge(spec MergeSpec) (*Merge, error) {
 		m.stream = rowsOf(s.Stream)
 		m.template.HStep, m.template.HRow, m.template.HChannels = s.Stream.PixelBytes(), s.Stream.RowBytes(), s.Stream.C/2
 	}
-	if s.Signs != nil {
-		m.signs = newThresholds(s.Signs)
-	}
+	m.template.T, m.template.Flip = thresholds(s.Signs, c)
 	m.plain = s.loop(&generic.Merge)
 	if f := im.k.Merge; f != nil && (m.template.HChannels == c || m.template.HChannels%f.VL == 0) {
 		m.fast, m.vl, m.vectors = s.loop(f), f.VL, c/f.VL
 	}
 	return m, nil
+}
+
+// thresholds are tile.Merge's T and Flip for c channels; signs nil are those of the
+// numbers themselves.
+func thresholds(signs []quant.StreamSign, c int) (t, flip unsafe.Pointer) {
+	at, bits := alignedSlice[int32](c), alignedSlice[uint8]((c+7)/8)
+	for i, s := range signs {
+		if at[i] = int32(s.T); s.T == math.MinInt16 {
+			at[i] = math.MinInt32 // the loops compare before they saturate to int16
+		}
+		if s.Flip {
+			bits[i/8] |= 1 << (i % 8)
+		}
+	}
+	return unsafe.Pointer(unsafe.SliceData(at)), unsafe.Pointer(unsafe.SliceData(bits))
 }
 
 func alignedCopy(v []float32) []float32 {
@@ -209,9 +222,6 @@ func (m *Merge) RunRows(ctx *Context, out, bits, sums, stream []byte, from, to i
 			}
 			m.plain(w)
 		}
-		if m.signs != nil {
-			m.signs.row(m.out.at(out, y), m.bits.at(bits, y), s.Sums.W, s.Out.PixelBytes(), s.Bits.PixelBytes())
-		}
 	}
 	*w = tile.Merge{} // keep no memory alive
 }
@@ -220,7 +230,7 @@ func (m *Merge) RunRows(ctx *Context, out, bits, sums, stream []byte, from, to i
 // do not repeat.
 func skipChannels(w *tile.Merge, n int) {
 	w.Sums, w.Out, w.Bits = unsafe.Add(w.Sums, 4*n), unsafe.Add(w.Out, 2*n), unsafe.Add(w.Bits, n/8)
-	w.M, w.B = unsafe.Add(w.M, 4*n), unsafe.Add(w.B, 4*n)
+	w.M, w.B, w.T, w.Flip = unsafe.Add(w.M, 4*n), unsafe.Add(w.B, 4*n), unsafe.Add(w.T, 4*n), unsafe.Add(w.Flip, n/8)
 	if w.Slope != nil {
 		w.Slope = unsafe.Add(w.Slope, 4*n)
 	}

@@ -55,6 +55,16 @@ func newMergeCase(t *testing.T, r *rand.Rand, h, w, c int) *mergeCase {
 			s.Slope[i] = []float32{0.25, 0, 1, -0.7, 3, 1e30, -1e30, float32(r.NormFloat64())}[r.IntN(8)]
 		}
 	}
+	if r.IntN(2) == 0 {
+		s.Signs = make([]quant.StreamSign, c)
+		for i := range s.Signs {
+			t := int16(r.NormFloat64() * 2000)
+			if r.IntN(2) == 0 {
+				t = []int16{math.MinInt16, math.MinInt16 + 1, -1, 0, 1, math.MaxInt16 - 1, math.MaxInt16}[r.IntN(7)]
+			}
+			s.Signs[i] = quant.StreamSign{T: t, Flip: r.IntN(2) == 0}
+		}
+	}
 	s.Lo, s.Hi = math.MinInt16, math.MaxInt16
 	if r.IntN(3) == 0 {
 		s.Lo, s.Hi = int16(-r.IntN(3000)), int16(r.IntN(3000))
@@ -114,8 +124,12 @@ func (k *mergeCase) check(t *testing.T) {
 				if out[c] != want {
 					t.Fatalf("pixel %d,%d channel %d: %d, want %d = Merge(%d, %v, %v, %d, %d, %d, %v)", y, x, c, out[c], want, sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
 				}
-				if got := bits[c/8] >> (c % 8) & 1; (got == 1) != (want >= 0) {
-					t.Fatalf("pixel %d,%d channel %d: bit %d of %d", y, x, c, got, want)
+				sign := quant.StreamSign{} // the number's own
+				if s.Signs != nil {
+					sign = s.Signs[c]
+				}
+				if got := bits[c/8] >> (c % 8) & 1; (got == 1) != sign.Positive(want) {
+					t.Fatalf("pixel %d,%d channel %d: bit %d of %d by %+v", y, x, c, got, want, sign)
 				}
 			}
 			for c := s.Sums.C; c < 8*len(bits); c++ {
@@ -192,6 +206,7 @@ func TestMergeRefuses(t *testing.T) {
 		{func(s *MergeSpec) { s.B = nil }, "6, 0 and 0 constants"},
 		{func(s *MergeSpec) { s.Slope = make([]float32, 6); s.Slope[5] = float32(math.Inf(1)) }, "slope 5 is +Inf"},
 		{func(s *MergeSpec) { s.Lo, s.Hi = 5, -5 }, "clamp 5…-5"},
+		{func(s *MergeSpec) { s.Signs = make([]quant.StreamSign, 5) }, "5 signs: want 6"},
 	} {
 		s := good()
 		c.change(&s)

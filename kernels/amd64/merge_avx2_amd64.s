@@ -32,23 +32,25 @@
 #define W_M 32(DI)
 #define W_B 40(DI)
 #define W_Slope 48(DI)
-#define W_Count 56(DI)
-#define W_Vectors 64(DI)
-#define W_SumStep 72(DI)
-#define W_HStep 80(DI)
-#define W_OutStep 88(DI)
-#define W_BitStep 96(DI)
-#define W_HRow 104(DI)
-#define W_HChannels 112(DI)
-#define W_Lo 120(DI)
-#define W_Hi 124(DI)
+#define W_T 56(DI)
+#define W_Flip 64(DI)
+#define W_Count 72(DI)
+#define W_Vectors 80(DI)
+#define W_SumStep 88(DI)
+#define W_HStep 96(DI)
+#define W_OutStep 104(DI)
+#define W_BitStep 112(DI)
+#define W_HRow 120(DI)
+#define W_HChannels 128(DI)
+#define W_Lo 136(DI)
+#define W_Hi 140(DI)
 
 // mergeAloneAVX2 is the loop of tile.MergeFuncs.Alone, every slope taken as 1. A step
-// is 14 instructions, 1 of them loads and 2 stores, and what moves on. Measured within
+// is 15 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeAloneAVX2(w *tile.Merge)
-TEXT ·mergeAloneAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeAloneAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -65,18 +67,23 @@ TEXT ·mergeAloneAVX2(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Y3
 	VPBROADCASTD W_Lo, Y4
 	VPBROADCASTD W_Hi, Y5
-	VXORPS Y7, Y7, Y7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ W_Count, CX
 	PCALIGN $32
@@ -89,8 +96,9 @@ pixel:
 	VCVTPS2DQ Y8, Y8
 	VPMAXSD Y4, Y8, Y8
 	VPMINSD Y5, Y8, Y8
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8
@@ -107,11 +115,11 @@ pixel:
 	RET
 
 // mergeAlonePReLUAVX2 is the loop of tile.MergeFuncs.Alone, slopes read. A step
-// is 18 instructions, 1 of them loads and 2 stores, and what moves on. Measured within
+// is 19 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeAlonePReLUAVX2(w *tile.Merge)
-TEXT ·mergeAlonePReLUAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeAlonePReLUAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -134,6 +142,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Y6
 	MOVQ W_Sums, R8
@@ -142,6 +152,10 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ W_Count, CX
 	PCALIGN $32
@@ -158,8 +172,9 @@ pixel:
 	VMULPS Y6, Y9, Y9
 	VCVTPS2DQ Y9, Y9
 	VBLENDVPS Y8, Y9, Y8, Y8 // below 0
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8
@@ -176,11 +191,11 @@ pixel:
 	RET
 
 // mergeJoinAVX2 is the loop of tile.MergeFuncs.Join, every slope taken as 1. A step
-// is 16 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
+// is 17 instructions, 3 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinAVX2(w *tile.Merge)
-TEXT ·mergeJoinAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -197,18 +212,23 @@ TEXT ·mergeJoinAVX2(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Y3
 	VPBROADCASTD W_Lo, Y4
 	VPBROADCASTD W_Hi, Y5
-	VXORPS Y7, Y7, Y7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -232,8 +252,9 @@ pixel:
 	VPADDD Y9, Y8, Y8
 	VPMAXSD Y4, Y8, Y8
 	VPMINSD Y5, Y8, Y8
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8
@@ -251,11 +272,11 @@ pixel:
 	RET
 
 // mergeJoinPReLUAVX2 is the loop of tile.MergeFuncs.Join, slopes read. A step
-// is 20 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
+// is 21 instructions, 3 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPReLUAVX2(w *tile.Merge)
-TEXT ·mergeJoinPReLUAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPReLUAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -278,6 +299,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Y6
 	MOVQ W_Sums, R8
@@ -286,6 +309,10 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -313,8 +340,9 @@ pixel:
 	VMULPS Y6, Y9, Y9
 	VCVTPS2DQ Y9, Y9
 	VBLENDVPS Y8, Y9, Y8, Y8 // below 0
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8
@@ -332,11 +360,11 @@ pixel:
 	RET
 
 // mergeJoinPoolAVX2 is the loop of tile.MergeFuncs.JoinPool, every slope taken as 1. A step
-// is 20 instructions, 5 of them loads and 2 stores, and what moves on. Measured within
+// is 21 instructions, 6 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPoolAVX2(w *tile.Merge)
-TEXT ·mergeJoinPoolAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPoolAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -353,18 +381,23 @@ TEXT ·mergeJoinPoolAVX2(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Y3
 	VPBROADCASTD W_Lo, Y4
 	VPBROADCASTD W_Hi, Y5
-	VXORPS Y7, Y7, Y7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -394,8 +427,9 @@ pixel:
 	VPADDD Y9, Y8, Y8
 	VPMAXSD Y4, Y8, Y8
 	VPMINSD Y5, Y8, Y8
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8
@@ -414,11 +448,11 @@ pixel:
 	RET
 
 // mergeJoinPoolPReLUAVX2 is the loop of tile.MergeFuncs.JoinPool, slopes read. A step
-// is 24 instructions, 5 of them loads and 2 stores, and what moves on. Measured within
+// is 25 instructions, 6 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPoolPReLUAVX2(w *tile.Merge)
-TEXT ·mergeJoinPoolPReLUAVX2(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPoolPReLUAVX2(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -441,6 +475,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Y0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Y1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Y10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Y6
 	MOVQ W_Sums, R8
@@ -449,6 +485,10 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVBLZX (AX)(R12*1), AX
+	XORL $255, AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -482,8 +522,9 @@ pixel:
 	VMULPS Y6, Y9, Y9
 	VCVTPS2DQ Y9, Y9
 	VBLENDVPS Y8, Y9, Y8, Y8 // below 0
-	VMOVMSKPS Y8, AX
-	XORL $255, AX
+	VPCMPGTD Y8, Y10, Y9 // below
+	VMOVMSKPS Y9, AX
+	XORL 8(SP), AX
 	MOVB AX, (R12)
 	VEXTRACTI128 $1, Y8, X9
 	VPACKSSDW X9, X8, X8

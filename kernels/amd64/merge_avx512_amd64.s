@@ -32,23 +32,25 @@
 #define W_M 32(DI)
 #define W_B 40(DI)
 #define W_Slope 48(DI)
-#define W_Count 56(DI)
-#define W_Vectors 64(DI)
-#define W_SumStep 72(DI)
-#define W_HStep 80(DI)
-#define W_OutStep 88(DI)
-#define W_BitStep 96(DI)
-#define W_HRow 104(DI)
-#define W_HChannels 112(DI)
-#define W_Lo 120(DI)
-#define W_Hi 124(DI)
+#define W_T 56(DI)
+#define W_Flip 64(DI)
+#define W_Count 72(DI)
+#define W_Vectors 80(DI)
+#define W_SumStep 88(DI)
+#define W_HStep 96(DI)
+#define W_OutStep 104(DI)
+#define W_BitStep 112(DI)
+#define W_HRow 120(DI)
+#define W_HChannels 128(DI)
+#define W_Lo 136(DI)
+#define W_Hi 140(DI)
 
 // mergeAloneAVX512 is the loop of tile.MergeFuncs.Alone, every slope taken as 1. A step
-// is 12 instructions, 1 of them loads and 2 stores, and what moves on. Measured within
+// is 13 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeAloneAVX512(w *tile.Merge)
-TEXT ·mergeAloneAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeAloneAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -65,18 +67,22 @@ TEXT ·mergeAloneAVX512(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Z3
 	VPBROADCASTD W_Lo, Z4
 	VPBROADCASTD W_Hi, Z5
-	VPXORD Z7, Z7, Z7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ W_Count, CX
 	PCALIGN $32
@@ -89,8 +95,9 @@ pixel:
 	VCVTPS2DQ Z8, Z8
 	VPMAXSD Z4, Z8, Z8
 	VPMINSD Z5, Z8, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8
@@ -105,11 +112,11 @@ pixel:
 	RET
 
 // mergeAlonePReLUAVX512 is the loop of tile.MergeFuncs.Alone, slopes read. A step
-// is 16 instructions, 1 of them loads and 2 stores, and what moves on. Measured within
+// is 17 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeAlonePReLUAVX512(w *tile.Merge)
-TEXT ·mergeAlonePReLUAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeAlonePReLUAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -132,6 +139,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Z6
 	MOVQ W_Sums, R8
@@ -140,6 +149,9 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ W_Count, CX
 	PCALIGN $32
@@ -156,8 +168,9 @@ pixel:
 	VMULPS Z6, Z9, Z9
 	VPCMPD $1, Z7, Z8, K1 // below 0
 	VCVTPS2DQ Z9, K1, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8
@@ -172,11 +185,11 @@ pixel:
 	RET
 
 // mergeJoinAVX512 is the loop of tile.MergeFuncs.Join, every slope taken as 1. A step
-// is 14 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
+// is 15 instructions, 3 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinAVX512(w *tile.Merge)
-TEXT ·mergeJoinAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -193,18 +206,22 @@ TEXT ·mergeJoinAVX512(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Z3
 	VPBROADCASTD W_Lo, Z4
 	VPBROADCASTD W_Hi, Z5
-	VPXORD Z7, Z7, Z7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -228,8 +245,9 @@ pixel:
 	VPADDD Z9, Z8, Z8
 	VPMAXSD Z4, Z8, Z8
 	VPMINSD Z5, Z8, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8
@@ -245,11 +263,11 @@ pixel:
 	RET
 
 // mergeJoinPReLUAVX512 is the loop of tile.MergeFuncs.Join, slopes read. A step
-// is 18 instructions, 2 of them loads and 2 stores, and what moves on. Measured within
+// is 19 instructions, 3 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPReLUAVX512(w *tile.Merge)
-TEXT ·mergeJoinPReLUAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPReLUAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -272,6 +290,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Z6
 	MOVQ W_Sums, R8
@@ -280,6 +300,9 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -307,8 +330,9 @@ pixel:
 	VMULPS Z6, Z9, Z9
 	VPCMPD $1, Z7, Z8, K1 // below 0
 	VCVTPS2DQ Z9, K1, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8
@@ -324,11 +348,11 @@ pixel:
 	RET
 
 // mergeJoinPoolAVX512 is the loop of tile.MergeFuncs.JoinPool, every slope taken as 1. A step
-// is 18 instructions, 5 of them loads and 2 stores, and what moves on. Measured within
+// is 19 instructions, 6 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPoolAVX512(w *tile.Merge)
-TEXT ·mergeJoinPoolAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPoolAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -345,18 +369,22 @@ TEXT ·mergeJoinPoolAVX512(SB), NOSPLIT, $8-8
 	VBROADCASTSS X3, Z3
 	VPBROADCASTD W_Lo, Z4
 	VPBROADCASTD W_Hi, Z5
-	VPXORD Z7, Z7, Z7
 vector:
 	MOVQ W_M, AX
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Sums, R8
 	LEAQ (R8)(BX*4), R8
 	MOVQ W_Out, R11
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -386,8 +414,9 @@ pixel:
 	VPADDD Z9, Z8, Z8
 	VPMAXSD Z4, Z8, Z8
 	VPMINSD Z5, Z8, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8
@@ -404,11 +433,11 @@ pixel:
 	RET
 
 // mergeJoinPoolPReLUAVX512 is the loop of tile.MergeFuncs.JoinPool, slopes read. A step
-// is 22 instructions, 5 of them loads and 2 stores, and what moves on. Measured within
+// is 23 instructions, 6 of them loads and 2 stores, and what moves on. Measured within
 // whole networks (go test -bench Shortcuts ./nn).
 //
 // func mergeJoinPoolPReLUAVX512(w *tile.Merge)
-TEXT ·mergeJoinPoolPReLUAVX512(SB), NOSPLIT, $8-8
+TEXT ·mergeJoinPoolPReLUAVX512(SB), NOSPLIT, $16-8
 	MOVQ w+0(FP), DI
 	MOVQ W_SumStep, DX
 	MOVQ W_HStep, R13
@@ -431,6 +460,8 @@ vector:
 	VMOVUPS (AX)(BX*4), Z0
 	MOVQ W_B, AX
 	VMOVUPS (AX)(BX*4), Z1
+	MOVQ W_T, AX
+	VMOVUPS (AX)(BX*4), Z10
 	MOVQ W_Slope, AX
 	VMOVUPS (AX)(BX*4), Z6
 	MOVQ W_Sums, R8
@@ -439,6 +470,9 @@ vector:
 	LEAQ (R11)(BX*2), R11
 	MOVQ BX, R12
 	SHRQ $3, R12
+	MOVQ W_Flip, AX
+	MOVWLZX (AX)(R12*1), AX
+	MOVL AX, 8(SP)
 	ADDQ W_Bits, R12
 	MOVQ 0(SP), AX
 	MOVQ W_H, R9
@@ -472,8 +506,9 @@ pixel:
 	VMULPS Z6, Z9, Z9
 	VPCMPD $1, Z7, Z8, K1 // below 0
 	VCVTPS2DQ Z9, K1, Z8
-	VPCMPD $5, Z7, Z8, K2 // not below 0
+	VPCMPD $5, Z10, Z8, K2 // not below
 	KMOVW K2, AX
+	XORL 8(SP), AX
 	MOVW AX, (R12)
 	VPMOVSDW Z8, (R11)
 	ADDQ DX, R8

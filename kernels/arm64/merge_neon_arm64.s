@@ -18,26 +18,30 @@
 #define AT_W_B $40, R0
 #define W_Slope 48(R0)
 #define AT_W_Slope $48, R0
-#define W_Count 56(R0)
-#define AT_W_Count $56, R0
-#define W_Vectors 64(R0)
-#define AT_W_Vectors $64, R0
-#define W_SumStep 72(R0)
-#define AT_W_SumStep $72, R0
-#define W_HStep 80(R0)
-#define AT_W_HStep $80, R0
-#define W_OutStep 88(R0)
-#define AT_W_OutStep $88, R0
-#define W_BitStep 96(R0)
-#define AT_W_BitStep $96, R0
-#define W_HRow 104(R0)
-#define AT_W_HRow $104, R0
-#define W_HChannels 112(R0)
-#define AT_W_HChannels $112, R0
-#define W_Lo 120(R0)
-#define AT_W_Lo $120, R0
-#define W_Hi 124(R0)
-#define AT_W_Hi $124, R0
+#define W_T 56(R0)
+#define AT_W_T $56, R0
+#define W_Flip 64(R0)
+#define AT_W_Flip $64, R0
+#define W_Count 72(R0)
+#define AT_W_Count $72, R0
+#define W_Vectors 80(R0)
+#define AT_W_Vectors $80, R0
+#define W_SumStep 88(R0)
+#define AT_W_SumStep $88, R0
+#define W_HStep 96(R0)
+#define AT_W_HStep $96, R0
+#define W_OutStep 104(R0)
+#define AT_W_OutStep $104, R0
+#define W_BitStep 112(R0)
+#define AT_W_BitStep $112, R0
+#define W_HRow 120(R0)
+#define AT_W_HRow $120, R0
+#define W_HChannels 128(R0)
+#define AT_W_HChannels $128, R0
+#define W_Lo 136(R0)
+#define AT_W_Lo $136, R0
+#define W_Hi 140(R0)
+#define AT_W_Hi $140, R0
 
 // mergeAloneNEON is the loop of tile.MergeFuncs.Alone, every slope taken as 1.
 //
@@ -83,6 +87,14 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -112,10 +124,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R6, R11
@@ -171,9 +184,17 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
 	MOVD W_Slope, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F24, F25)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -213,10 +234,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R6, R11
@@ -272,6 +294,14 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -310,10 +340,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R4, R9
@@ -370,9 +401,17 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
 	MOVD W_Slope, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F24, F25)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -421,10 +460,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R4, R9
@@ -481,6 +521,14 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -527,10 +575,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R15, R9
@@ -588,9 +637,17 @@ vector:
 	MOVD W_B, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F2, F3)
+	MOVD W_T, R7
+	ADD R1<<2, R7, R7
+	FLDPQ (R7), (F27, F28)
 	MOVD W_Slope, R7
 	ADD R1<<2, R7, R7
 	FLDPQ (R7), (F24, F25)
+	WORD $0x0e614b7b // SQXTN V27.4H, V27.4S
+	WORD $0x4e614b9b // SQXTN2 V27.8H, V28.4S
+	MOVD W_Flip, R7
+	ADD R1>>3, R7, R7
+	MOVBU (R7), R16
 	MOVD W_Sums, R8
 	ADD R1<<2, R8, R8
 	MOVD W_Out, R11
@@ -647,10 +704,11 @@ pixel:
 	WORD $0x0e614a12 // SQXTN V18.4H, V16.4S
 	WORD $0x4e614a32 // SQXTN2 V18.8H, V17.4S
 	FMOVQ F18, (R11)
-	WORD $0x6e608a53 // CMGE V19.8H, V18.8H, #0
+	WORD $0x4e7b3e53 // CMGE V19.8H, V18.8H, V27.8H
 	VAND V26.B16, V19.B16, V19.B16
 	WORD $0x4e71ba73 // ADDV H19, V19.8H
 	VMOV V19.H[0], R7
+	EOR R16, R7, R7
 	MOVB R7, (R12)
 	ADD R2, R8
 	ADD R15, R9

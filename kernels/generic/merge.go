@@ -25,6 +25,7 @@ func mergeLoops(h func(w *tile.Merge, i, c int) int16) [2]func(*tile.Merge) {
 	loop := func(slope func(w *tile.Merge, c int) float32) func(*tile.Merge) {
 		return func(w *tile.Merge) {
 			m, b := unsafe.Slice((*float32)(w.M), w.Vectors), unsafe.Slice((*float32)(w.B), w.Vectors)
+			t, flip := unsafe.Slice((*int32)(w.T), w.Vectors), unsafe.Slice((*uint8)(w.Flip), (w.Vectors+7)/8)
 			for i := range w.Count {
 				sums := unsafe.Slice((*int32)(unsafe.Add(w.Sums, i*w.SumStep)), w.Vectors)
 				out := unsafe.Slice((*int16)(unsafe.Add(w.Out, i*w.OutStep)), w.Vectors)
@@ -32,7 +33,7 @@ func mergeLoops(h func(w *tile.Merge, i, c int) int16) [2]func(*tile.Merge) {
 				clear(bits)
 				for c, sum := range sums {
 					out[c] = quant.Merge(sum, m[c], b[c], h(w, i, c%w.HChannels), int16(w.Lo), int16(w.Hi), slope(w, c))
-					if out[c] >= 0 {
+					if (int32(out[c]) >= t[c]) != (flip[c/8]>>(c%8)&1 == 1) {
 						bits[c/8] |= 1 << (c % 8)
 					}
 				}

@@ -10,13 +10,15 @@ import "unsafe"
 //	out   Out + i·OutStep + 2·c   int16
 //	bit   bit c of the bits at Bits + i·BitStep, bit 0 the lowest of the first byte
 //
-// in bytes, and m, b and slope are element c of M, B and Slope. Nothing else is read
-// or written. Slices do not overlap, but that Out may be H in Join.
+// in bytes, and m, b, slope and t are element c of M, B, Slope and T, flip bit c of Flip.
+// Nothing else is read or written. Slices do not overlap, but that Out may be H in Join.
 //
 // Assembly knows the fields by their offsets.
 type Merge struct {
 	Sums, H, Out, Bits unsafe.Pointer
 	M, B, Slope        unsafe.Pointer // [VL·Vectors] float32; |slope| ≤ 32768
+	T                  unsafe.Pointer // [VL·Vectors] int32 from −32767 to 32767, or the least int32
+	Flip               unsafe.Pointer // [VL·Vectors] bits, bit 0 the lowest of the first byte
 	Count              int            // pixels, ≥ 1
 	Vectors            int            // ≥ 1
 	SumStep, HStep     int
@@ -36,7 +38,7 @@ type Merge struct {
 //
 //	for i := range Count {
 //		out[i] = quant.Merge(sum[i], m, b, h[i], Lo, Hi, slope)
-//		bit[i] = out[i] >= 0
+//		bit[i] = (int32(out[i]) >= t) != flip
 //	}
 //
 // and comes twice: [0] takes every slope as 1, [1] reads Slope.

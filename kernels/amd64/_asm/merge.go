@@ -19,6 +19,7 @@ func (a *asm) mergeHeader() {
 	}{
 		{"Sums", unsafe.Offsetof(w.Sums)}, {"H", unsafe.Offsetof(w.H)}, {"Out", unsafe.Offsetof(w.Out)}, {"Bits", unsafe.Offsetof(w.Bits)},
 		{"M", unsafe.Offsetof(w.M)}, {"B", unsafe.Offsetof(w.B)}, {"Slope", unsafe.Offsetof(w.Slope)},
+		{"T", unsafe.Offsetof(w.T)}, {"Flip", unsafe.Offsetof(w.Flip)},
 		{"Count", unsafe.Offsetof(w.Count)}, {"Vectors", unsafe.Offsetof(w.Vectors)},
 		{"SumStep", unsafe.Offsetof(w.SumStep)}, {"HStep", unsafe.Offsetof(w.HStep)},
 		{"OutStep", unsafe.Offsetof(w.OutStep)}, {"BitStep", unsafe.Offsetof(w.BitStep)},
@@ -49,10 +50,10 @@ type merge struct {
 }
 
 // Registers: DI the arguments, BX the first of the vector's channels, 0(SP) the first
-// of h's, SI vectors left, CX pixels left; R8, R9, R10, R11, R12 point to the sums, h,
+// of h's, 8(SP) what turns the compared bits into the signs, SI vectors left, CX pixels left; R8, R9, R10, R11, R12 point to the sums, h,
 // h a row further, the output and the bits, and move by DX, R13 (twice in JoinPool;
 // R10 with it), R14 and R15. Vectors 0 to 6 are constants: m, b, the least and the
-// largest int16 as float32, Lo, Hi, the slope; 7 is 0, 8 and up a step's.
+// largest int16 as float32, Lo, Hi, the slope; 7 is 0, 10 the thresholds, 8 and 9 a step's.
 func (a *asm) merge(m merge) {
 	start := a.Len() // the step is written to be counted, and again in its place
 	m.step(a)
@@ -65,7 +66,7 @@ func (a *asm) merge(m merge) {
 	a.comment(fmt.Sprintf(`%s is the loop of tile.MergeFuncs.%s, %s. A step
 is %d instructions, %d of them loads and %d stores, and what moves on. Measured within
 whole networks (go test -bench Shortcuts ./nn).`, m.name, m.h, slope, n, loads, stores))
-	a.raw(fmt.Sprintf("//\n// func %s(w *tile.Merge)\nTEXT ·%s(SB), NOSPLIT, $8-8\n", m.name, m.name))
+	a.raw(fmt.Sprintf("//\n// func %s(w *tile.Merge)\nTEXT ·%s(SB), NOSPLIT, $16-8\n", m.name, m.name))
 	a.op("MOVQ w+0(FP), DI")
 	a.op("MOVQ W_SumStep, DX")
 	a.op("MOVQ W_HStep, R13")
@@ -78,17 +79,19 @@ whole networks (go test -bench Shortcuts ./nn).`, m.name, m.h, slope, n, loads, 
 	a.broadcast(m.shape, "0x46fffe00", 3) // 32767
 	a.op("VPBROADCASTD W_Lo, %s", m.r(4))
 	a.op("VPBROADCASTD W_Hi, %s", m.r(5))
-	a.zero(m.shape, 7)
+	if m.prelu {
+		a.zero(m.shape, 7)
+	}
 	a.label("vector")
-	for i, c := range []string{"M", "B", "Slope"} {
-		if c == "Slope" {
-			if !m.prelu {
-				break
-			}
-			i = 6
+	for _, c := range []struct {
+		name string
+		to   int
+	}{{"M", 0}, {"B", 1}, {"T", 10}, {"Slope", 6}} {
+		if c.name == "Slope" && !m.prelu {
+			continue
 		}
-		a.op("MOVQ W_%s, AX", c)
-		a.op("VMOVUPS (AX)(BX*4), %s", m.r(i))
+		a.op("MOVQ W_%s, AX", c.name)
+		a.op("VMOVUPS (AX)(BX*4), %s", m.r(c.to))
 	}
 	a.op("MOVQ W_Sums, R8")
 	a.op("LEAQ (R8)(BX*4), R8")
@@ -96,6 +99,14 @@ whole networks (go test -bench Shortcuts ./nn).`, m.name, m.h, slope, n, loads, 
 	a.op("LEAQ (R11)(BX*2), R11")
 	a.op("MOVQ BX, R12")
 	a.op("SHRQ $3, R12")
+	a.op("MOVQ W_Flip, AX")
+	if m.reg == "Z" {
+		a.op("MOVWLZX (AX)(R12*1), AX")
+	} else { // what is compared is the opposite
+		a.op("MOVBLZX (AX)(R12*1), AX")
+		a.op("XORL $255, AX")
+	}
+	a.op("MOVL AX, 8(SP)")
 	a.op("ADDQ W_Bits, R12")
 	if m.h != "Alone" {
 		a.op("MOVQ 0(SP), AX")
@@ -172,16 +183,18 @@ func (m merge) step(a *asm) {
 			a.op("VBLENDVPS %s, %s, %s, %s // below 0", x, y, x, x)
 		}
 	}
-	// Saturation, which a slope needs, keeps the sign.
+	// Saturation, which a slope needs, leaves thresholds on the same side.
 	if m.reg == "Z" {
-		a.op("VPCMPD $5, %s, %s, K2 // not below 0", m.r(7), x)
+		a.op("VPCMPD $5, %s, %s, K2 // not below", m.r(10), x)
 		a.op("KMOVW K2, AX")
+		a.op("XORL 8(SP), AX")
 		a.op("MOVW AX, (R12)")
 		a.op("VPMOVSDW %s, (R11)", x)
 		return
 	}
-	a.op("VMOVMSKPS %s, AX", x)
-	a.op("XORL $255, AX")
+	a.op("VPCMPGTD %s, %s, %s // below", x, m.r(10), y)
+	a.op("VMOVMSKPS %s, AX", y)
+	a.op("XORL 8(SP), AX")
 	a.op("MOVB AX, (R12)")
 	a.op("VEXTRACTI128 $1, %s, X9", x)
 	a.op("VPACKSSDW X9, X8, X8")

@@ -18,6 +18,7 @@ func merges(a *asm) {
 	}{
 		{"Sums", unsafe.Offsetof(w.Sums)}, {"H", unsafe.Offsetof(w.H)}, {"Out", unsafe.Offsetof(w.Out)}, {"Bits", unsafe.Offsetof(w.Bits)},
 		{"M", unsafe.Offsetof(w.M)}, {"B", unsafe.Offsetof(w.B)}, {"Slope", unsafe.Offsetof(w.Slope)},
+		{"T", unsafe.Offsetof(w.T)}, {"Flip", unsafe.Offsetof(w.Flip)},
 		{"Count", unsafe.Offsetof(w.Count)}, {"Vectors", unsafe.Offsetof(w.Vectors)},
 		{"SumStep", unsafe.Offsetof(w.SumStep)}, {"HStep", unsafe.Offsetof(w.HStep)},
 		{"OutStep", unsafe.Offsetof(w.OutStep)}, {"BitStep", unsafe.Offsetof(w.BitStep)},
@@ -39,7 +40,8 @@ func merges(a *asm) {
 // R10, R11, R12 point to the sums, h, h a row further, the output and the bits, and
 // move by R2, R4 (R15, twice as far, in JoinPool), R6 and R13. V0 and V1 are m, V2 and
 // V3 b, V4 and V5 the least and the largest int16 as float32, V6 Lo, V7 Hi, V24 and
-// V25 the slope, V26 a bit for each int16; V16 to V23 are a step's.
+// V25 the slope, V26 a bit for each int16, V27 the thresholds, R16 their flips; V16 to
+// V23 are a step's.
 func (a *asm) merge(name, h string, prelu bool) {
 	slope := "every slope taken as 1"
 	if prelu {
@@ -72,16 +74,21 @@ func (a *asm) merge(name, h string, prelu bool) {
 		a.op("VMOV R7, V26.H[%d]", i)
 	}
 	a.label("vector")
-	constants := []string{"M", "B"}
+	constants := []string{"M", "B", "T"}
 	if prelu {
 		constants = append(constants, "Slope")
 	}
 	for _, c := range constants {
-		first := map[string]int{"M": 0, "B": 2, "Slope": 24}[c]
+		first := map[string]int{"M": 0, "B": 2, "Slope": 24, "T": 27}[c]
 		a.op("MOVD W_%s, R7", c)
 		a.op("ADD R1<<2, R7, R7")
 		a.op("FLDPQ (R7), (F%d, F%d)", first, first+1)
 	}
+	a.vec("SQXTN", 27, 27)
+	a.vec("SQXTN2", 27, 28)
+	a.op("MOVD W_Flip, R7")
+	a.op("ADD R1>>3, R7, R7")
+	a.op("MOVBU (R7), R16")
 	a.op("MOVD W_Sums, R8")
 	a.op("ADD R1<<2, R8, R8")
 	a.op("MOVD W_Out, R11")
@@ -168,9 +175,10 @@ func (a *asm) mergeStep(h string, prelu bool) {
 	a.vec("SQXTN", stream, x) // saturates, which a slope needs
 	a.vec("SQXTN2", stream, y)
 	a.op("FMOVQ F%d, (R11)", stream)
-	a.vec("CMGE zero 8H", 19, stream)
+	a.vec("CMGE 8H", 19, stream, 27)
 	a.op("VAND V26.B16, V19.B16, V19.B16")
 	a.vec("ADDV 8H", 19, 19)
 	a.op("VMOV V19.H[0], R7")
+	a.op("EOR R16, R7, R7")
 	a.op("MOVB R7, (R12)")
 }
