@@ -41,6 +41,9 @@ func (st *elementStep) run(s *state) {
 	case a.dtype == dtype.Float32 && b.dtype == dtype.Int8 && !b.wide:
 		st.round(from, to)
 		return
+	case a.wide && b.dtype == dtype.Int8 && !b.wide && !st.to.away:
+		st.narrow(from, to)
+		return
 	case a.dtype == dtype.Int8 && !a.wide && b.dtype == dtype.Float32:
 		table, c := st.from.table(), st.to.img.C
 		eachPixel(st.from, st.to, func(p, q int) {
@@ -84,6 +87,18 @@ func (st *elementStep) signs(from, to []byte) {
 				}
 			}
 			bits[i] = b
+		}
+	})
+}
+
+// narrow makes bytes of int16.
+func (st *elementStep) narrow(from, to []byte) {
+	c, by := st.to.value.Shape.Channels(), st.from.scale
+	xor, scale, zero, lo := st.to.form.xor, st.to.scale, st.to.zero, st.to.lo
+	eachPixel(st.from, st.to, func(p, q int) {
+		x, px := shorts(from[p:][:2*c]), to[q:][:c]
+		for i, v := range x {
+			px[i] = uint8(quant.QuantizeZero(float32(v)*by, scale, zero, lo)) ^ xor
 		}
 	})
 }
