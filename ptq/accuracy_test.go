@@ -13,6 +13,7 @@ import (
 	"macroscope/kernels"
 	"macroscope/models"
 	"macroscope/nn"
+	"macroscope/onnx"
 )
 
 func load(t testing.TB, d dtype.DType) *graph.Graph {
@@ -169,5 +170,39 @@ func TestFullAccuracy(t *testing.T) {
 	}
 	if binary < statedBinary-30 || binary > statedBinary+30 {
 		t.Errorf("binary: %d correct: want %d within 30", binary, statedBinary)
+	}
+}
+
+// The binary network with shortcuts, calibrated as macroscope eval does it, on the official
+// 10,000 test images: what models/README.md states.
+func TestShortcutsAccuracy(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("10,000 images: not with -short or -race")
+	}
+	if plainGo(t) {
+		t.Skip("plain Go kernels would take minutes for 10,000 images")
+	}
+	dir := shared.CIFAR10(t)
+	test, err := cifar10.LoadTest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, err := cifar10.LoadTrain(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := onnx.ReadFile("../models/cifar10cnn-binary-shortcuts.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Calibrate(t.Context(), g, train.Pixels[:2000*cifar10.PixelBytes], "training images", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const stated = 8677 // models/README.md
+	got := correct(t, quantize(t, g, c, Options{}), test)
+	t.Logf("binary with shortcuts: %d", got)
+	if got < stated-30 || got > stated+30 {
+		t.Errorf("%d correct: want %d within 30", got, stated)
 	}
 }
