@@ -189,3 +189,11 @@ func share(part, whole float64) string {
 	}
 	return tenths(100*part/whole) + " %"
 }
+
+// Quoted is a word as a shell takes it.
+func Quoted(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$`*?[]{}()|&;<>#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

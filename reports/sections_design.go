@@ -126,17 +126,9 @@ func (r *Report) designNotes() section {
 func (r *Report) about(verb, flags, comment string) string {
 	words := "macroscope " + verb
 	if r.Model != defaultModel {
-		words += " --model " + quoted(r.Model)
+		words += " --model " + Quoted(r.Model)
 	}
 	return fmt.Sprintf("%-52s %s", words+" "+flags, comment)
-}
-
-// quoted is a word as a shell takes it.
-func quoted(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$`*?[]{}()|&;<>#~!") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (r *Report) howTo() section {

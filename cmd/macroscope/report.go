@@ -175,9 +175,9 @@ func (c *reportCmd) int8Networks(e *env, g *graph.Graph, bar *progress) (list []
 func (c *reportCmd) command() string {
 	words := []string{"macroscope", "report"}
 	if env := os.Getenv(kernels.EnvVar); env != "" {
-		words = append([]string{kernels.EnvVar + "=" + quoted(env)}, words...)
+		words = append([]string{kernels.EnvVar + "=" + reports.Quoted(env)}, words...)
 	}
-	add := func(flag, value string) { words = append(words, flag, quoted(value)) }
+	add := func(flag, value string) { words = append(words, flag, reports.Quoted(value)) }
 	if c.Output != "out/report" {
 		add("-o", c.Output)
 	}
@@ -204,12 +204,4 @@ func (c *reportCmd) command() string {
 		add("--limit", fmt.Sprint(c.Limit))
 	}
 	return strings.Join(words, " ")
-}
-
-// quoted is a word as a shell takes it.
-func quoted(s string) string {
-	if s != "" && !strings.ContainsAny(s, " \t\n\"'\\$`*?[]{}()|&;<>#~!") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
