@@ -77,6 +77,11 @@ func (f *fileFlags) readPrepared(e *env, path, data string, split dataset.Split)
 	if err != nil {
 		return nil, err
 	}
+	return f.prepared(e, g, path, data, split)
+}
+
+// prepared is readPrepared of a network that has been read.
+func (f *fileFlags) prepared(e *env, g *graph.Graph, path, data string, split dataset.Split) (*graph.Graph, error) {
 	floats, err := f.floats(data, split)
 	if err != nil {
 		return nil, err

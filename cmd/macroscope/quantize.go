@@ -77,7 +77,7 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	o := ptq.Options{Method: c.Range, PerTensor: c.PerTensor}
 	switch {
 	case isFile(c.Model):
-		g, err = c.readPrepared(e, c.Model, c.Data, dataset.Train)
+		g, err = c.readModel(c.Model)
 	case c.Data == "":
 		if g, err = bench.LoadNetwork(c.Model, d, o); err != nil {
 			err = usageError{err}
@@ -93,6 +93,11 @@ func (c *quantizeCmd) network(e *env, d dtype.DType) (g *graph.Graph, source str
 	}
 	if ptq.Done(g) {
 		return nil, "", fmt.Errorf("%s: every layer is int8 or binary already", c.Model)
+	}
+	if isFile(c.Model) {
+		if g, err = c.prepared(e, g, c.Model, c.Data, dataset.Train); err != nil {
+			return nil, "", err
+		}
 	}
 	bar := e.progress()
 	defer bar.done()
