@@ -124,7 +124,7 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		macs := n.Plan.MACs()
+		macs, fastest := n.Plan.MACs(), tuning{n: n}
 		for _, im := range Available() {
 			if im.DType() != n.DType || im.Name() == "generic" && macs > maxGenericMACs {
 				continue
@@ -155,7 +155,7 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 						cases = append(cases, threadsCase(plan, c, batch, pixels))
 					}
 					if os.Getenv(kernels.EnvVar) == "" { // which forces
-						cases = append(cases, tunedCase(n.Graph, n.DType, c, batch, pixels))
+						cases = append(cases, tunedCase(&fastest, c, batch, pixels))
 					}
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
 	"macroscope/nn"
@@ -67,20 +66,34 @@ func (m Machine) build() string {
 	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
 }
 
+// tuning is a network's plan by Tune, made once for all of its cases: what is measured anew
+// may come out otherwise.
+type tuning struct {
+	n       *Network
+	plan    *nn.Plan
+	notices []string
+}
+
+func (t *tuning) tune(ctx context.Context) (err error) {
+	if t.plan == nil {
+		t.plan, t.notices, err = Tune(ctx, t.n.DType.String(), t.n.Graph, nn.Options{})
+	}
+	return err
+}
+
 // tunedCase is a case of networkCase with each layer's fastest implementation,
-// which is found when the case is prepared.
-func tunedCase(g *graph.Graph, d dtype.DType, usual Case, batch int, pixels []uint8) Case {
+// which is found when the first such case of the network is prepared.
+func tunedCase(t *tuning, usual Case, batch int, pixels []uint8) Case {
 	c := usual
-	c.Name = fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", d, TunedImpl, batch)
+	c.Name = fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", t.n.DType, TunedImpl, batch)
 	var run func(int)
 	c.Run = func(n int) { run(n) }
 	c.Prepare = func(ctx context.Context) ([]string, error) {
-		plan, notices, err := Tune(ctx, d.String(), g, nn.Options{})
-		if err != nil {
+		if err := t.tune(ctx); err != nil {
 			return nil, err
 		}
-		run = inferences(plan.NewRunner(1), make([]float32, batch*plan.OutputSize()), pixels[:batch*plan.InputSize()])
-		return notices, nil
+		run = inferences(t.plan.NewRunner(1), make([]float32, batch*t.plan.OutputSize()), pixels[:batch*t.plan.InputSize()])
+		return t.notices, nil
 	}
 	return c
 }
