@@ -61,6 +61,9 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	if ev.Model == "" {
 		ev.Model = "cifar10cnn"
 	}
+	if err := ev.check(ev.Model, ev.Data); err != nil {
+		return err
+	}
 	bar := e.progress()
 	defer bar.done()
 	g, err := ev.network(e, dtype.Int8, bar)

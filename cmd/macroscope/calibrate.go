@@ -11,13 +11,11 @@ import (
 )
 
 type calibrateCmd struct {
-	Model  string `default:"cifar10cnn" help:"The network to calibrate: a built-in name or an ONNX file."`
+	Model  string `default:"cifar10cnn" help:"The network to calibrate: a built-in name, an ONNX or a TFLite file."`
 	DType  string `name:"dtype" enum:"int8,binary" default:"int8" help:"Of a built-in network, the version that is to be quantized: int8 (the float32 network) or binary (its first and last layer): ${enum}."`
 	Data   string `required:"" help:"Training images: a folder with CIFAR-10's binary version or with images by class, a .npz file, or a .npy file with --labels." placeholder:"PATH"`
 	Images int    `default:"2000" help:"How many training images to look at: the first ones, or, of images that are sorted by class, as many at even distances."`
-	dataFlags
-	shapeFlags
-	pixelFlags
+	fileFlags
 	Output string `short:"o" required:"" help:"File to write (JSON)." placeholder:"FILE"`
 }
 
@@ -63,13 +61,5 @@ func (c *calibrateCmd) network(e *env, d dtype.DType) (*graph.Graph, error) {
 		}
 		return g, nil
 	}
-	g, err := c.readModel(c.Model)
-	if err != nil {
-		return nil, err
-	}
-	floats, err := c.floats(c.Data, dataset.Train)
-	if err != nil {
-		return nil, err
-	}
-	return c.prepare(e, g, c.Model, floats)
+	return c.readPrepared(e, c.Model, c.Data, dataset.Train)
 }

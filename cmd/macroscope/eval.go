@@ -62,6 +62,9 @@ func (c *evalCmd) Run(e *env) error {
 	if d == dtype.Float32 && (c.PerTensor || c.Range != "max") {
 		return usageError{errors.New("--per-tensor and --range are about int8 scales: float32 has none")}
 	}
+	if err := c.check(c.Model, c.Data); err != nil {
+		return err
+	}
 	bar := e.progress()
 	defer bar.done()
 	g, err := c.network(e, d, bar)

@@ -211,12 +211,31 @@ func (f *fileFlags) addTo(add func(flag, value string)) {
 	text("--layout", f.Layout, "chw")
 }
 
+// ofFile says whether a flag of addTo is about reading the network, rather than about images.
+func ofFile(flag string) bool { return flag == "--fix-batch" || flag == "--input" }
+
 // ofImages are the flags given that are about images.
 func (f *fileFlags) ofImages() (flags []string) {
 	f.addTo(func(flag, _ string) {
-		if flag != "--fix-batch" && flag != "--input" {
+		if !ofFile(flag) {
 			flags = append(flags, flag)
 		}
 	})
 	return flags
+}
+
+// check refuses flags that would be of no effect: those about a file's network with a
+// built-in one, and those about --data without it.
+func (f *fileFlags) check(model, data string) (err error) {
+	f.addTo(func(flag, _ string) {
+		ofData := flag == "--labels" || flag == "--resize" || flag == "--data-layout"
+		switch {
+		case err != nil:
+		case ofData && data == "":
+			err = usageError{fmt.Errorf("%s goes with --data", flag)}
+		case !ofData && !isFile(model):
+			err = usageError{fmt.Errorf("%s is about a network in a file: %s is built in", flag, model)}
+		}
+	})
+	return err
 }
