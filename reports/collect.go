@@ -28,6 +28,8 @@ type Options struct {
 	Impls     []string         // measure only these beside the baseline and the chosen ones; empty is all
 	Filter    *regexp.Regexp   // measure only cases whose name matches; nil is all
 	Command   string           // what the reader types to make this report again
+	FileFlags string           // flags of the command that reading a user's network takes
+	DataFlags string           // and those that its images take, from --data on
 }
 
 const (
@@ -86,11 +88,11 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	machine.Kernels = choice
 
 	r := &Report{
-		Model: o.Model, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
+		Model: o.Model, FileFlags: o.FileFlags, DataFlags: o.DataFlags, Time: start.UTC().Format(time.RFC3339), Command: o.Command, Baseline: baseline,
 		BenchTime: float64(o.BenchTime) / float64(time.Millisecond), Threads: machine.Threads,
 		Warnings: machine.Warnings(), Designs: designs, Predictions: bound.All(), Missing: o.Missing,
 	}
-	if n := networkOf(networks, dtype.Float32); n != nil {
+	if n := networkOf(networks, dtype.Float32); n != nil && hasBatchNorm(n.Graph) {
 		r.FloatBytesWithBN = 4 * n.Graph.Params()
 	}
 	for _, s := range machine.Settings() {
@@ -315,16 +317,16 @@ func (r *Report) timed(d dtype.DType) *Value {
 }
 
 // describeImages says what the accuracy is counted on; set nil is the built-in sample.
-func (r *Report) describeImages(set *dataset.Set, count, of int, automatic bool) {
-	im := Images{Count: count, Of: of, Source: "the built-in sample of the CIFAR-10 test set: the first 100 test images of each class, in the set's own order"}
+func (r *Report) describeImages(set *dataset.Set, some, of int, automatic bool) {
+	im := Images{Count: some, Of: of, Source: "the built-in sample of the CIFAR-10 test set: the first 100 test images of each class, in the set's own order"}
 	if set != nil {
 		im.Source = set.Name()
 	}
 	switch {
-	case count < of && automatic:
-		im.Note = fmt.Sprintf("only %d of %d images: the kernels of this CPU are too slow for more in the time of a report", count, of)
-	case count < of:
-		im.Note = fmt.Sprintf("only %d of %d images were asked for", count, of)
+	case some < of && automatic:
+		im.Note = fmt.Sprintf("only %s of %s images: the kernels of this CPU are too slow for more in the time of a report", count(some), count(of))
+	case some < of:
+		im.Note = fmt.Sprintf("only %s of %s images were asked for", count(some), count(of))
 	}
 	r.Images = im
 }

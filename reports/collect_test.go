@@ -64,7 +64,7 @@ func TestCollect(t *testing.T) {
 	if r.FloatBytesWithBN != 4*309290 {
 		t.Errorf("%d bytes of float32 with batch norm, want 1,237,160", r.FloatBytesWithBN)
 	}
-	if im := r.Images; im.Count != 20 || im.Of != 1000 || !strings.Contains(im.Note, "20 of 1000") {
+	if im := r.Images; im.Count != 20 || im.Of != 1000 || !strings.Contains(im.Note, "20 of 1,000") {
 		t.Errorf("images %+v", im)
 	}
 

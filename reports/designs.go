@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"macroscope/bench"
 	"macroscope/dtype"
@@ -55,7 +56,7 @@ func simulate(ctx context.Context, networks []*bench.Network, progress Progress)
 			e := Estimate{DType: format}
 			if e.Refused = cannot(&s, format, n); e.Refused == "" {
 				if err := e.evaluate(&d, n.Graph); err != nil {
-					e.Refused = err.Error()
+					e.Refused = strings.TrimPrefix(err.Error(), "design "+s.Name+": ")
 				}
 			}
 			entry.Estimates = append(entry.Estimates, e)

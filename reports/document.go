@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -122,8 +123,11 @@ func (r *Report) document() document {
 		at := slices.IndexFunc(sections, func(s section) bool { return s.id == before })
 		sections = slices.Insert(sections, at, r.predictedSection())
 	}
-	return document{title: "What a multiply-accumulate costs: " + r.Model, subtitle: r.subtitle(), sections: sections}
+	return document{title: "What a multiply-accumulate costs: " + r.name(), subtitle: r.subtitle(), sections: sections}
 }
+
+// name is the network's: of one in a file, the file's without its folder.
+func (r *Report) name() string { return filepath.Base(r.Model) }
 
 func (r *Report) subtitle() string {
 	cpu := r.setting("cpu")

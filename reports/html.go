@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+
+	"macroscope/dtype"
 )
 
 //go:embed page.css
@@ -27,7 +29,7 @@ type (
 	card struct {
 		Ink, Title, Impl    string
 		Latency, VsFloat    string
-		Accuracy, Size, Per string
+		Accuracy, Size, Per string // Accuracy is empty where no images were looked at
 	}
 	pageSection struct {
 		ID, Title string
@@ -122,8 +124,14 @@ func (r *Report) cards() (list []card) {
 		}
 		c := card{Ink: inkNames[inkOf(n.DType)], Title: n.DType.String(), Impl: n.Impl, Latency: n.Latency.median(micro),
 			Accuracy: n.Accuracy.short(), Size: size(n.WeightBytes), Per: n.PerSecond.median(1)}
-		if n.VsFloat != nil {
+		if r.Images.Count == 0 {
+			c.Accuracy = ""
+		}
+		switch {
+		case n.VsFloat != nil:
 			c.VsFloat = n.VsFloat.short() + " as fast as float32"
+		case n.DType == dtype.Float32 && len(r.Networks) > 1:
+			c.VsFloat = "the measure of the others"
 		}
 		list = append(list, c)
 	}

@@ -14,14 +14,16 @@ import (
 // that was not measured or is not known is null, never 0.
 type Report struct {
 	Model     string   `json:"model"`
-	Time      string   `json:"time"`     // when the run began, RFC 3339
-	Seconds   float64  `json:"seconds"`  // how long it took
-	Command   string   `json:"command"`  // what makes this report again
-	Rounds    int      `json:"rounds"`   // interleaved rounds of measurement
-	BenchTime float64  `json:"bench_ms"` // length of one measurement, ms
-	Baseline  string   `json:"baseline"` // the impl that speed-ups are held against
-	Threads   int      `json:"threads"`  // of every measurement
-	Warnings  []string `json:"warnings"` // what makes the numbers less steady
+	Time      string   `json:"time"`                 // when the run began, RFC 3339
+	Seconds   float64  `json:"seconds"`              // how long it took
+	Command   string   `json:"command"`              // what makes this report again
+	FileFlags string   `json:"file_flags,omitempty"` // of it, those that reading the network takes
+	DataFlags string   `json:"data_flags,omitempty"` // and those that its images take
+	Rounds    int      `json:"rounds"`               // interleaved rounds of measurement
+	BenchTime float64  `json:"bench_ms"`             // length of one measurement, ms
+	Baseline  string   `json:"baseline"`             // the impl that speed-ups are held against
+	Threads   int      `json:"threads"`              // of every measurement
+	Warnings  []string `json:"warnings"`             // what makes the numbers less steady
 
 	Machine  []Setting     `json:"machine"`
 	Kernels  []Kernel      `json:"kernels"`
@@ -43,7 +45,7 @@ type Report struct {
 	Predictions []bound.Prediction `json:"predicted_not_measured"`
 
 	// FloatBytesWithBN is the size of the float32 network as trained, its batch
-	// norms not folded: four bytes a parameter; 0 where there is none.
+	// norms not folded: four bytes a parameter; 0 where there is none that has such.
 	FloatBytesWithBN int `json:"float32_bytes_with_batch_norm"`
 
 	results []bench.Result // the measurements themselves

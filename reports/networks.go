@@ -5,6 +5,7 @@ import (
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/graph"
 )
 
 // perTensor are int8 weights with one scale a layer.
@@ -14,6 +15,11 @@ const perTensor = bench.PerTensor
 type Missing struct {
 	DType  dtype.DType `json:"dtype"`
 	Reason string      `json:"reason"`
+}
+
+// hasBatchNorm says whether a network still has its batch norms.
+func hasBatchNorm(g *graph.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { _, ok := n.Op.(*graph.BatchNorm); return ok })
 }
 
 // main says whether n is the first network of its format, which is the one that is timed.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"macroscope/dtype"
+	"macroscope/internal/table"
 	"macroscope/simhw"
 )
 
@@ -24,7 +25,22 @@ func (r *Report) formatsTable() *grid {
 		n := &r.Networks[i]
 		g.add(r.main(n), n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n == r.Network(dtype.Float32, "")), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
 	}
+	r.leaveOut(&g.Table)
 	return g
+}
+
+// leaveOut takes away the columns for which this report has nothing at all: the accuracy where
+// there were no images, what is held against float32 where there is no such network.
+func (r *Report) leaveOut(t *table.Table) {
+	for i := len(t.Head) - 1; i >= 0; i-- {
+		head := t.Head[i]
+		if head == "accuracy" && r.Images.Count == 0 || strings.HasSuffix(head, "over float32") && r.Network(dtype.Float32, "") == nil {
+			t.Head, t.Right = slices.Delete(t.Head, i, i+1), slices.Delete(t.Right, i, i+1)
+			for n, row := range t.Rows {
+				t.Rows[n] = slices.Delete(row, i, i+1)
+			}
+		}
+	}
 }
 
 // designsTable is every design and format in few columns.
@@ -42,6 +58,9 @@ func (r *Report) designsTable() *grid {
 // summary is an estimate's cells of designsTable, from its format on.
 func (e *Estimate) summary() []string {
 	if e.Detail == nil {
+		if !e.noUnit() { // a sentence, for which a table has no room
+			return []string{e.DType.String(), "none, see below"}
+		}
 		return []string{e.DType.String(), e.Refused}
 	}
 	t, format := &e.Detail.Total, e.DType.String()
@@ -54,6 +73,9 @@ func (e *Estimate) summary() []string {
 	}
 	return []string{format, count(t.Cycles), quantity(t.TimeUS, 1), rate, quantity(t.EnergyPJ, 1e-6), tenths(100*t.Utilization) + " %", e.Gain.text()}
 }
+
+// noUnit says whether an estimate is refused because the design cannot compute its format.
+func (e *Estimate) noUnit() bool { return strings.HasPrefix(e.Refused, "no ") }
 
 // partialNote explains the mark of partial totals, "" where none is partial.
 func (r *Report) partialNote() string {
@@ -170,7 +192,7 @@ func (r *Report) gaps() (list []string) {
 	}
 	for i := range r.Networks {
 		if n := &r.Networks[i]; n.Uncalibrated {
-			list = append(list, fmt.Sprintf("The scales of %s are chosen on random pixels, since no images were given: it takes the time of any scales, but its answers are of no use and are not counted.", n.title()))
+			list = append(list, fmt.Sprintf("The scales of %s are chosen on random pixels, since no images were given to choose them on (--data): it takes the time of any scales, but its answers are of no use and are not counted.", n.title()))
 		}
 	}
 	if r.Images.Count == 0 && r.Images.Note != "" {

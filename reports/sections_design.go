@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"macroscope/dtype"
 	"macroscope/simhw/energy"
 )
 
@@ -94,7 +95,7 @@ func (r *Report) designNotes() section {
 		for _, e := range d.Estimates {
 			if e.Detail == nil {
 				why := ": " + e.Refused
-				if strings.HasPrefix(e.Refused, "no ") {
+				if e.noUnit() {
 					why = ", the design has " + e.Refused
 				}
 				notes = append(notes, fmt.Sprintf("%s: no estimate%s.", e.DType, why))
@@ -123,12 +124,28 @@ func (r *Report) designNotes() section {
 }
 
 // about is a command about this network, with the flags that it needs.
-func (r *Report) about(verb, flags, comment string) string {
-	words := "macroscope " + verb
+func (r *Report) about(command, comment string, flags ...string) string {
+	words := []string{command}
 	if r.Model != defaultModel {
-		words += " --model " + Quoted(r.Model)
+		words = append(words, "--model", Quoted(r.Model))
 	}
-	return fmt.Sprintf("%-52s %s", words+" "+flags, comment)
+	for _, f := range append([]string{r.FileFlags}, flags...) {
+		if f != "" {
+			words = append(words, f)
+		}
+	}
+	return fmt.Sprintf("%-52s %s", strings.Join(words, " "), comment)
+}
+
+// formatFlags are the --dtype that eval takes for the network as its file has it, "" for float32,
+// and that of an estimate which there is.
+func (r *Report) formatFlags() (eval, sim string) {
+	sim = "--dtype int8"
+	if len(r.Networks) == 0 || r.Networks[0].DType == dtype.Float32 {
+		return "", sim
+	}
+	own := "--dtype " + r.Networks[0].DType.String()
+	return own, own
 }
 
 func (r *Report) howTo() section {
@@ -142,17 +159,22 @@ func (r *Report) howTo() section {
 	s.text("This report again:")
 	s.code(r.Command)
 	s.text("Its parts, and more:")
+	eval, sim := r.formatFlags()
+	images := r.DataFlags
+	if images == "" {
+		images = "--data DIR"
+	}
 	s.code(
 		"macroscope kernels                                   # which implementations run here, and why",
 		"macroscope kernels --predicted                       # what the arm64 kernels can reach at most, and from which figures",
-		"macroscope bench -o bench.txt                        # all sizes, all implementations",
+		r.about("macroscope bench", "# all implementations", "-o bench.txt"),
 		"macroscope compare bench.txt                         # implementations against the baseline",
 		"macroscope compare here=bench.txt there=other.txt    # this machine against another",
 		"benchstat -col /impl -row .name,/dtype,/n,/layer,/batch bench.txt",
-		r.about("eval", "--data DIR", "# accuracy on all images of a data set"),
-		r.about("sim", "--design array32 --dtype int8", "# a design layer by layer"),
+		r.about("macroscope eval", "# accuracy on all images of a data set", eval, images),
+		r.about("macroscope sim", "# a design layer by layer", sim, "--design array32"),
 		"macroscope designs array32                           # its numbers and their sources",
-		"MACROSCOPE_KERNELS=generic macroscope report         # with other kernels chosen",
+		r.about("MACROSCOPE_KERNELS=generic macroscope report", "# with other kernels chosen", r.DataFlags),
 	)
 	return s
 }

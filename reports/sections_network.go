@@ -23,7 +23,11 @@ func (r *Report) networkSection() section {
 	if n := r.Network(dtype.Float32, ""); n == nil && len(r.Networks) > 0 {
 		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds. One inference is %s multiply-accumulates.", count(r.Networks[0].MACs))
 	} else if n != nil {
-		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds; batch norms are folded first. With batch norms the float32 network has %s parameters, %s: compression against both is shown. One inference is %s multiply-accumulates.", count(n.Params), size(r.FloatBytesWithBN), count(n.MACs))
+		parameters := fmt.Sprintf("the float32 network has %s parameters", count(n.Params))
+		if r.FloatBytesWithBN > 0 {
+			parameters = fmt.Sprintf("batch norms are folded first. With batch norms the float32 network has %s parameters, %s: compression against both is shown", count(n.Params), size(r.FloatBytesWithBN))
+		}
+		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds; %s. One inference is %s multiply-accumulates.", parameters, count(n.MACs))
 	}
 	s.grid(r.sizeTable())
 	s.charts(r.accuracyCharts()...)
@@ -51,7 +55,10 @@ func (r *Report) sizeTable() *grid {
 	float, counted := r.Network(dtype.Float32, ""), r.Images.Count > 0
 	title, head := "Size", []string{"format", "bytes read", "size"}
 	if float != nil {
-		head = append(head, "smaller than float32", "smaller than float32 with batch norm")
+		head = append(head, "smaller than float32")
+		if r.FloatBytesWithBN > 0 {
+			head = append(head, "smaller than float32 with batch norm")
+		}
 	}
 	if counted {
 		title += fmt.Sprintf(" and accuracy (%s images)", count(r.Images.Count))
@@ -72,7 +79,10 @@ func (r *Report) sizeTable() *grid {
 		}
 		cells := []string{n.title(), count(n.WeightBytes), size(n.WeightBytes)}
 		if float != nil {
-			cells = append(cells, times(float64(float.WeightBytes)/float64(n.WeightBytes)), times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)))
+			cells = append(cells, times(float64(float.WeightBytes)/float64(n.WeightBytes)))
+			if r.FloatBytesWithBN > 0 {
+				cells = append(cells, times(float64(r.FloatBytesWithBN)/float64(n.WeightBytes)))
+			}
 		}
 		if counted {
 			if cells = append(cells, correct, n.Accuracy.text()); float != nil {
@@ -92,6 +102,7 @@ func (r *Report) speedTable() *grid {
 		g.add(x.Chosen, x.DType.String(), x.Impl, x.Latency.withCI(micro), x.Latency.best(micro), x.GMACs.median(1), x.Peak.percent(),
 			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.or(x.DType == dtype.Float32 && x.Chosen), x.VsBaseline.or(x.Impl == r.Baseline))
 	}
+	r.leaveOut(&g.Table)
 	return g
 }
 

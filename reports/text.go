@@ -11,7 +11,7 @@ import (
 
 // WriteSummary writes one screen: the formats on this CPU, the designs.
 func (r *Report) WriteSummary(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "%s on this CPU, %s\n\n", r.Model, r.measuredAs()); err != nil {
+	if _, err := fmt.Fprintf(w, "%s on this CPU, %s\n\n", r.name(), r.measuredAs()); err != nil {
 		return err
 	}
 	t := table.Table{
@@ -22,6 +22,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 		n := &r.Networks[i]
 		t.Add(n.title(), n.Impl, size(n.WeightBytes), n.Accuracy.short(), n.Latency.withCI(micro), n.PerSecond.median(1), n.VsFloat.or(n.DType == dtype.Float32), n.VsBaseline.or(n.Timed() && n.Impl == r.Baseline))
 	}
+	r.leaveOut(&t)
 	if err := t.Text(w); err != nil {
 		return err
 	}

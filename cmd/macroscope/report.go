@@ -43,9 +43,13 @@ func (c *reportCmd) Run(e *env) error {
 	case c.Limit < 0:
 		return usageError{fmt.Errorf("--limit %d: want at least 0", c.Limit)}
 	}
+	if err := c.check(c.Model, c.Data); err != nil {
+		return err
+	}
 	options := reports.Options{
 		Model: c.Model, Limit: c.Limit, Rounds: c.Count, BenchTime: c.Benchtime, Impls: c.Impl, Command: c.command(),
 	}
+	options.FileFlags, options.DataFlags = c.flags()
 	if c.Filter != "" {
 		var err error
 		if options.Filter, err = regexp.Compile(c.Filter); err != nil {
@@ -126,15 +130,22 @@ func (c *reportCmd) networks(e *env, bar *progress) ([]*bench.Network, []reports
 	if ptq.Done(g) || c.Data == "" {
 		return []*bench.Network{n}, nil, nil
 	}
-	// Layers in float32 beside others: as int8 too.
+	// Layers in float32 beside others: as int8 too, where that can be.
 	cal, err := c.calibrateFor(e, g, c.Data, bar)
-	if err == nil {
-		g, err = ptq.Quantize(g, cal, ptq.Options{})
+	if err != nil {
+		return nil, nil, err
 	}
+	q, err := ptq.Quantize(g, cal, ptq.Options{})
 	if err == nil {
-		n, err = bench.NewNetwork(g)
+		var whole *bench.Network
+		if whole, err = bench.NewNetwork(q); err == nil {
+			n = whole
+		}
 	}
-	return []*bench.Network{n}, nil, err
+	if err != nil {
+		e.note("%s: its float32 layers stay so: %v", c.Model, err)
+	}
+	return []*bench.Network{n}, nil, nil
 }
 
 // int8Networks are the float32 network g in int8, with a scale a channel and, if there are
@@ -169,6 +180,23 @@ func (c *reportCmd) int8Networks(e *env, g *graph.Graph, bar *progress) (list []
 		}
 	}
 	return list, nil, nil
+}
+
+// flags are those given that reading the network takes, and those that its images take.
+func (c *reportCmd) flags() (file, data string) {
+	var words [2][]string
+	add := func(flag, value string) {
+		i := 1
+		if ofFile(flag) {
+			i = 0
+		}
+		words[i] = append(words[i], flag, reports.Quoted(value))
+	}
+	if c.Data != "" {
+		add("--data", c.Data)
+	}
+	c.addTo(add)
+	return strings.Join(words[0], " "), strings.Join(words[1], " ")
 }
 
 // command is what makes the same report again.
