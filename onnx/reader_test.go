@@ -368,9 +368,10 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
+// seeds are small models with most of what a model can have.
+func seeds(tb testing.TB) (files [][]byte) {
 	half := floats("k", dims(1), 0.5)
-	seed := func(input []int64, parts ...part) { f.Add(marshal(f, model(input, parts...))) }
+	seed := func(input []int64, parts ...part) { files = append(files, marshal(tb, model(input, parts...))) }
 	seed(dims(2), relu("y", "x"))
 	seed(dims(2), half, op("Sub", "s", in("x", "k")), op("Div", "d", in("s", "k")), op("Softmax", "y", in("d")))
 	seed(dims(1, 3, 3), floats("w", dims(1, 1, 2, 2), 1, 2, 3, 4), half, op("Conv", "c", in("x", "w", "k"), attrInts("pads", 1, 1, 1, 1), attrInts("strides", 2, 2)),
@@ -395,6 +396,13 @@ func FuzzRead(f *testing.F) {
 		ints("p", 0, 1, 0, 0, 0, 2), op("Pad", "p1", in("s", "p"), attrString("mode", "edge")), op("ReduceMean", "y", in("p1"), attrInts("axes", 2), attrInt("keepdims", 0)))
 	seed(dims(3, 4), floats("w", dims(4, 2), 1, 2, 3, 4, 5, 6, 7, 8), op("MatMul", "m", in("x", "w")), op("Split", "a", in("m"), attrInt("axis", 1)), ints("u", 1), op("Unsqueeze", "u1", in("a", "u")),
 		op("Squeeze", "u2", in("u1", "u")), floats("k", dims(3, 1), 1, 2, 3), op("Div", "d", in("k", "u2")), op("ArgMax", "i1", in("d"), attrInt("axis", 2)), op("Cast", "y", in("i1"), attrInt("to", 1)))
+	return files
+}
+
+func FuzzRead(f *testing.F) {
+	for _, b := range seeds(f) {
+		f.Add(b)
+	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := survey(b); err != nil && strings.Contains(err.Error(), "\n") {
