@@ -38,6 +38,9 @@ var widths = map[onnxpb.TensorProto_DataType]int{
 
 // newConstant checks everything about t but its data's values.
 func (r *reader) newConstant(t *onnxpb.TensorProto) (*constant, error) {
+	if t == nil { // an attribute of that type without one
+		return nil, errors.New("no tensor")
+	}
 	if t.Segment != nil {
 		return nil, errors.New("data in segments: not supported")
 	}
