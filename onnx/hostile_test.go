@@ -2,10 +2,8 @@ package onnx
 
 import (
 	"archive/zip"
-	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 	"testing"
 
@@ -56,8 +54,10 @@ func TestMutated(t *testing.T) {
 			return err
 		}
 		read++
-		if _, err := nn.Compile(g, nn.Options{}); err == nil {
-			planned++
+		if mutate.Plannable(g) {
+			if _, err := nn.Compile(g, nn.Options{}); err == nil {
+				planned++
+			}
 		}
 		return err
 	})
@@ -98,20 +98,4 @@ func look(b []byte) (*graph.Graph, error) {
 		}
 	}
 	return g, nil
-}
-
-// rereads writes what was read, and reads it again as the same ops on the same shapes.
-func rereads(g *graph.Graph) error {
-	data, err := encode(g, WriteOptions{})
-	if err != nil {
-		return err
-	}
-	again, err := Read(data, "written")
-	if err != nil {
-		return err
-	}
-	if got, want := needed(again), needed(g); !slices.Equal(got, want) {
-		return errors.New(fmt.Sprint("written and read again: ", got, ", want ", want))
-	}
-	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"macroscope/graph"
 )
 
 // EnvVar names the variable that says how long Run tries files (10m), or the number of the
@@ -174,4 +176,16 @@ func (h *harness) watch() (stop func()) {
 		}
 	}()
 	return func() { close(done) }
+}
+
+// Plannable says whether a plan of g takes little memory: package nn has tables of a few
+// numbers for each pixel that a convolution or pool gives, whatever the file's size.
+func Plannable(g *graph.Graph) bool {
+	n := 0
+	for _, node := range g.Nodes {
+		if n += node.Out.Shape.Size(); n > 1<<18 {
+			return false
+		}
+	}
+	return g.Input.Shape.Size() < 1<<18
 }

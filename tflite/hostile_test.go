@@ -1,0 +1,117 @@
+package tflite
+
+import (
+	"archive/zip"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"macroscope/dtype"
+	"macroscope/graph"
+	"macroscope/internal/mutate"
+	"macroscope/nn"
+)
+
+// schema is what schema.fbs says of the tables that are read.
+func schema() *mutate.Table {
+	type fields = map[int]mutate.Field
+	number := func(size int) mutate.Field { return mutate.Field{Size: size} }
+	list := func(size int) mutate.Field { return mutate.Field{Size: size, Vector: true} }
+	of := func(t fields) *mutate.Table { return &mutate.Table{Fields: t} }
+	tables := func(t fields) mutate.Field { return mutate.Field{Vector: true, Table: of(t)} }
+	text := list(1)
+	quantization := of(fields{0: list(4), 1: list(4), 2: list(4), 3: list(8), 4: number(1), 6: number(4)})
+	// Options are of many types; what matters of most is numbers of one byte or four.
+	options := of(fields{0: number(1), 1: number(4), 2: number(4), 3: number(4), 4: number(4), 5: number(4), 6: number(4)})
+	tensor := fields{0: list(4), 1: number(1), 2: number(4), 3: text, 4: {Table: quantization}, 5: number(1), 7: list(4)}
+	operator := fields{0: number(4), 1: list(4), 2: list(4), 3: number(1), 4: {Table: options}, 5: list(1), 6: number(1), 8: list(4)}
+	return of(fields{
+		0: number(4),
+		1: tables(fields{0: number(1), 1: text, 2: number(4), 3: number(4)}),
+		2: tables(fields{0: tables(tensor), 1: list(4), 2: list(4), 3: tables(operator), 4: text}),
+		3: text,
+		4: tables(fields{0: list(1), 1: number(8), 2: number(8)}),
+		5: list(4),
+	})
+}
+
+// keptSeeds are the kept networks of at most limit bytes.
+func keptSeeds(tb testing.TB, limit uint64) (files [][]byte) {
+	tb.Helper()
+	z, err := zip.OpenReader("testdata/zoo/keras.zip")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer z.Close()
+	for _, f := range z.File {
+		if !strings.HasSuffix(f.Name, ".tflite") || f.UncompressedSize64 > limit {
+			continue
+		}
+		b, err := fs.ReadFile(z, f.Name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		files = append(files, b)
+	}
+	return files
+}
+
+// Files made of valid ones by changing numbers, lengths and offsets, exchanging what offsets
+// lead to, and joining two, are read or refused: without a panic, soon, within the memory
+// that they may take, and what is read can be planned as inspect does.
+func TestMutated(t *testing.T) {
+	files := keptSeeds(t, 4000)
+	for _, name := range []string{"float32", "int8"} {
+		files = append(files, samples()[name].file())
+	}
+	f, err := mutate.NewFlat(schema(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, planned := 0, 0
+	mutate.Run(t, f.Mutate, func(b []byte) error {
+		g, err := look(b)
+		if g == nil {
+			return err
+		}
+		read++
+		if mutate.Plannable(g) {
+			if _, err := nn.Compile(g, nn.Options{}); err == nil {
+				planned++
+			}
+		}
+		return err
+	})
+	t.Logf("%d seeds; %d files were read, %d planned", len(files), read, planned)
+	if read == 0 || planned == 0 {
+		t.Errorf("%d read, %d planned: the files are too broken to show anything", read, planned)
+	}
+}
+
+// look reads a file and what inspect says of it; a graph and no error, or neither where the
+// file is refused as it should be.
+func look(b []byte) (*graph.Graph, error) {
+	if _, err := survey(b); err != nil && strings.Contains(err.Error(), "\n") {
+		return nil, fmt.Errorf("survey: %q", err)
+	}
+	g, err := Read(b, "m")
+	if err != nil {
+		if g != nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 2000 {
+			return nil, fmt.Errorf("graph %v, error %q", g, err)
+		}
+		return nil, nil
+	}
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	if g.Params() < 0 || g.Bytes() < 0 || g.MACs() < 0 {
+		return nil, fmt.Errorf("%d parameters, %d bytes, %d MACs", g.Params(), g.Bytes(), g.MACs())
+	}
+	if w, err := g.Workload(dtype.Int8); err == nil && len(w.Layers) > 0 {
+		if err := w.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
