@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"macroscope/graph"
+	"macroscope/internal/mutate"
 	"macroscope/onnx/internal/onnxpb"
 )
 
@@ -281,6 +282,8 @@ func hostile(t testing.TB) map[string][]byte {
 		"dims one by one":      with(wrap(5, bytes.Repeat([]byte{1 << 3, 1}, 1<<22))),
 		"names over":           with(bytes.Repeat(wrap(5, wrap(8, []byte("k"))), 1<<18)),
 		"raw data over":        with(wrap(5, bytes.Repeat(wrap(9, make([]byte, 100)), 1<<14))),
+		"numbers in runs":      with(wrap(5, bytes.Repeat([]byte{1<<3 | 2, 1, 1}, 1<<20))), // moved for each
+		"floats in runs":       with(wrap(5, bytes.Repeat([]byte{4<<3 | 2, 4, 0, 0, 0, 0}, 1<<19))),
 		"deep":                 with(nested),
 		"groups":               append(slices.Clone(head), bytes.Repeat([]byte{15<<3 | 3}, 1<<20)...),
 		"legal unknown fields": append(slices.Clone(head), bytes.Repeat([]byte{0x7a, 1, 0}, 1<<20)...),
@@ -408,7 +411,9 @@ func FuzzRead(f *testing.F) {
 		if _, err := survey(b); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Fatalf("survey: %q", err)
 		}
-		g, err := Read(b, "m")
+		var g *graph.Graph
+		var err error
+		mutate.Within(t, len(b), func() { g, err = Read(b, "m") })
 		if err != nil {
 			if g != nil || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("graph %v, error %q", g, err)

@@ -12,6 +12,7 @@ import (
 
 	"macroscope/graph"
 	"macroscope/graph/reference"
+	"macroscope/internal/mutate"
 	"macroscope/internal/shared"
 	"macroscope/nn"
 )
@@ -240,7 +241,9 @@ func FuzzRead(f *testing.F) {
 		if _, err := survey(b); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Fatalf("survey: %q", err)
 		}
-		g, err := Read(b, "m")
+		var g *graph.Graph
+		var err error
+		mutate.Within(t, len(b), func() { g, err = Read(b, "m") })
 		if err != nil {
 			if g != nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 2000 {
 				t.Fatalf("graph %v, error %q", g, err)

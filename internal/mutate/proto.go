@@ -140,6 +140,9 @@ const (
 // valid till the next call.
 func (p *Proto) Mutate(r *rand.Rand) []byte {
 	m := p.seeds[r.IntN(len(p.seeds))]
+	if other := p.seeds[r.IntN(len(p.seeds))]; len(other.top.body) < len(m.top.body) {
+		m = other // small ones more often: they are soon read
+	}
 	clear(p.edits)
 	for range few(r) {
 		p.edit(r, m.parts[r.IntN(len(m.parts))])

@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"macroscope/graph"
 )
 
 // EnvVar names the variable that says how long Run tries files (10m), or the number of the
@@ -34,13 +32,14 @@ const (
 // times its size, of which the file itself is one, and 64 MiB.
 func Allowed(size int) uint64 { return 3*uint64(size) + 64<<20 }
 
-// Run reads files by read, for a second or as long as EnvVar says: make(r) is a file that
-// depends on r alone, valid till the next call. It fails where reading panics, takes longer
-// than 10 seconds or allocates more than Allowed, or where read returns an error, which is
-// what the caller checks besides; it does so with the file's number, which reproduces it.
-func Run(t *testing.T, make func(r *rand.Rand) []byte, read func(b []byte) error) {
+// Run reads files by all of steps, in their order, for a second or as long as EnvVar says:
+// make(r) is a file that depends on r alone, valid till the next call. It fails where a step
+// panics, takes longer than 10 seconds, allocates more than Allowed, or returns an error,
+// which is what the caller checks besides; it does so with the file's number, which
+// reproduces it.
+func Run(t *testing.T, make func(r *rand.Rand) []byte, steps ...func(b []byte) error) {
 	t.Helper()
-	h := &harness{t: t, make: make, read: read}
+	h := &harness{report: func(s string) { t.Helper(); t.Error(s) }, make: make, steps: steps}
 	h.random = rand.New(&h.source)
 	stop := h.watch()
 	defer stop()
@@ -76,9 +75,9 @@ func Run(t *testing.T, make func(r *rand.Rand) []byte, read func(b []byte) error
 }
 
 type harness struct {
-	t       *testing.T
+	report  func(string)
 	make    func(r *rand.Rand) []byte
-	read    func(b []byte) error
+	steps   []func(b []byte) error
 	source  rand.PCG
 	random  *rand.Rand
 	current atomic.Uint64 // the case being read
@@ -120,28 +119,52 @@ func (h *harness) one(n uint64) {
 			h.fail(n, len(b), fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	if err := h.read(b); err != nil {
-		h.fail(n, len(b), err.Error())
+	for _, step := range h.steps {
+		if err := step(b); err != nil {
+			h.fail(n, len(b), err.Error())
+			return
+		}
 	}
 }
 
 func (h *harness) fail(n uint64, size int, why string) {
 	h.failed++
-	h.t.Errorf("case %d of %d bytes (again: %s=case=%d): %s", n, size, EnvVar, n, why)
+	h.report(fmt.Sprintf("case %d of %d bytes (again: %s=case=%d): %s", n, size, EnvVar, n, why))
 }
 
-// allocated checks what reading file n allocates.
+// allocated checks what each step of reading file n allocates.
 func (h *harness) allocated(n uint64) {
 	h.current.Store(n)
 	h.begun.Add(1)
 	b := append([]byte(nil), h.file(n)...)
 	defer func() { _ = recover() }() // reported before
+	for i, step := range h.steps {
+		if took := exactly(func() { _ = step(b) }); took > Allowed(len(b)) {
+			h.fail(n, len(b), fmt.Sprintf("step %d allocated %d bytes: want at most %d", i, took, Allowed(len(b))))
+		}
+	}
+}
+
+// exactly is how many bytes f allocates.
+func exactly(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_ = h.read(b)
+	f()
 	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > Allowed(len(b)) {
-		h.fail(n, len(b), fmt.Sprintf("allocated %d bytes: want at most %d", took, Allowed(len(b))))
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// Within runs read, which reads a file of size bytes, and fails where it allocates more than
+// Allowed. That costs about a microsecond; read may be run a second time.
+func Within(t testing.TB, size int, read func()) {
+	t.Helper()
+	before := allocations()
+	read()
+	if allocations()-before <= Allowed(size) {
+		return
+	}
+	if took := exactly(read); took > Allowed(size) {
+		t.Errorf("%d bytes: allocated %d: want at most %d", size, took, Allowed(size))
 	}
 }
 
@@ -176,16 +199,4 @@ func (h *harness) watch() (stop func()) {
 		}
 	}()
 	return func() { close(done) }
-}
-
-// Plannable says whether a plan of g takes little memory: package nn has tables of a few
-// numbers for each pixel that a convolution or pool gives, whatever the file's size.
-func Plannable(g *graph.Graph) bool {
-	n := 0
-	for _, node := range g.Nodes {
-		if n += node.Out.Shape.Size(); n > 1<<18 {
-			return false
-		}
-	}
-	return g.Input.Shape.Size() < 1<<18
 }
