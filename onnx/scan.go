@@ -41,10 +41,6 @@ type budget struct {
 // 64 MiB, of which 8 are left for everything that is not counted.
 func newBudget(size int) *budget { return &budget{left: 3*int64(size) + 56<<20} }
 
-// allowInt8 lets n int8 numbers in the file count as the float32 numbers that they
-// become: without, a network's weights would need more than their file allows.
-func (b *budget) allowInt8(n int) { b.left += 3 * (4 - 1) * int64(n) }
-
 // allowFile lets another file count as the model's own does.
 func (b *budget) allowFile(size int64) { b.left += 4 * min(size, 1<<40) }
 
