@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 
@@ -57,13 +58,50 @@ func keptSeeds(tb testing.TB, limit uint64) (files [][]byte) {
 	return files
 }
 
+// alone is a network of one of n's operators. All values that it reads are the network's
+// input.
+func alone(n *net, o tab) []byte {
+	one := newNet()
+	x := int32(-1)
+	add := func(i int32) int32 {
+		t := maps.Clone(n.tensors[i])
+		if b := t[2].(int32); b > 0 {
+			t[2] = int32(len(one.buffers))
+			one.buffers = append(one.buffers, n.buffers[b])
+		} else if x >= 0 {
+			return x
+		}
+		one.tensors = append(one.tensors, t)
+		at := int32(len(one.tensors) - 1)
+		if t[2] == int32(0) {
+			x = at
+		}
+		return at
+	}
+	o = maps.Clone(o)
+	var in []int32
+	for _, i := range o[1].([]int32) {
+		in = append(in, add(i))
+	}
+	one.in, x = max(x, 0), -1
+	one.out = add(o[2].([]int32)[0])
+	one.codes = append(one.codes, n.codes[o[0].(int32)])
+	o[0], o[1], o[2] = int32(0), in, []int32{one.out}
+	one.operators = append(one.operators, o)
+	return one.file()
+}
+
 // Files made of valid ones by changing numbers, lengths and offsets, exchanging what offsets
 // lead to, and joining two, are read or refused: without a panic, soon, within the memory
 // that they may take, and what is read can be planned as inspect does.
 func TestMutated(t *testing.T) {
 	files := keptSeeds(t, 4000)
 	for _, name := range []string{"float32", "int8"} {
-		files = append(files, samples()[name].file())
+		n := samples()[name]
+		files = append(files, n.file())
+		for _, o := range n.operators {
+			files = append(files, alone(n, o))
+		}
 	}
 	f, err := mutate.NewFlat(schema(), files)
 	if err != nil {
@@ -93,7 +131,7 @@ func TestMutated(t *testing.T) {
 
 // surveyed looks at what some files say of themselves.
 func surveyed(b []byte) error {
-	if len(b)%4 > 0 { // it decodes them, as reading does
+	if len(b)/8%4 > 0 { // it decodes them, as reading does
 		return nil
 	}
 	if _, err := survey(b); err != nil && strings.Contains(err.Error(), "\n") {

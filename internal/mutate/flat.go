@@ -134,8 +134,10 @@ func (b *buffer) table(at int, t *Table) bool {
 // valid till the next call.
 func (f *Flat) Mutate(r *rand.Rand) []byte {
 	a := f.seeds[r.IntN(len(f.seeds))]
-	if other := f.seeds[r.IntN(len(f.seeds))]; len(other.data) < len(a.data) {
-		a = other // small ones more often: they are soon read
+	for range 2 {
+		if other := f.seeds[r.IntN(len(f.seeds))]; len(other.data) < len(a.data) {
+			a = other // small ones more often: they are soon read
+		}
 	}
 	f.b = append(f.b[:0], a.data...)
 	if r.IntN(6) == 0 {

@@ -140,8 +140,10 @@ const (
 // valid till the next call.
 func (p *Proto) Mutate(r *rand.Rand) []byte {
 	m := p.seeds[r.IntN(len(p.seeds))]
-	if other := p.seeds[r.IntN(len(p.seeds))]; len(other.top.body) < len(m.top.body) {
-		m = other // small ones more often: they are soon read
+	for range 2 {
+		if other := p.seeds[r.IntN(len(p.seeds))]; len(other.top.body) < len(m.top.body) {
+			m = other // small ones more often: they are soon read
+		}
 	}
 	clear(p.edits)
 	for range few(r) {
