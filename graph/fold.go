@@ -62,32 +62,23 @@ func FoldBatchNorm(g *Graph) *Graph {
 }
 
 // join is one op that does what first and then second do over the given number
-// of channels, or nil.
+// of channels, or nil. Where it is nil it has taken no memory, however large the value:
+// channels of a vector are its elements, and nobody may ever compute them.
 func join(first, second Op, channels int) Op {
-	// second as x·scale[c] + shift[c], one each, in float64.
-	scale, shift := make([]float64, channels), make([]float64, channels)
-	switch op := second.(type) {
-	case *BatchNorm:
-		for c := range scale {
-			scale[c] = float64(op.Gamma[c]) / math.Sqrt(float64(op.Var[c])+float64(op.Epsilon))
-			shift[c] = float64(op.Beta[c]) - float64(float64(op.Mean[c])*scale[c])
-		}
-	case *Affine:
-		for c := range scale {
-			scale[c], shift[c] = float64(perChannel(op.Scale, c)), float64(perChannel(op.Shift, c))
-		}
+	switch second.(type) {
+	case *BatchNorm, *Affine:
 	default:
 		return nil
 	}
 	switch op := first.(type) {
 	case *Conv2D:
-		if w, ok := op.Weights.times(scale, shift); ok {
+		if w, ok := op.Weights.times(second, channels); ok {
 			c := *op
 			c.Weights = w
 			return &c
 		}
 	case *Dense:
-		if w, ok := op.Weights.times(scale, shift); ok {
+		if w, ok := op.Weights.times(second, channels); ok {
 			d := *op
 			d.Weights = w
 			return &d
@@ -100,8 +91,9 @@ func join(first, second Op, channels int) Op {
 		n := max(len(op.Scale), len(op.Shift), len(second.Scale), len(second.Shift))
 		a := &Affine{Scale: make([]float32, n), Shift: make([]float32, n)}
 		for c := range n {
-			a.Scale[c] = float32(float64(perChannel(op.Scale, c)) * scale[c])
-			a.Shift[c] = float32(float64(float64(perChannel(op.Shift, c))*scale[c]) + shift[c])
+			scale, shift := float64(perChannel(second.Scale, c)), float64(perChannel(second.Shift, c))
+			a.Scale[c] = float32(float64(perChannel(op.Scale, c)) * scale)
+			a.Shift[c] = float32(float64(float64(perChannel(op.Shift, c))*scale) + shift)
 		}
 		if a.checkConstants() == nil {
 			return a
@@ -110,15 +102,26 @@ func join(first, second Op, channels int) Op {
 	return nil
 }
 
-// times is w with the layer's output multiplied by scale[o] and then shifted by
-// shift[o]; false where w is not float or a result is not finite.
-func (w *Weights) times(scale, shift []float64) (Weights, bool) {
+// line is op, a BatchNorm or Affine, as x·scale + shift for channel c.
+func line(op Op, c int) (scale, shift float64) {
+	if a, ok := op.(*Affine); ok {
+		return float64(perChannel(a.Scale, c)), float64(perChannel(a.Shift, c))
+	}
+	n := op.(*BatchNorm)
+	scale = float64(n.Gamma[c]) / math.Sqrt(float64(n.Var[c])+float64(n.Epsilon))
+	return scale, float64(n.Beta[c]) - float64(float64(n.Mean[c])*scale)
+}
+
+// times is w with the layer's rows of outputs put through op, a BatchNorm or Affine; false
+// where w is not float or a result is not finite.
+func (w *Weights) times(op Op, rows int) (Weights, bool) {
 	if w.Binary || w.Int8 != nil {
 		return Weights{}, false
 	}
-	out := Weights{Float: make([]float32, len(w.Float)), Bias: make([]float32, len(scale))}
-	k := len(w.Float) / len(scale)
-	for o, s := range scale {
+	out := Weights{Float: make([]float32, len(w.Float)), Bias: make([]float32, rows)}
+	k := len(w.Float) / rows
+	for o := range rows {
+		s, shift := line(op, o)
 		for i, v := range w.Float[o*k : (o+1)*k] {
 			out.Float[o*k+i] = float32(float64(v) * s)
 		}
@@ -126,7 +129,7 @@ func (w *Weights) times(scale, shift []float64) (Weights, bool) {
 		if w.Bias != nil {
 			b = float64(w.Bias[o])
 		}
-		out.Bias[o] = float32(float64(b*s) + shift[o])
+		out.Bias[o] = float32(float64(b*s) + shift)
 	}
 	return out, finite("weight", out.Float) == nil && finite("bias", out.Bias) == nil
 }

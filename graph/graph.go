@@ -91,8 +91,9 @@ type Op interface {
 // Weights are the constants of a Conv2D or Dense, one row an output channel.
 //
 // A float layer has Float only. After quantization Int8 and Scale are set and
-// w ≈ Scale[c]·Int8[c·K+k]; Float keeps the original. Binary says that every
-// weight is exactly ±1.
+// w ≈ Scale[c]·Int8[c·K+k]; Float keeps the original, or is nil where there is none: in
+// files of int8 weights, which would take five times their size. Floats gives either.
+// Binary says that every weight is exactly ±1.
 type Weights struct {
 	Float  []float32 // [Out][K]; K = InC/Groups·KH·KW in (channel, row, column) order for Conv2D (ONNX's OIHW), In for Dense
 	Bias   []float32 // [Out], or nil for zero; never quantized

@@ -242,7 +242,7 @@ func (w *Weights) check(rows, k int) error {
 	if k < 1 || rows < 1 || k > MaxElements/rows {
 		return fmt.Errorf("%d×%d weights: want 1 to %d", rows, k, MaxElements)
 	}
-	if len(w.Float) != rows*k {
+	if len(w.Float) != rows*k && (w.Float != nil || w.Int8 == nil) {
 		return fmt.Errorf("%d weights: want %d×%d", len(w.Float), rows, k)
 	}
 	if w.Bias != nil && len(w.Bias) != rows {
@@ -280,8 +280,24 @@ func (w *Weights) check(rows, k int) error {
 		if !(s > 0) || math.IsInf(float64(s), 0) {
 			return fmt.Errorf("scale %d is %g: want a positive number", i, s)
 		}
+		if w.Float == nil && s > math.MaxFloat32/128 {
+			return fmt.Errorf("scale %d is %g: want weights that float32 can hold", i, s)
+		}
 	}
 	return nil
+}
+
+// Floats are the weights as numbers: Float, not to be written to, or a new slice of Int8
+// times Scale.
+func (w *Weights) Floats() []float32 {
+	if w.Float != nil || w.Int8 == nil {
+		return w.Float
+	}
+	f, each := make([]float32, len(w.Int8)), len(w.Int8)/len(w.Scale)
+	for i, q := range w.Int8 {
+		f[i] = float32(q) * w.Scale[i/each]
+	}
+	return f
 }
 
 // finite reports the first of v that is infinite or not a number.

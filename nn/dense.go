@@ -71,7 +71,7 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 		if to.written == nil {
 			to.written = to.out
 		}
-		st := &denseFloat{im: im, rows: memoryOrder(op.Float, in), bias: op.Bias, lo: g.lo, hi: g.hi, in: in, out: to.written}
+		st := &denseFloat{im: im, rows: memoryOrder(op.Floats(), in), bias: op.Bias, lo: g.lo, hi: g.hi, in: in, out: to.written}
 		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, to.written), 4*(op.In*op.Out+len(op.Bias)))}
 		c.plan.steps = append(append(c.plan.steps, st), to.after...)
 		return to.out, nil

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"sync"
+
 	"macroscope/graph"
 	"macroscope/kernels"
 	"macroscope/quant"
@@ -179,16 +181,16 @@ func softmaxBytes(t *quant.Softmax) func(*state, []*buffer, *buffer) {
 	}
 }
 
-// moveBytes works out once where each of the output's bytes comes from.
+// moveBytes works out once, when it first runs, where each of the output's bytes comes from.
 func moveBytes(n *graph.Node, op graph.Mover, in, out *buffer) func(*state, []*buffer, *buffer) {
 	fill := uint8(out.zero)
 	if p, ok := op.(*graph.Pad); ok {
 		fill = uint8(out.format().Round(p.Value))
 	}
 	m := out.img
-	from := movedFrom[int](op.Source(n.In[0].Shape), in.img, m, 1)
+	places := sync.OnceValue(func() []int { return movedFrom[int](op.Source(n.In[0].Shape), in.img, m, 1) })
 	return func(s *state, ins []*buffer, out *buffer) {
-		x, to, xor, i := ins[0].bytes(s), out.bytes(s), ins[0].form.xor^out.form.xor, 0
+		x, to, xor, from, i := ins[0].bytes(s), out.bytes(s), ins[0].form.xor^out.form.xor, places(), 0
 		for y := range m.H {
 			for col := range m.W {
 				px := to[m.Offset(y, col):][:m.C]

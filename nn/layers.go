@@ -84,7 +84,7 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	constants := 0 // bytes of the epilogue's
 	switch d {
 	case dtype.Float32:
-		weights = kernels.PackFloat32(channelsLast(op.Float, op))
+		weights = kernels.PackFloat32(channelsLast(op.Floats(), op))
 		spec.BiasF, constants = op.Bias, 4*len(op.Bias)
 		if g.clamped() {
 			spec.Lo, spec.Hi = g.lo, g.hi
@@ -184,7 +184,7 @@ func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, o
 		if spec.In.DType == dtype.Int8 {
 			d, err = kernels.NewDepthwiseInt8(pick.Impl, spec, op.Int8)
 		} else {
-			d, err = kernels.NewDepthwiseFloat32(pick.Impl, spec, op.Float)
+			d, err = kernels.NewDepthwiseFloat32(pick.Impl, spec, op.Floats())
 		}
 		if err != nil {
 			return nil, nil, "", err
@@ -195,7 +195,7 @@ func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, o
 		return g, pick.Impl, "grouped", err
 	}
 	for m := pick.Winograd; m >= 2; m -= 2 {
-		if w, err := kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Float, op), m); err == nil {
+		if w, err := kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Floats(), op), m); err == nil {
 			return w, pick.Impl, fmt.Sprintf("winograd%d", m), nil
 		} // the shape does not suit: the next one
 	}

@@ -3,17 +3,19 @@ package nn
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"macroscope/graph"
 	"macroscope/kernels"
 )
 
 // moveStep is a graph.Mover: which of the input's words each of the output's pixels
-// holds is worked out once, when the network is compiled.
+// holds is worked out once, by the plan's first runner: a plan alone takes no memory for
+// values.
 type moveStep struct {
 	node    *graph.Node
 	in, out *buffer
-	from    []int32 // word of the input, for the output's pixels in the order of memory; −1: fill
+	from    func() []int32 // word of the input, for the output's pixels in the order of memory; −1: fill
 	fill    float32
 }
 
@@ -30,7 +32,7 @@ func (c *compiler) emitMove(g *group, op graph.Mover) (*buffer, error) {
 	if in.Bytes()/4 > math.MaxInt32 {
 		return nil, fmt.Errorf("an input of %d bytes: want at most %d", in.Bytes(), 4*math.MaxInt32)
 	}
-	st.from = movedFrom[int32](op.Source(g.node.In[0].Shape), in, out, 4)
+	st.from = sync.OnceValue(func() []int32 { return movedFrom[int32](op.Source(g.node.In[0].Shape), in, out, 4) })
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
@@ -58,10 +60,10 @@ func movedFrom[T int | int32](source []int, in, out kernels.Image, size int) []T
 
 func (st *moveStep) run(s *state) {
 	in, out := floats(st.in.bytes(s)), st.out.bytes(s)
-	row, i := st.out.img.W*st.out.img.C, 0
+	row, i, from := st.out.img.W*st.out.img.C, 0, st.from()
 	for y := range st.out.img.H {
 		to := floats(out[st.out.img.Offset(y, 0):][:4*row])
-		for x, j := range st.from[i : i+row] {
+		for x, j := range from[i : i+row] {
 			if j < 0 {
 				to[x] = st.fill
 			} else {

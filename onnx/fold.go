@@ -137,6 +137,9 @@ func (k *constant) again(dims []int) *constant {
 	c.dims = dims
 	if q := k.quantized; q != nil && len(q.scale) > 1 {
 		c.quantized = nil // the axis is another one now
+		if c.f == nil {
+			c.of = k
+		}
 	}
 	return &c
 }

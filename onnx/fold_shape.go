@@ -247,12 +247,18 @@ func foldTranspose(c *call) (*constant, error) {
 		return c.picked(0, k, dims, t.Source(graph.Shape(k.dims))), nil
 	}
 	// A matrix of weights, which may be large.
-	f := c.floats(0, k)
-	if c.err != nil || !c.take(5*len(f)) {
-		return nil, c.err
+	out := &constant{dims: dims, signs: k.signs}
+	if k.quantized == nil || k.f != nil {
+		f := c.floats(0, k)
+		if c.err != nil || !c.take(4*len(f)) {
+			return nil, c.err
+		}
+		out.f = turned(f, dims[1], dims[0])
 	}
-	out := &constant{dims: dims, signs: k.signs, f: turned(f, dims[1], dims[0])}
 	if q := k.quantized; q != nil {
+		if !c.take(len(q.int8)) {
+			return nil, c.err
+		}
 		out.quantized = &quantization{turned(q.int8, dims[1], dims[0]), q.scale, 1 - q.axis}
 	}
 	return out, nil

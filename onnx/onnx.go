@@ -9,8 +9,7 @@
 // streams are quantization annotations on float32 values.
 // Everything else is refused by name. A file is not trusted: whatever it holds,
 // reading ends with a graph that graph.Check accepts or with one error that says
-// where, having taken at most 4 times the file's size (int8 weights counted as
-// float32) and 64 MiB of memory.
+// where, having taken at most 4 times the file's size and 64 MiB of memory.
 //
 // [Write] writes what Read reads: reading back gives the same graph, but for what
 // its comment lists.

@@ -21,6 +21,18 @@ type quantization struct {
 	axis  int
 }
 
+// floats are the weights as numbers, whose dimensions are dims.
+func (q *quantization) floats(dims []int) []float32 {
+	f, size := make([]float32, len(q.int8)), 1
+	if len(q.scale) > 1 {
+		size = graph.Shape(dims[q.axis+1:]).Size()
+	}
+	for i, x := range q.int8 {
+		f[i] = float32(x) * q.scale[i/size%len(q.scale)]
+	}
+	return f
+}
+
 // rounding is what QuantizeLinear begins and DequantizeLinear finishes: a value as bytes.
 type rounding struct {
 	node     string
@@ -354,23 +366,13 @@ func (c *call) dequantized(i int, k *constant, scaleAt, zeroAt int, axis int64) 
 	}
 	switch kind := k.kind(); kind {
 	case onnxpb.TensorProto_INT32, onnxpb.TensorProto_UINT8, onnxpb.TensorProto_INT8:
-		if kind != onnxpb.TensorProto_INT32 && !k.allowed {
-			k.allowed = true
-			c.bud.allowInt8(n)
-		}
 		if kind == onnxpb.TensorProto_INT8 && len(zero) == 1 && zero[0] == 0 {
 			v, err := k.int8s(c.bud)
 			if err != nil {
 				c.fail("input %d: %w", i, err)
 				return out
 			}
-			if !c.take(4 * n) {
-				return out
-			}
-			out.f, out.quantized = make([]float32, n), &quantization{v, scale, int(axis)}
-			for j, x := range v {
-				out.f[j] = float32(x) * scale[j/size%len(scale)]
-			}
+			out.quantized = &quantization{v, scale, int(axis)}
 			return out
 		}
 		v := c.ints(i, k)
@@ -389,7 +391,7 @@ func (c *call) dequantized(i int, k *constant, scaleAt, zeroAt int, axis int64) 
 }
 
 // int8Weights is w, which was dequantized, as the weights of a layer whose output
-// channels are w's given axis. The float weights are what the int8 ones stand for.
+// channels are w's given axis.
 func (c *call) int8Weights(w *constant, axis int) graph.Weights {
 	q := w.quantized
 	if len(q.scale) > 1 && q.axis != axis {

@@ -106,8 +106,13 @@ func TestQDQ(t *testing.T) {
 			if g.Input.Scale != c.in || g.Output.Scale != c.out {
 				t.Errorf("scales of input and output %v, %v: want %v, %v", g.Input.Scale, g.Output.Scale, c.in, c.out)
 			}
-			if d, ok := g.Nodes[0].Op.(*graph.Dense); ok && !reflect.DeepEqual(&d.Weights, c.wantWeights) {
-				t.Errorf("weights %+v, want %+v", d.Weights, c.wantWeights)
+			if d, ok := g.Nodes[0].Op.(*graph.Dense); ok {
+				if (d.Int8 == nil) != (d.Float != nil) {
+					t.Errorf("weights %+v: want those of int8 alone", d.Weights)
+				}
+				if d.Float = d.Floats(); !reflect.DeepEqual(&d.Weights, c.wantWeights) {
+					t.Errorf("weights %+v, want %+v", d.Weights, c.wantWeights)
+				}
 			}
 		})
 	}

@@ -175,6 +175,8 @@ func TestOperators(t *testing.T) {
 		{"Constant int", dims(2), nil, []part{op("Constant", "k", nil, attrInt("value_int", 0)), op("Reshape", "y", in("x", "k"))}, "a list of at most 8"},
 		{"Constant of nothing", dims(2), nil, []part{op("Constant", "k", nil), op("Add", "y", in("x", "k"))}, "0 values: want 1"},
 		{"Constant of two", dims(2), nil, []part{op("Constant", "k", nil, attrInt("value_int", 0), attrFloat("value_float", 0)), op("Add", "y", in("x", "k"))}, "2 values: want 1"},
+		{"Constant without its tensor", dims(2), nil, []part{op("Constant", "k", nil, attrTensor("value", nil)), op("Add", "y", in("x", "k"))}, "no tensor"},
+		{"ConstantOfShape without its tensor", dims(2), nil, []part{ints("s", 2), op("ConstantOfShape", "k", in("s"), attrTensor("value", nil)), op("Add", "y", in("x", "k"))}, "no tensor"},
 		{"Constant string", dims(2), nil, []part{op("Constant", "k", nil, attrString("value_string", "a")), op("Add", "y", in("x", "k"))}, "attributes not supported"},
 
 		{"BipolarQuant", dims(3), []float32{-1, 0, 2}, []part{one, op("BipolarQuant", "y", in("x", "one"))}, []float64{-1, 1, 1}},

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"reflect"
+	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -40,10 +41,6 @@ type budget struct {
 // 64 MiB, of which 8 are left for everything that is not counted.
 func newBudget(size int) *budget { return &budget{left: 3*int64(size) + 56<<20} }
 
-// allowInt8 lets n int8 numbers in the file count as the float32 numbers that they
-// become: without, a network's weights would need more than their file allows.
-func (b *budget) allowInt8(n int) { b.left += 3 * (4 - 1) * int64(n) }
-
 // allowFile lets another file count as the model's own does.
 func (b *budget) allowFile(size int64) { b.left += 4 * min(size, 1<<40) }
 
@@ -68,39 +65,93 @@ func (b *budget) take(n int64) error {
 // its place, which the protobuf library does not tell, counts into bud what
 // decoding will allocate, and notes where nodes and initializers stand.
 func scan(data []byte, bud *budget) (places, error) {
-	s := scanner{bud: bud, sizes: map[protoreflect.FullName]int64{}}
-	err := s.message((*onnxpb.ModelProto)(nil).ProtoReflect().Descriptor(), data, 0, 1)
+	s := scanner{bud: bud}
+	err := s.message(modelKind(), data, 0, 1)
 	return s.places, err
 }
 
 type scanner struct {
 	places
-	bud   *budget
-	sizes map[protoreflect.FullName]int64
+	bud *budget
 }
 
-// message scans one message of type md, whose bytes b begin at offset at.
-func (s *scanner) message(md protoreflect.MessageDescriptor, b []byte, at, depth int) error {
+// A messageKind is what scanning needs to know of a type of message.
+type messageKind struct {
+	fields [64]*fieldKind // by number
+	size   int64          // of the Go struct
+}
+
+type fieldKind struct {
+	name   string
+	kind   protoreflect.Kind
+	list   bool
+	of     *messageKind // of a message
+	place  int          // placeNode or placeInitializer for those of a graph
+	inputs bool         // a node's inputs
+}
+
+const (
+	placeNode = iota + 1
+	placeInitializer
+)
+
+var modelKind = sync.OnceValue(func() *messageKind {
+	return kindOf((*onnxpb.ModelProto)(nil).ProtoReflect().Descriptor(), map[protoreflect.FullName]*messageKind{})
+})
+
+func kindOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*messageKind) *messageKind {
+	if m := known[md.FullName()]; m != nil {
+		return m
+	}
+	m := &messageKind{size: 512}
+	known[md.FullName()] = m
+	if t, err := protoregistry.GlobalTypes.FindMessageByName(md.FullName()); err == nil {
+		m.size = int64(reflect.TypeOf(t.Zero().Interface()).Elem().Size())
+	}
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		f := &fieldKind{name: string(fd.Name()), kind: fd.Kind(), list: fd.IsList(), inputs: md.Name() == "NodeProto" && fd.Name() == "input"}
+		if fd.Kind() == protoreflect.MessageKind {
+			f.of = kindOf(fd.Message(), known)
+		}
+		if md.Name() == "GraphProto" {
+			f.place = map[protoreflect.Name]int{"node": placeNode, "initializer": placeInitializer}[fd.Name()]
+		}
+		m.fields[fd.Number()] = f
+	}
+	return m
+}
+
+// field is the field of that number, or nil.
+func (m *messageKind) field(n protowire.Number) *fieldKind {
+	if int(n) >= len(m.fields) {
+		return nil
+	}
+	return m.fields[n]
+}
+
+// message scans one message of type m, whose bytes b begin at offset at.
+func (s *scanner) message(m *messageKind, b []byte, at, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("byte %d: messages nested deeper than %d", at, maxDepth)
 	}
-	fields := md.Fields()
-	name := "" // of the node, tensor or attribute, once seen, for errors
+	name := ""                      // of the node, tensor or attribute, once seen, for errors
+	var packed map[*fieldKind]int64 // bytes of memory of each field's packed numbers so far
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return fmt.Errorf("byte %d: %w", at, protowire.ParseError(n))
 		}
 		b, at = b[n:], at+n
-		fd := fields.ByNumber(num)
-		if fd == nil || typ != protowire.BytesType {
+		f := m.field(num)
+		if f == nil || typ != protowire.BytesType {
 			n = protowire.ConsumeFieldValue(num, typ, b)
 			if n < 0 {
-				return place(fd, name, fmt.Errorf("byte %d: %w", at, protowire.ParseError(n)))
+				return f.in(name, fmt.Errorf("byte %d: %w", at, protowire.ParseError(n)))
 			}
-			if fd != nil {
-				if err := s.bud.take(scalarCost(fd)); err != nil {
-					return place(fd, name, fmt.Errorf("byte %d: %w", at, err))
+			if f != nil {
+				if err := s.bud.take(f.scalarCost()); err != nil {
+					return f.in(name, fmt.Errorf("byte %d: %w", at, err))
 				}
 			}
 			b, at = b[n:], at+n
@@ -108,7 +159,7 @@ func (s *scanner) message(md protoreflect.MessageDescriptor, b []byte, at, depth
 		}
 		size, n := protowire.ConsumeVarint(b)
 		if n < 0 {
-			return place(fd, name, fmt.Errorf("byte %d: %w", at, protowire.ParseError(n)))
+			return f.in(name, fmt.Errorf("byte %d: %w", at, protowire.ParseError(n)))
 		}
 		b, at = b[n:], at+n
 		whole := size <= uint64(len(b))
@@ -118,13 +169,31 @@ func (s *scanner) message(md protoreflect.MessageDescriptor, b []byte, at, depth
 		}
 		// What is cut short is entered all the same: the error from the innermost
 		// message says best where the file ends.
-		if err := s.field(md, fd, body, at, depth); err != nil {
-			return place(fd, name, err)
+		var err error
+		switch f.kind {
+		case protoreflect.MessageKind:
+			err = s.submessage(f, body, at, depth)
+		case protoreflect.StringKind, protoreflect.BytesKind:
+			cost := int64(len(body)) + 48
+			if f.inputs {
+				cost += inputCost
+			}
+			err = s.take(cost, at)
+		default:
+			// The library makes room for each run of numbers by moving all that it has.
+			if packed == nil {
+				packed = map[*fieldKind]int64{}
+			}
+			packed[f] += f.packedCost(body)
+			err = s.take(packed[f], at)
+		}
+		if err != nil {
+			return f.in(name, err)
 		}
 		if !whole {
-			return place(fd, name, fmt.Errorf("byte %d: %d bytes claimed, %d left", at, size, len(b)))
+			return f.in(name, fmt.Errorf("byte %d: %d bytes claimed, %d left", at, size, len(b)))
 		}
-		if fd.Name() == "name" {
+		if f.name == "name" {
 			name = string(body[:min(len(body), 100)])
 		}
 		b, at = b[size:], at+int(size)
@@ -132,76 +201,64 @@ func (s *scanner) message(md protoreflect.MessageDescriptor, b []byte, at, depth
 	return nil
 }
 
-// field scans one length-delimited field and counts its cost.
-func (s *scanner) field(parent protoreflect.MessageDescriptor, fd protoreflect.FieldDescriptor, body []byte, at, depth int) error {
-	cost := int64(len(body))
-	switch fd.Kind() {
-	case protoreflect.MessageKind:
-		cost = s.size(fd.Message()) + 32 // and its place in a growing slice
-		if parent.Name() == "GraphProto" && depth == 2 {
-			switch fd.Name() {
-			case "node":
-				cost += nodeCost
-				s.nodes = append(s.nodes, at)
-			case "initializer":
-				cost += initializerCost
-				s.initializers = append(s.initializers, at)
-			}
-		}
-		if err := s.bud.take(cost); err != nil {
-			return fmt.Errorf("byte %d: %w", at, err)
-		}
-		return s.message(fd.Message(), body, at, depth+1)
-	case protoreflect.StringKind, protoreflect.BytesKind:
-		cost += 48
-		if parent.Name() == "NodeProto" && fd.Name() == "input" {
-			cost += inputCost
-		}
-	case protoreflect.FloatKind, protoreflect.DoubleKind,
-		protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
-	default: // packed varints: 1 byte or more in the file, 8 in memory
-		for _, c := range body {
-			if c < 0x80 {
-				cost += 8
-			}
+// submessage scans a message in a message.
+func (s *scanner) submessage(f *fieldKind, body []byte, at, depth int) error {
+	cost := f.of.size + 32 // and its place in a growing slice
+	if depth == 2 {        // of the graph, not of one in a node's attribute
+		switch f.place {
+		case placeNode:
+			cost += nodeCost
+			s.nodes = append(s.nodes, at)
+		case placeInitializer:
+			cost += initializerCost
+			s.initializers = append(s.initializers, at)
 		}
 	}
-	if err := s.bud.take(cost); err != nil {
+	if err := s.take(cost, at); err != nil {
+		return err
+	}
+	return s.message(f.of, body, at, depth+1)
+}
+
+// take counts n bytes for what stands at an offset.
+func (s *scanner) take(n int64, at int) error {
+	if err := s.bud.take(n); err != nil {
 		return fmt.Errorf("byte %d: %w", at, err)
 	}
 	return nil
 }
 
+// packedCost is the memory of numbers that lie together.
+func (f *fieldKind) packedCost(body []byte) int64 {
+	switch f.kind {
+	case protoreflect.FloatKind, protoreflect.DoubleKind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
+		return int64(len(body))
+	}
+	cost := int64(len(body)) // varints: 1 byte or more in the file, 8 in memory
+	for _, c := range body {
+		if c < 0x80 {
+			cost += 8
+		}
+	}
+	return cost
+}
+
 // scalarCost is the memory of a number that stands alone: its place in a growing
 // slice, or a pointer's target.
-func scalarCost(fd protoreflect.FieldDescriptor) int64 {
-	if fd.IsList() {
+func (f *fieldKind) scalarCost() int64 {
+	if f.list {
 		return 24
 	}
 	return 8
 }
 
-// size is the size of md's Go struct.
-func (s *scanner) size(md protoreflect.MessageDescriptor) int64 {
-	n, ok := s.sizes[md.FullName()]
-	if !ok {
-		n = 512
-		if t, err := protoregistry.GlobalTypes.FindMessageByName(md.FullName()); err == nil {
-			n = int64(reflect.TypeOf(t.Zero().Interface()).Elem().Size())
-		}
-		s.sizes[md.FullName()] = n
-	}
-	return n
-}
-
-// place puts the field and, where known, the name of the message it stands in
-// before err.
-func place(fd protoreflect.FieldDescriptor, name string, err error) error {
-	if fd == nil {
+// in puts the field and, where known, the name of the message it stands in before err.
+func (f *fieldKind) in(name string, err error) error {
+	if f == nil {
 		return err
 	}
 	if name != "" {
-		return fmt.Errorf("%s: %s: %w", quote(name), fd.Name(), err)
+		return fmt.Errorf("%s: %s: %w", quote(name), f.name, err)
 	}
-	return fmt.Errorf("%s: %w", fd.Name(), err)
+	return fmt.Errorf("%s: %w", f.name, err)
 }

@@ -23,10 +23,12 @@ type constant struct {
 
 	// signs: every element went through BipolarQuant and is ±signs; 0: they did not.
 	signs float32
-	// quantized is where the elements come from, if they were int8.
+	// quantized is where the elements come from, if they were int8; f is made of them when
+	// somebody asks.
 	quantized *quantization
-	// allowed: the budget knows that these int8 numbers become float32.
-	allowed bool
+	// of is the constant whose elements these are, seen with other dimensions, if it has not
+	// made them yet.
+	of *constant
 }
 
 // widths has the bytes of an element in raw data, of the types understood.
@@ -38,6 +40,9 @@ var widths = map[onnxpb.TensorProto_DataType]int{
 
 // newConstant checks everything about t but its data's values.
 func (r *reader) newConstant(t *onnxpb.TensorProto) (*constant, error) {
+	if t == nil { // an attribute of that type without one
+		return nil, errors.New("no tensor")
+	}
 	if t.Segment != nil {
 		return nil, errors.New("data in segments: not supported")
 	}
@@ -119,10 +124,22 @@ func (c *constant) floats(bud *budget) ([]float32, error) {
 	if c.f != nil {
 		return c.f, nil
 	}
+	if c.of != nil {
+		var err error
+		c.f, err = c.of.floats(bud)
+		return c.f, err
+	}
 	if c.integers() {
 		return nil, errors.New("integer data: want FLOAT")
 	}
 	n := c.size()
+	if q := c.quantized; q != nil {
+		if err := bud.take(4 * int64(n)); err != nil {
+			return nil, err
+		}
+		c.f = q.floats(c.dims)
+		return c.f, nil
+	}
 	if c.zero {
 		c.f = bud.zeros(n)
 		return c.f, nil

@@ -63,7 +63,7 @@ const (
 //
 // Read gives the same graph again, except that
 //
-//   - a layer's float weights are not in an int8 file: they come back as Scale·Int8;
+//   - a layer's float weights are not in an int8 file: Float comes back nil;
 //   - nodes that the output does not need, and the flattening of a vector, are gone;
 //   - a PadValue without padding is gone, a Pad that a convolution reads is part of it;
 //   - reshaping twice is reshaping once; a Transpose gives what it sees, and a Reshape

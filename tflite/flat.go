@@ -75,7 +75,7 @@ type table struct {
 func (f *flat) table(at int, what string) table {
 	soffset := int(int32(f.u32(at, what)))
 	vt := at - soffset
-	head := f.bytes(vt, 4, what+"'s vtable")
+	head := f.bytes(vt, 4, what)
 	if head == nil {
 		return table{f: f}
 	}
@@ -84,7 +84,7 @@ func (f *flat) table(at int, what string) table {
 		f.fail(vt, "%s: a vtable of %d bytes for a table of %d: want an even number from 4, and 4 to %d", what, vtSize, size, len(f.data)-at)
 		return table{f: f}
 	}
-	return table{f, at, f.bytes(vt+4, vtSize-4, what+"'s vtable"), size}
+	return table{f, at, f.bytes(vt+4, vtSize-4, what), size}
 }
 
 // field is the place of field i, of n bytes; 0 if it is absent.

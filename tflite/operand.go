@@ -145,12 +145,6 @@ func (r *reader) floats(o *operator, i int) ([]float32, *tensor, error) {
 
 // take counts the memory of n elements of size bytes made from a tensor.
 func (r *reader) take(t *tensor, n, size int) error {
-	if t.kind == kindInt8 && !r.allowed[t.buffer] { // a file's int8 may count as the float32 that they become, once
-		more := min(3*int64(n), r.allowance)
-		r.allowed[t.buffer] = true
-		r.allowance -= more
-		r.budget += budget(more)
-	}
 	if err := r.budget.take(int64(n) * int64(size)); err != nil {
 		return r.about(t, "%w", err)
 	}
@@ -193,11 +187,11 @@ func (r *reader) weights(o *operator, rows, k, axis int, in float32, at placing)
 	if err != nil {
 		return w, err
 	}
-	if err := r.take(t, rows*k, 5); err != nil {
+	if err := r.take(t, rows*k, map[int]int{kindFloat32: 4, kindInt8: 1}[t.kind]); err != nil {
 		return w, err
 	}
-	w.Float = make([]float32, rows*k)
 	if t.kind == kindFloat32 {
+		w.Float = make([]float32, rows*k)
 		if in != 0 {
 			return w, r.about(t, "float32 weights of an int8 input: want INT8")
 		}
@@ -219,10 +213,8 @@ func (r *reader) weights(o *operator, rows, k, axis int, in float32, at placing)
 	w.Scale = append(w.Scale, t.scale...)
 	w.Int8 = make([]int8, rows*k)
 	for row := range rows {
-		s := t.scale[row%len(t.scale)]
 		for j := range k {
-			q := int8(b[at(row, j)])
-			w.Int8[row*k+j], w.Float[row*k+j] = q, float32(q)*s
+			w.Int8[row*k+j] = int8(b[at(row, j)])
 		}
 	}
 	return w, r.biases(o, &w, rows, in)

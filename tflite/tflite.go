@@ -12,8 +12,7 @@
 //
 // Everything else is refused by operator, tensor and file offset. A file is not trusted:
 // whatever it holds, reading ends with a graph that graph.Check accepts or with one error
-// that says where, having taken at most 4 times the file's size (int8 weights counted as
-// float32) and 64 MiB of memory.
+// that says where, having taken at most 4 times the file's size and 64 MiB of memory.
 package tflite
 
 import (
@@ -68,15 +67,12 @@ type reader struct {
 	readers  map[int][]*operator
 	names    map[string]int // how many others wanted each
 	integer  bool           // some operator computes in integers
-
-	allowed   map[int]bool // buffers whose int8 have counted as float32
-	allowance int64        // what may yet be allowed for them
 }
 
 func newReader(m *model) *reader {
 	r := &reader{
 		model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, integers: map[int][]int{}, readers: map[int][]*operator{},
-		names: map[string]int{}, allowed: map[int]bool{}, allowance: 3 * int64(len(m.f.data)),
+		names: map[string]int{},
 	}
 	for i := range m.operators {
 		o := &m.operators[i]

@@ -66,7 +66,7 @@ func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, p
 	}
 	o := &convOp{in: in, out: out, shape: c, im: im, products: products, weight: newParam(name+".weight", c.OutC*c.K())}
 	o.weight.Decay, o.weight.Latent = !c.Binary, c.Binary
-	copy(o.weight.W, channelsLast(c.Float, c))
+	copy(o.weight.W, channelsLast(c.Floats(), c))
 	if c.Bias != nil {
 		o.bias = newParam(name+".bias", c.OutC)
 		copy(o.bias.W, c.Bias)

@@ -165,11 +165,11 @@ func evaluate(n *graph.Node, data map[*graph.Value][]float64) ([]float64, error)
 func conv2d(y, x []float64, c *graph.Conv2D, in, out graph.Shape) {
 	h, w := in[1], in[2]
 	perGroup := c.InC / c.Groups
-	k := c.K()
+	k, all := c.K(), c.Floats()
 	i := 0
 	for o := range c.OutC {
 		first := o / (c.OutC / c.Groups) * perGroup // the group's first input channel
-		weights := c.Float[o*k : (o+1)*k]
+		weights := all[o*k : (o+1)*k]
 		for oy := range out[1] {
 			for ox := range out[2] {
 				sum := 0.0
@@ -197,12 +197,13 @@ func conv2d(y, x []float64, c *graph.Conv2D, in, out graph.Shape) {
 }
 
 func dense(y, x []float64, d *graph.Dense) {
+	weights := d.Floats()
 	for o := range y {
 		if d.Bias != nil {
 			y[o] = float64(d.Bias[o])
 		}
 		for i, v := range x {
-			y[o] += v * float64(d.Float[o*d.In+i])
+			y[o] += v * float64(weights[o*d.In+i])
 		}
 	}
 }

@@ -17,9 +17,7 @@ func TestProblemYAML(t *testing.T) {
 	if err := WriteProblem(&b, &want); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{b.String(),
-		"problem: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}",
-		"problem:\n  shape:\n    name: CNN-Layer\n    dimensions: [C, K, R, S, N, P, Q]\n  instance: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}\n"} {
+	for _, text := range append([]string{b.String()}, rightProblems...) {
 		if got, err := ReadProblem("p.yaml", strings.NewReader(text)); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
@@ -28,29 +26,43 @@ func TestProblemYAML(t *testing.T) {
 	if err := WriteProblem(&b, &want); err == nil {
 		t.Error("groups in a cnn-layer")
 	}
-	for _, c := range []struct{ text, want string }{
-		{"", "p.yaml:1: no problem: want problem"},
-		{"mapping: 3", "p.yaml:1: no problem"},
-		{"problem: 3", "p.yaml:1: no dimensions"},
-		{"problem:\n  R: 0", `p.yaml:2: R "0": want a whole number from 1`},
-		{"problem:\n  R: 3\n  X: 4", `p.yaml:3: key "X": want a letter of RSPQCKNG`},
-		{"problem:\n  R: [3]", `p.yaml:2: R "[3]": want a whole number`},
-		{"problem: {R: 2000000, S: 2000000, P: 2000000}", "multiply-accumulates: want 2^50 at most"},
-		{"problem:\n  R: &a 3\n  S: *a", "p.yaml:2: anchors"},
-		{"problem: " + strings.Repeat("[", 100), "p.yaml:1: anchors, aliases and nesting"},
-		{strings.Repeat(" ", maxProblem+1), "p.yaml: more than"},
-		{"problem:\n  R: {S: 3", "p.yaml:2: "},
-		{"problem:\n  - {R = 3}}", "p.yaml:2: "},
-	} {
+	for _, c := range wrongProblems {
 		if _, err := ReadProblem("p.yaml", strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.40q: %v, want %s", c.text, err, c.want)
 		}
 	}
 }
 
+// rightProblems are all one problem, wrongProblems none, and why.
+var rightProblems = []string{
+	"problem: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}",
+	"problem:\n  shape:\n    name: CNN-Layer\n    dimensions: [C, K, R, S, N, P, Q]\n  instance: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}\n",
+}
+
+var wrongProblems = []struct{ text, want string }{
+	{"", "p.yaml:1: no problem: want problem"},
+	{"mapping: 3", "p.yaml:1: no problem"},
+	{"problem: 3", "p.yaml:1: no dimensions"},
+	{"problem:\n  R: 0", `p.yaml:2: R "0": want a whole number from 1`},
+	{"problem:\n  R: 3\n  X: 4", `p.yaml:3: key "X": want a letter of RSPQCKNG`},
+	{"problem:\n  R: [3]", `p.yaml:2: R "[3]": want a whole number`},
+	{"problem: {R: 2000000, S: 2000000, P: 2000000}", "multiply-accumulates: want 2^50 at most"},
+	{"problem:\n  R: &a 3\n  S: *a", "p.yaml:2: anchors"},
+	{"problem: " + strings.Repeat("[", 100), "p.yaml:1: anchors, aliases and nesting"},
+	{strings.Repeat(" ", maxProblem+1), "p.yaml: more than"},
+	{"problem:\n  R: {S: 3", "p.yaml:2: "},
+	{"problem:\n  - {R = 3}}", "p.yaml:2: "},
+}
+
 func FuzzReadProblem(f *testing.F) {
 	f.Add("problem: {instance: {R: 3, S: 3, Wstride: 2}}")
 	f.Add("problem:\n  shape: {name: x}\n  R: 1\n---\n")
+	for _, text := range rightProblems {
+		f.Add(text)
+	}
+	for _, c := range wrongProblems {
+		f.Add(c.text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ReadProblem("p", strings.NewReader(text))
 		if err != nil {
