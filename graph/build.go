@@ -16,6 +16,7 @@ type Builder struct {
 	g      *Graph
 	values map[string]*Value
 	nodes  map[string]bool
+	looked looked
 	err    error
 }
 
@@ -26,6 +27,7 @@ func New(name, inputName string, input Shape) *Builder {
 		g:      &Graph{Name: name, Input: v},
 		values: map[string]*Value{inputName: v},
 		nodes:  map[string]bool{},
+		looked: looked{},
 	}
 	if inputName == "" {
 		b.err = fmt.Errorf("graph %q: %w", name, errors.New("the input has no name"))
@@ -61,7 +63,7 @@ func (b *Builder) AddNamed(name, out string, op Op, in ...*Value) *Value {
 }
 
 func (b *Builder) add(n *Node) error {
-	shape, err := n.outShape(b.values)
+	shape, err := n.outShape(b.values, b.looked)
 	if err != nil {
 		return err
 	}
@@ -125,12 +127,12 @@ func (g *Graph) checkAll() error {
 		return err
 	}
 	values := map[string]*Value{g.Input.Name: g.Input}
-	nodes := map[string]bool{}
+	nodes, seen := map[string]bool{}, looked{}
 	for i, n := range g.Nodes {
 		if n == nil || n.Out == nil {
 			return fmt.Errorf("node %d is missing or has no output", i)
 		}
-		shape, err := n.outShape(values)
+		shape, err := n.outShape(values, seen)
 		if err != nil {
 			return err
 		}
@@ -176,7 +178,7 @@ func (v *Value) check() error {
 
 // outShape checks n's inputs against the values known so far and gives the
 // output's shape.
-func (n *Node) outShape(values map[string]*Value) (Shape, error) {
+func (n *Node) outShape(values map[string]*Value, l looked) (Shape, error) {
 	if n.Op == nil {
 		return nil, fmt.Errorf("node %q has no op", n.Name)
 	}
@@ -190,7 +192,7 @@ func (n *Node) outShape(values map[string]*Value) (Shape, error) {
 	shape, err := n.Op.OutShape(in)
 	if err == nil {
 		if c, ok := n.Op.(checker); ok {
-			err = c.checkConstants()
+			err = c.checkConstants(l)
 		}
 	}
 	if err != nil {

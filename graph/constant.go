@@ -29,4 +29,4 @@ func (c *Constant) OutShape(in []Shape) (Shape, error) {
 // Bytes is four for each value.
 func (c *Constant) Bytes() int { return 4 * len(c.Values) }
 
-func (c *Constant) checkConstants() error { return finite("value", c.Values) }
+func (c *Constant) checkConstants(l looked) error { return l.finite("value", c.Values) }

@@ -16,11 +16,15 @@ import "math"
 //     together with the Sign that follows it becomes a threshold in package nn),
 //     after a MaxPool, or anywhere else than directly after a layer;
 //   - one whose layer's output something else reads too;
-//   - one whose folded constants would leave float32's range.
+//   - one whose folded constants would leave float32's range;
+//   - the ninth and later ones of a row: each makes the layer's weights anew, and a small
+//     file can have very many.
 //
 // A folded layer keeps its node's name and gives the value that the batch norm
 // gave.
 func FoldBatchNorm(g *Graph) *Graph {
+	const maxJoined = 8
+
 	uses := map[*Value]int{g.Output: 1}
 	for _, n := range g.Nodes {
 		for _, v := range n.In {
@@ -28,6 +32,7 @@ func FoldBatchNorm(g *Graph) *Graph {
 		}
 	}
 	out := &Graph{Name: g.Name, Integer: g.Integer}
+	joined := map[*Node]int{}
 	now := map[*Value]*Value{}  // value of g → value of out
 	giver := map[*Value]*Node{} // value of out → the node of out that gives it
 	value := func(v *Value) *Value {
@@ -44,7 +49,9 @@ func FoldBatchNorm(g *Graph) *Graph {
 			continue
 		}
 		if prev := giver[now[n.In[0]]]; prev != nil && len(n.In) == 1 && uses[n.In[0]] == 1 {
-			if op := join(prev.Op, n.Op, n.Out.Shape.Channels()); op != nil {
+			if joined[prev]++; joined[prev] > maxJoined {
+				// prev stays as it is
+			} else if op := join(prev.Op, n.Op, n.Out.Shape.Channels()); op != nil {
 				prev.Op, prev.Out = op, value(n.Out)
 				giver[prev.Out] = prev
 				continue
@@ -95,7 +102,7 @@ func join(first, second Op, channels int) Op {
 			a.Scale[c] = float32(float64(perChannel(op.Scale, c)) * scale)
 			a.Shift[c] = float32(float64(float64(perChannel(op.Shift, c))*scale) + shift)
 		}
-		if a.checkConstants() == nil {
+		if a.checkConstants(nil) == nil {
 			return a
 		}
 	}

@@ -91,7 +91,7 @@ func (f *Func) Prepared() func(x float64) float64 {
 	return func(x float64) float64 { return at(x, a, b) }
 }
 
-func (f *Func) checkConstants() error {
+func (f *Func) checkConstants(l looked) error {
 	known, ok := functions[f.Name]
 	if !ok {
 		return fmt.Errorf("function %q: want %s", f.Name, strings.Join(FuncNames(), ", "))

@@ -41,7 +41,7 @@ func TestFunc(t *testing.T) {
 		{Func{Name: "swish", Alpha: 2}, 1, 0.8807970779778823},
 		{Func{Name: "tanh"}, 1, 0.7615941559557649},
 	} {
-		if err := c.f.checkConstants(); err != nil {
+		if err := c.f.checkConstants(nil); err != nil {
 			t.Errorf("%+v: %v", c.f, err)
 		} else if got := c.f.At(c.x); !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("%+v at %g: got %.17g, want %.17g", c.f, c.x, got, c.want)

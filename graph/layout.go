@@ -169,7 +169,7 @@ func (p *Pad) OutShape(in []Shape) (Shape, error) {
 	return out, out.Check()
 }
 
-func (p *Pad) checkConstants() error {
+func (p *Pad) checkConstants(l looked) error {
 	if p.Mode > PadEdge {
 		return fmt.Errorf("mode %d: want constant, reflect or edge", p.Mode)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // Kind returns "conv2d".
@@ -238,7 +239,7 @@ func (*Softmax) OutShape(in []Shape) (Shape, error) { return same(in) }
 
 // check reports constants that do not belong to a layer of rows×k weights:
 // wrong lengths, a number that is not finite, a Binary weight that is not ±1.
-func (w *Weights) check(rows, k int) error {
+func (w *Weights) check(rows, k int, l looked) error {
 	if k < 1 || rows < 1 || k > MaxElements/rows {
 		return fmt.Errorf("%d×%d weights: want 1 to %d", rows, k, MaxElements)
 	}
@@ -248,17 +249,22 @@ func (w *Weights) check(rows, k int) error {
 	if w.Bias != nil && len(w.Bias) != rows {
 		return fmt.Errorf("%d biases: want %d or none", len(w.Bias), rows)
 	}
-	if err := finite("weight", w.Float); err != nil {
+	if err := l.finite("weight", w.Float); err != nil {
 		return err
 	}
-	if err := finite("bias", w.Bias); err != nil {
+	if err := l.finite("bias", w.Bias); err != nil {
 		return err
 	}
 	if w.Binary {
-		for i, v := range w.Float {
-			if v != 1 && v != -1 {
-				return fmt.Errorf("weight %d is %g in a binary layer: want 1 or -1", i, v)
+		if err := l.once("signs", 0, w.Float, func() error {
+			for i, v := range w.Float {
+				if v != 1 && v != -1 {
+					return fmt.Errorf("weight %d is %g in a binary layer: want 1 or -1", i, v)
+				}
 			}
+			return nil
+		}); err != nil {
+			return err
 		}
 	}
 	if w.IntBias != nil && (w.Int8 == nil || len(w.IntBias) != rows) {
@@ -310,11 +316,40 @@ func finite(what string, v []float32) error {
 	return nil
 }
 
+// looked remembers constants that were found good: nodes may share them, and a small file
+// may have very many nodes that share large ones. nil remembers nothing.
+type looked map[look]bool
+
+type look struct {
+	what  string
+	by    float32
+	first *float32
+	n     int
+}
+
+// once is find's error, which says by whether the constants v are good as what.
+func (l looked) once(what string, by float32, v []float32, find func() error) error {
+	k := look{what, by, unsafe.SliceData(v), len(v)}
+	if l[k] {
+		return nil
+	}
+	err := find()
+	if err == nil && l != nil && len(v) > 64 { // few are soon looked at
+		l[k] = true
+	}
+	return err
+}
+
+// finite is finite, once.
+func (l looked) finite(what string, v []float32) error {
+	return l.once("finite", 0, v, func() error { return finite(what, v) })
+}
+
 // A checker is an op whose constants can be wrong in ways that OutShape does
 // not see.
-type checker interface{ checkConstants() error }
+type checker interface{ checkConstants(l looked) error }
 
-func (c *Conv2D) checkConstants() error {
+func (c *Conv2D) checkConstants(l looked) error {
 	if err := finite("padding value", []float32{c.PadValue}); err != nil {
 		return err
 	}
@@ -325,45 +360,47 @@ func (c *Conv2D) checkConstants() error {
 			return fmt.Errorf("a filter of %d×%d×%d: more than %d weights", c.InC/c.Groups, c.KH, c.KW, MaxElements)
 		}
 	}
-	return c.check(c.OutC, int(k))
+	return c.check(c.OutC, int(k), l)
 }
 
-func (d *Dense) checkConstants() error { return d.check(d.Out, d.In) }
+func (d *Dense) checkConstants(l looked) error { return d.check(d.Out, d.In, l) }
 
-func (b *BatchNorm) checkConstants() error {
+func (b *BatchNorm) checkConstants(l looked) error {
 	for _, v := range []struct {
 		name string
 		v    []float32
 	}{{"gamma", b.Gamma}, {"beta", b.Beta}, {"mean", b.Mean}, {"var", b.Var}, {"epsilon", []float32{b.Epsilon}}} {
-		if err := finite(v.name, v.v); err != nil {
+		if err := l.finite(v.name, v.v); err != nil {
 			return err
 		}
 	}
-	for i, v := range b.Var {
-		if !(float64(v)+float64(b.Epsilon) > 0) {
-			return fmt.Errorf("variance %d is %g with epsilon %g: want a positive sum", i, v, b.Epsilon)
+	return l.once("variance", b.Epsilon, b.Var, func() error {
+		for i, v := range b.Var {
+			if !(float64(v)+float64(b.Epsilon) > 0) {
+				return fmt.Errorf("variance %d is %g with epsilon %g: want a positive sum", i, v, b.Epsilon)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-func (a *Affine) checkConstants() error {
-	if err := finite("scale", a.Scale); err != nil {
+func (a *Affine) checkConstants(l looked) error {
+	if err := l.finite("scale", a.Scale); err != nil {
 		return err
 	}
-	return finite("shift", a.Shift)
+	return l.finite("shift", a.Shift)
 }
 
-func (p *PReLU) checkConstants() error { return finite("slope", p.Slope) }
+func (p *PReLU) checkConstants(l looked) error { return l.finite("slope", p.Slope) }
 
-func (c *Clip) checkConstants() error {
+func (c *Clip) checkConstants(l looked) error {
 	if !(c.Lo <= c.Hi) {
 		return fmt.Errorf("clipped to %g and %g: want a lower and an upper bound", c.Lo, c.Hi)
 	}
 	return nil
 }
 
-func (d *Dropout) checkConstants() error {
+func (d *Dropout) checkConstants(l looked) error {
 	if !(d.Rate >= 0 && d.Rate < 1) {
 		return fmt.Errorf("rate %g: want 0 to less than 1", d.Rate)
 	}

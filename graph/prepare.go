@@ -101,7 +101,7 @@ func (p *Preparation) affine(channels int) (*Affine, error) {
 	if same {
 		return nil, nil
 	}
-	if a.checkConstants() != nil {
+	if a.checkConstants(nil) != nil {
 		return nil, errors.New("means or deviations that are not finite")
 	}
 	return a, nil

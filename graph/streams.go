@@ -16,12 +16,16 @@ func FindStreams(g *Graph) *Streams {
 		switch n.Op.(type) {
 		case *Add, *Concat, *MaxPool, *PReLU, *Clip, *ReLU, *Dropout:
 			for _, v := range n.In {
-				if a, b := s.Of(v), s.Of(n.Out); a != b {
+				if a, b := s.find(v), s.find(n.Out); a != b {
 					s.next[a] = b
 				}
 			}
 		}
 	}
+	for v := range s.next {
+		s.find(v)
+	}
+	seen := map[*Value]bool{}
 	from := map[*Value]*Value{} // what a norm gives from what it takes
 	for _, n := range g.Nodes {
 		switch n.Op.(type) {
@@ -30,12 +34,21 @@ func FindStreams(g *Graph) *Streams {
 		case *Add:
 			s.sums[s.Of(n.Out)] = true
 		case *Sign:
-			for v := n.In[0]; v != nil; v = from[v] {
-				s.signs[s.Of(v)] = true
+			for v := n.In[0]; v != nil && !seen[v]; v = from[v] {
+				s.signs[s.Of(v)], seen[v] = true, true
 			}
 		}
 	}
 	return s
+}
+
+// find is Of, and shortens the way for the next that asks.
+func (s *Streams) find(v *Value) *Value {
+	of := s.Of(v)
+	for v != of {
+		s.next[v], v = of, s.next[v]
+	}
+	return of
 }
 
 // Of is one value for all that belong together.

@@ -30,7 +30,7 @@ import (
 // as its reader's operands.
 func (g *Graph) Workload(d dtype.DType) (workload.Workload, error) {
 	g = FoldBatchNorm(g)
-	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, streams: FindStreams(g)}
+	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, toSign: map[*Value]bool{}, streams: FindStreams(g)}
 	for _, n := range g.Nodes {
 		p.giver[n.Out] = n
 		for _, v := range n.In {
@@ -62,6 +62,7 @@ type pricer struct {
 	readers map[*Value][]*Node
 	d       dtype.DType
 	widths  map[*Value]int // those known, so that networks of many paths stay cheap
+	toSign  map[*Value]bool
 	streams *Streams
 }
 
@@ -167,6 +168,15 @@ func (p *pricer) bipolar(v *Value) bool {
 // onlyToSign reports whether v is read by Sign nodes, or batch norms and affines on
 // the way to one, and nothing else.
 func (p *pricer) onlyToSign(v *Value) bool {
+	only, known := p.toSign[v]
+	if !known {
+		only = p.readBySigns(v)
+		p.toSign[v] = only
+	}
+	return only
+}
+
+func (p *pricer) readBySigns(v *Value) bool {
 	for _, n := range p.readers[v] {
 		switch n.Op.(type) {
 		case *Sign:

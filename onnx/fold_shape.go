@@ -46,6 +46,11 @@ func foldConcat(c *call) (*constant, error) {
 		return nil, err
 	}
 	outer := graph.Shape(out.dims[:axis]).Size()
+	if first.integers() {
+		out.i = make([]int64, 0, graph.Shape(out.dims).Size())
+	} else {
+		out.f = make([]float32, 0, graph.Shape(out.dims).Size())
+	}
 	for o := range outer {
 		for i := range c.in {
 			k := c.in[i].constant

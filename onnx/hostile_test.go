@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -38,15 +39,20 @@ func keptSeeds(tb testing.TB, limit uint64) (files [][]byte) {
 	return files
 }
 
+func mutator(t *testing.T) *mutate.Proto {
+	t.Helper()
+	p, err := mutate.NewProto((*onnxpb.ModelProto)(nil).ProtoReflect().Descriptor(), append(seeds(t), keptSeeds(t, 3000)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // Files made of valid ones by changing fields, dimensions and lengths, by leaving out,
 // repeating and exchanging parts and by nesting, are read or refused: without a panic, soon,
 // within the memory that they may take, and what is read can be planned as inspect does.
 func TestMutated(t *testing.T) {
-	files := append(seeds(t), keptSeeds(t, 3000)...)
-	p, err := mutate.NewProto((*onnxpb.ModelProto)(nil).ProtoReflect().Descriptor(), files)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := mutator(t)
 	read, planned := 0, 0
 	var g *graph.Graph
 	mutate.Run(t, p.Mutate, surveyed, func(b []byte) (err error) {
@@ -63,10 +69,24 @@ func TestMutated(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d seeds; %d files were read, %d planned", len(files), read, planned)
+	t.Logf("%d files were read, %d planned", read, planned)
 	if read == 0 || planned == 0 {
 		t.Errorf("%d read, %d planned: the files are too broken to show anything", read, planned)
 	}
+}
+
+// The same where memory runs out soon, and sometimes at once: somewhere in the middle of
+// whatever the reader does.
+func TestMutatedShort(t *testing.T) {
+	defer func(was int64) { spare = was }(spare)
+	m := mutator(t)
+	mutate.Run(t, func(r *rand.Rand) []byte {
+		spare = r.Int64N(1 << (4 + r.IntN(16)))
+		return m.Mutate(r)
+	}, surveyed, func(b []byte) error {
+		_, err := readWhole(b)
+		return err
+	})
 }
 
 // surveyed looks at what some files say of themselves.

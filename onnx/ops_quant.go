@@ -84,13 +84,16 @@ func (c *call) shared(r *rounding) bool {
 	if name == c.g.Output[0].GetName() || c.plain[v] || c.aliases[v] || v.Scale != 0 && (v.Scale != r.scale || v.Zero != r.zero) {
 		return true
 	}
-	for _, i := range c.readers[name] {
-		n := c.g.Node[i]
-		if operatorKey(n) != operatorKey(c.node) || !slices.Equal(n.Input[1:], c.node.Input[1:]) {
-			return true
-		}
+	unlike, known := c.unlike[name]
+	if !known {
+		first := c.g.Node[c.readers[name][0]]
+		unlike = slices.ContainsFunc(c.readers[name], func(i int) bool {
+			n := c.g.Node[i]
+			return operatorKey(n) != operatorKey(first) || !slices.Equal(n.Input[1:], first.Input[1:])
+		})
+		c.unlike[name] = unlike
 	}
-	return false
+	return unlike
 }
 
 // noBlocks refuses scales for blocks of an axis.

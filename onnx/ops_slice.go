@@ -268,14 +268,19 @@ func foldSlice(c *call) (*constant, error) {
 		for i := range index {
 			index[i] = cut.start + i*cut.step
 		}
-		places, dims = taken(places, dims, cut.axis, index)
+		places, dims = c.along(places, dims, cut.axis, index)
 	}
 	return c.picked(0, k, dims, places), nil
 }
 
-// taken is the elements of the given indices along an axis.
-func taken(places, dims []int, axis int, index []int) (to, shape []int) {
+// along is the elements of the given indices along an axis, of which there are at most
+// graph.MaxElements.
+func (c *call) along(places, dims []int, axis int, index []int) (to, shape []int) {
 	outer, n, inner := graph.Shape(dims[:axis]).Size(), dims[axis], graph.Shape(dims[axis+1:]).Size()
+	if c.err != nil || !c.take(8*outer*len(index)*inner) {
+		return nil, dims
+	}
+	to = make([]int, 0, outer*len(index)*inner)
 	for o := range outer {
 		for _, i := range index {
 			to = append(to, places[(o*n+i)*inner:][:inner]...)
@@ -309,10 +314,10 @@ func foldGather(c *call) (*constant, error) {
 		}
 		from[i] = int(x)
 	}
-	if len(index) > graph.MaxElements/k.size() || !c.take(16*(k.size()/k.dims[axis]*len(index)+k.size())) {
+	if len(index) > graph.MaxElements/k.size() {
 		return nil, fmt.Errorf("%d indices: too many", len(index))
 	}
-	places, dims := taken(c.places(k.size()), k.dims, axis, from)
+	places, dims := c.along(c.places(k.size()), k.dims, axis, from)
 	if len(at.dims) == 0 {
 		dims = slices.Delete(dims, axis, axis+1)
 	}

@@ -35,6 +35,7 @@ type reader struct {
 	givers    map[string]int        // the node that gives a name
 	taken     map[string]bool       // names of values in the file, and of those made up so far
 	readers   map[string][]int      // the nodes needed that read a name
+	unlike    map[string]bool       // whether those of a name do not all do the same, once somebody asked
 	used      map[string]bool       // names that some node needed reads, or the graph's output
 	plain     map[*graph.Value]bool // values that some node reads as they are, not through int8
 	signs     map[*graph.Value]bool // values that are ±1
@@ -227,6 +228,7 @@ func bounded(view []int) error {
 // noteNames notes which names are read, and which are taken.
 func (r *reader) noteNames(order []int) {
 	r.used, r.taken, r.readers = map[string]bool{r.g.Output[0].GetName(): true}, map[string]bool{}, map[string][]int{}
+	r.unlike = map[string]bool{}
 	for name := range r.named {
 		r.taken[name] = true
 	}

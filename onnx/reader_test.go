@@ -269,35 +269,49 @@ func hostile(t testing.TB) map[string][]byte {
 		names = append(names, op("Sum", fmt.Sprint("v", i+1), slices.Repeat(in(fmt.Sprint("v", i)), 4000)))
 	}
 	names = append(names, relu("y", "v300"))
+	// What each node would look at again if nobody remembered: all others that round the same
+	// value, and large constants that all share.
+	rounded := []part{floats("s", nil, 0.5), int8s("z", nil, 0)}
+	normed := []part{floats("n", dims(1<<15), slices.Repeat([]float32{1}, 1<<15)...)}
+	cut := []part{floats("n", dims(1<<15), make([]float32, 1<<15)...), ints("i", 3)} // until there is no memory left
+	for i := range 5000 {
+		q, d := fmt.Sprint("q", i), fmt.Sprint("d", i)
+		rounded = append(rounded, op("QuantizeLinear", q, in("x", "s", "z")), op("DequantizeLinear", d, in(q, "s", "z")), op("Add", fmt.Sprint("v", i+1), in(fmt.Sprint("v", i), d)))
+		normed = append(normed, op("BatchNormalization", fmt.Sprint("v", i+1), in(fmt.Sprint("v", i), "n", "n", "n", "n")))
+		cut = append(cut, op("Gather", q, in("n", "i")), op("Add", fmt.Sprint("v", i+1), in(fmt.Sprint("v", i), q)))
+	}
 	claims := func(n int) []byte { return append([]byte{7<<3 | 2}, tag(0, n)[1:]...) }
 	return map[string][]byte{ // all refused but those under "legal"
-		"2 GiB claimed":        append(slices.Clone(head), claims(1<<31-1)...),
-		"2^62 claimed":         append(slices.Clone(head), claims(1<<62)...),
-		"empty nodes":          with(bytes.Repeat([]byte{0x0a, 0}, 1<<20)),
-		"empty tensors":        with(bytes.Repeat([]byte{0x2a, 0}, 1<<20)),
-		"empty attributes":     with(wrap(1, bytes.Repeat([]byte{0x2a, 0}, 1<<20))),
-		"empty names":          with(wrap(1, bytes.Repeat([]byte{0x0a, 0}, 1<<21))),
-		"zeros as varints":     with(wrap(5, wrap(7, make([]byte, 1<<23)))),
-		"zeros one by one":     with(wrap(5, bytes.Repeat([]byte{7 << 3, 0}, 1<<22))),
-		"dims one by one":      with(wrap(5, bytes.Repeat([]byte{1 << 3, 1}, 1<<22))),
-		"names over":           with(bytes.Repeat(wrap(5, wrap(8, []byte("k"))), 1<<18)),
-		"raw data over":        with(wrap(5, bytes.Repeat(wrap(9, make([]byte, 100)), 1<<14))),
-		"numbers in runs":      with(wrap(5, bytes.Repeat([]byte{1<<3 | 2, 1, 1}, 1<<20))), // moved for each
-		"floats in runs":       with(wrap(5, bytes.Repeat([]byte{4<<3 | 2, 4, 0, 0, 0, 0}, 1<<19))),
-		"deep":                 with(nested),
-		"groups":               append(slices.Clone(head), bytes.Repeat([]byte{15<<3 | 3}, 1<<20)...),
-		"legal unknown fields": append(slices.Clone(head), bytes.Repeat([]byte{0x7a, 1, 0}, 1<<20)...),
-		"weights turned":       marshal(t, model(dims(256), turned...)),
-		"huge constant":        marshal(t, model(dims(1<<27), joined...)),
-		"doubled constants":    marshal(t, model(dims(2), doubled...)),
-		"many inputs":          marshal(t, model(dims(2), names...)),
-		"shared weights":       marshal(t, model(dims(256), shared...)),
-		"legal chain":          marshal(t, model(dims(2), chain(20000)...)),
-		"legal fan":            marshal(t, model(dims(2), fan(3000)...)),
-		"all ones":             bytes.Repeat([]byte{0xff}, 1<<20),
-		"zeros":                make([]byte, 1<<20),
-		"field number 0":       append(slices.Clone(head), 0, 0),
-		"reserved wire type":   append(slices.Clone(head), 7),
+		"2 GiB claimed":                append(slices.Clone(head), claims(1<<31-1)...),
+		"2^62 claimed":                 append(slices.Clone(head), claims(1<<62)...),
+		"empty nodes":                  with(bytes.Repeat([]byte{0x0a, 0}, 1<<20)),
+		"empty tensors":                with(bytes.Repeat([]byte{0x2a, 0}, 1<<20)),
+		"empty attributes":             with(wrap(1, bytes.Repeat([]byte{0x2a, 0}, 1<<20))),
+		"empty names":                  with(wrap(1, bytes.Repeat([]byte{0x0a, 0}, 1<<21))),
+		"zeros as varints":             with(wrap(5, wrap(7, make([]byte, 1<<23)))),
+		"zeros one by one":             with(wrap(5, bytes.Repeat([]byte{7 << 3, 0}, 1<<22))),
+		"dims one by one":              with(wrap(5, bytes.Repeat([]byte{1 << 3, 1}, 1<<22))),
+		"names over":                   with(bytes.Repeat(wrap(5, wrap(8, []byte("k"))), 1<<18)),
+		"raw data over":                with(wrap(5, bytes.Repeat(wrap(9, make([]byte, 100)), 1<<14))),
+		"numbers in runs":              with(wrap(5, bytes.Repeat([]byte{1<<3 | 2, 1, 1}, 1<<20))), // moved for each
+		"floats in runs":               with(wrap(5, bytes.Repeat([]byte{4<<3 | 2, 4, 0, 0, 0, 0}, 1<<19))),
+		"deep":                         with(nested),
+		"groups":                       append(slices.Clone(head), bytes.Repeat([]byte{15<<3 | 3}, 1<<20)...),
+		"legal unknown fields":         append(slices.Clone(head), bytes.Repeat([]byte{0x7a, 1, 0}, 1<<20)...),
+		"weights turned":               marshal(t, model(dims(256), turned...)),
+		"huge constant":                marshal(t, model(dims(1<<27), joined...)),
+		"doubled constants":            marshal(t, model(dims(2), doubled...)),
+		"many inputs":                  marshal(t, model(dims(2), names...)),
+		"shared weights":               marshal(t, model(dims(256), shared...)),
+		"legal, rounded over and over": marshal(t, model(dims(2), append(rounded, op("DequantizeLinear", "v0", in("q0", "s", "z")), relu("y", "v5000"))...)),
+		"legal, normed over and over":  marshal(t, model(dims(1<<15), append(normed, relu("v0", "x"), relu("y", "v5000"))...)),
+		"cut over and over":            marshal(t, model(dims(2), append(cut, relu("v0", "x"), relu("y", "v5000"))...)),
+		"legal chain":                  marshal(t, model(dims(2), chain(20000)...)),
+		"legal fan":                    marshal(t, model(dims(2), fan(3000)...)),
+		"all ones":                     bytes.Repeat([]byte{0xff}, 1<<20),
+		"zeros":                        make([]byte, 1<<20),
+		"field number 0":               append(slices.Clone(head), 0, 0),
+		"reserved wire type":           append(slices.Clone(head), 7),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -91,10 +92,8 @@ func alone(n *net, o tab) []byte {
 	return one.file()
 }
 
-// Files made of valid ones by changing numbers, lengths and offsets, exchanging what offsets
-// lead to, and joining two, are read or refused: without a panic, soon, within the memory
-// that they may take, and what is read can be planned as inspect does.
-func TestMutated(t *testing.T) {
+func mutator(t *testing.T) *mutate.Flat {
+	t.Helper()
 	files := keptSeeds(t, 4000)
 	for _, name := range []string{"float32", "int8"} {
 		n := samples()[name]
@@ -107,6 +106,14 @@ func TestMutated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+// Files made of valid ones by changing numbers, lengths and offsets, exchanging what offsets
+// lead to, and joining two, are read or refused: without a panic, soon, within the memory
+// that they may take, and what is read can be planned as inspect does.
+func TestMutated(t *testing.T) {
+	f := mutator(t)
 	read, planned := 0, 0
 	var g *graph.Graph
 	mutate.Run(t, f.Mutate, surveyed, func(b []byte) (err error) {
@@ -123,10 +130,24 @@ func TestMutated(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d seeds; %d files were read, %d planned", len(files), read, planned)
+	t.Logf("%d files were read, %d planned", read, planned)
 	if read == 0 || planned == 0 {
 		t.Errorf("%d read, %d planned: the files are too broken to show anything", read, planned)
 	}
+}
+
+// The same where memory runs out soon, and sometimes at once: somewhere in the middle of
+// whatever the reader does.
+func TestMutatedShort(t *testing.T) {
+	defer func(was int64) { spare = was }(spare)
+	m := mutator(t)
+	mutate.Run(t, func(r *rand.Rand) []byte {
+		spare = r.Int64N(1 << (4 + r.IntN(16)))
+		return m.Mutate(r)
+	}, surveyed, func(b []byte) error {
+		_, err := readWhole(b)
+		return err
+	})
 }
 
 // surveyed looks at what some files say of themselves.

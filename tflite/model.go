@@ -70,7 +70,9 @@ type budget int64
 
 // newBudget allows 4 times the file's size, of which the file itself is one, and 64 MiB,
 // of which 8 are left for everything that is not counted.
-func newBudget(size int) budget { return budget(3*int64(size) + 56<<20) }
+func newBudget(size int) budget { return budget(3*int64(size) + spare) }
+
+var spare int64 = 56 << 20 // tests have less of it
 
 // take counts n bytes, or says that they are too many.
 func (b *budget) take(n int64) error {
