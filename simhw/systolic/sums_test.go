@@ -84,8 +84,12 @@ func TestAdderIsTheMachine(t *testing.T) {
 			}
 		}
 	})
-	if differ < 10 {
-		t.Errorf("%d products with a sum that did not fit: want many", differ)
+	least := 10
+	if testing.Short() { // a fifth of the cases
+		least = 1
+	}
+	if differ < least {
+		t.Errorf("%d products with a sum that did not fit: want at least %d", differ, least)
 	}
 }
 
