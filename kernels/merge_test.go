@@ -99,30 +99,36 @@ func (k *mergeCase) streamAt(y, x, c int) int16 {
 	return view[int16](k.stream[k.spec.Stream.Offset(y, x):][:k.spec.Stream.PixelBytes()])[c%(k.spec.Stream.C/2)]
 }
 
+// want is quant.Merge of one value.
+func (k *mergeCase) want(y, x, c int) int16 {
+	s := &k.spec
+	var h int16
+	switch s.Shortcut {
+	case Identity:
+		h = k.streamAt(y, x, c)
+	case PooledShortcut:
+		h = max(k.streamAt(2*y, 2*x, c), k.streamAt(2*y, 2*x+1, c), k.streamAt(2*y+1, 2*x, c), k.streamAt(2*y+1, 2*x+1, c))
+	}
+	slope := float32(1)
+	if s.Slope != nil {
+		slope = s.Slope[c]
+	}
+	sum := view[int32](k.sums[s.Sums.Offset(y, x):][:s.Sums.PixelBytes()])[c]
+	return quant.Merge(sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
+}
+
 // check holds the results against quant.Merge, and what is no pixel against what
 // stood there.
 func (k *mergeCase) check(t *testing.T) {
 	t.Helper()
 	s := &k.spec
-	slope := float32(1)
 	for y := range s.Sums.H {
 		for x := range s.Sums.W {
 			out, bits := view[int16](k.out[s.Out.Offset(y, x):][:s.Out.PixelBytes()]), k.bits[s.Bits.Offset(y, x):][:s.Bits.PixelBytes()]
 			for c := range s.Sums.C {
-				var h int16
-				switch s.Shortcut {
-				case Identity:
-					h = k.streamAt(y, x, c)
-				case PooledShortcut:
-					h = max(k.streamAt(2*y, 2*x, c), k.streamAt(2*y, 2*x+1, c), k.streamAt(2*y+1, 2*x, c), k.streamAt(2*y+1, 2*x+1, c))
-				}
-				if s.Slope != nil {
-					slope = s.Slope[c]
-				}
-				sum := view[int32](k.sums[s.Sums.Offset(y, x):][:s.Sums.PixelBytes()])[c]
-				want := quant.Merge(sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
+				want := k.want(y, x, c)
 				if out[c] != want {
-					t.Fatalf("pixel %d,%d channel %d: %d, want %d = Merge(%d, %v, %v, %d, %d, %d, %v)", y, x, c, out[c], want, sum, s.M[c], s.B[c], h, s.Lo, s.Hi, slope)
+					t.Fatalf("pixel %d,%d channel %d: %d, want %d by %v, %v, %d…%d, slopes %v", y, x, c, out[c], want, s.M[c], s.B[c], s.Lo, s.Hi, s.Slope)
 				}
 				sign := quant.StreamSign{} // the number's own
 				if s.Signs != nil {
@@ -155,6 +161,17 @@ func (k *mergeCase) check(t *testing.T) {
 	}
 }
 
+// meet makes half of the thresholds results of their channels, or next to them.
+func (k *mergeCase) meet(r *rand.Rand) {
+	s := &k.spec
+	for c := range s.Signs {
+		if r.IntN(2) == 0 {
+			near := int(k.want(r.IntN(s.Sums.H), r.IntN(s.Sums.W), c)) + r.IntN(3) - 1
+			s.Signs[c].T = int16(min(math.MaxInt16, max(math.MinInt16, near)))
+		}
+	}
+}
+
 // TestMerge tries every integer row on random shapes with extreme numbers.
 func TestMerge(t *testing.T) {
 	for _, d := range []dtype.DType{dtype.Int8, dtype.Binary} {
@@ -165,6 +182,7 @@ func TestMerge(t *testing.T) {
 				for _, c := range []int{1, 2, 7, 8, 9, 16, 24, 31, 32, 33, 40, 64, 70, 96, 128} {
 					for range 12 {
 						k := newMergeCase(t, r, 1+r.IntN(4), 1+r.IntN(5), c)
+						k.meet(r)
 						m, err := im.NewMerge(k.spec)
 						if err != nil {
 							t.Fatal(err)
@@ -229,31 +247,44 @@ func BenchmarkMerge(b *testing.B) {
 			continue
 		}
 		for _, shortcut := range []Shortcut{NoShortcut, Identity, PooledShortcut} {
-			for _, prelu := range []bool{false, true} {
-				b.Run(fmt.Sprintf("impl=%s/shortcut=%d/prelu=%v", im.Name(), shortcut, prelu), func(b *testing.B) {
-					s := MergeSpec{Sums: Image{DType: dtype.Float32, H: 16, W: 16, C: 64}, Out: Int16Image(16, 16, 64), Bits: Image{DType: dtype.Binary, H: 16, W: 16, C: 64},
-						Shortcut: shortcut, M: make([]float32, 64), B: make([]float32, 64)}
-					if prelu {
-						s.Slope = make([]float32, 64)
-					}
-					switch shortcut {
-					case Identity:
-						s.Stream = s.Out
-					case PooledShortcut:
-						s.Stream = Int16Image(32, 32, 64)
-					}
-					m, err := im.NewMerge(s)
-					if err != nil {
-						b.Fatal(err)
-					}
-					var ctx Context
-					out, bits, sums, stream := Aligned(s.Out.Bytes()), Aligned(s.Bits.Bytes()), Aligned(s.Sums.Bytes()), Aligned(Int16Image(32, 32, 64).Bytes())
-					for b.Loop() {
-						m.RunRows(&ctx, out, bits, sums, stream, 0, m.Rows())
-					}
-					b.ReportMetric(float64(b.N*16*16*64)/float64(b.Elapsed().Nanoseconds()), "values/ns")
+			for i := range 4 {
+				prelu, signs := i&1 == 1, i&2 == 2
+				b.Run(fmt.Sprintf("impl=%s/shortcut=%d/prelu=%v/signs=%v", im.Name(), shortcut, prelu, signs), func(b *testing.B) {
+					benchmarkMerge(b, im, shortcut, prelu, signs)
 				})
 			}
 		}
 	}
+}
+
+func benchmarkMerge(b *testing.B, im *Impl, shortcut Shortcut, prelu, signs bool) {
+	s := MergeSpec{
+		Sums: Image{DType: dtype.Float32, H: 16, W: 16, C: 64}, Out: Int16Image(16, 16, 64), Bits: Image{DType: dtype.Binary, H: 16, W: 16, C: 64},
+		Shortcut: shortcut, M: make([]float32, 64), B: make([]float32, 64),
+	}
+	if prelu {
+		s.Slope = make([]float32, 64)
+	}
+	if signs {
+		s.Signs = make([]quant.StreamSign, 64)
+		for i := range s.Signs {
+			s.Signs[i] = quant.StreamSign{T: int16(i + 1), Flip: i%2 == 1}
+		}
+	}
+	switch shortcut {
+	case Identity:
+		s.Stream = s.Out
+	case PooledShortcut:
+		s.Stream = Int16Image(32, 32, 64)
+	}
+	m, err := im.NewMerge(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ctx Context
+	out, bits, sums, stream := Aligned(s.Out.Bytes()), Aligned(s.Bits.Bytes()), Aligned(s.Sums.Bytes()), Aligned(Int16Image(32, 32, 64).Bytes())
+	for b.Loop() {
+		m.RunRows(&ctx, out, bits, sums, stream, 0, m.Rows())
+	}
+	b.ReportMetric(float64(b.N*16*16*64)/float64(b.Elapsed().Nanoseconds()), "values/ns")
 }
