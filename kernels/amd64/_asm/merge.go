@@ -50,10 +50,13 @@ type merge struct {
 }
 
 // Registers: DI the arguments, BX the first of the vector's channels, 0(SP) the first
-// of h's, 8(SP) what turns the compared bits into the signs, SI vectors left, CX pixels left; R8, R9, R10, R11, R12 point to the sums, h,
-// h a row further, the output and the bits, and move by DX, R13 (twice in JoinPool;
-// R10 with it), R14 and R15. Vectors 0 to 6 are constants: m, b, the least and the
-// largest int16 as float32, Lo, Hi, the slope; 7 is 0, 10 the thresholds, 8 and 9 a step's.
+// of h's, 8(SP) what turns the compared bits into the signs, SI vectors left, CX pixels
+// left; R8, R9, R10, R11, R12 point to the sums, h, h a row further, the output and the
+// bits, and move by DX, R13 (twice in JoinPool; R10 with it), R14 and R15. Vectors 0 to
+// 6 are constants: m, b, the least and the largest number as float32, Lo, Hi, the
+// slope; 7 is 0, 10 the thresholds, 8 and 9 a step's.
+//
+// Alone clamps before it rounds: Lo and Hi are integers, so that it is the same.
 func (a *asm) merge(m merge) {
 	start := a.Len() // the step is written to be counted, and again in its place
 	m.step(a)
@@ -75,10 +78,15 @@ whole networks (go test -bench Shortcuts ./nn).`, m.name, m.h, slope, n, loads, 
 	a.op("MOVQ W_Vectors, SI")
 	a.op("XORL BX, BX")
 	a.op("MOVQ BX, 0(SP)")
-	a.broadcast(m.shape, "0xc7000000", 2) // −32768
-	a.broadcast(m.shape, "0x46fffe00", 3) // 32767
 	a.op("VPBROADCASTD W_Lo, %s", m.r(4))
 	a.op("VPBROADCASTD W_Hi, %s", m.r(5))
+	if m.h == "Alone" {
+		a.op("VCVTDQ2PS %s, %s", m.r(4), m.r(2))
+		a.op("VCVTDQ2PS %s, %s", m.r(5), m.r(3))
+	} else {
+		a.broadcast(m.shape, "0xc7000000", 2) // −32768
+		a.broadcast(m.shape, "0x46fffe00", 3) // 32767
+	}
 	if m.prelu {
 		a.zero(m.shape, 7)
 	}
@@ -169,9 +177,9 @@ func (m merge) step(a *asm) {
 	}
 	if m.h != "Alone" {
 		a.op("VPADDD %s, %s, %s", y, x, x)
+		a.op("VPMAXSD %s, %s, %s", m.r(4), x, x)
+		a.op("VPMINSD %s, %s, %s", m.r(5), x, x)
 	}
-	a.op("VPMAXSD %s, %s, %s", m.r(4), x, x)
-	a.op("VPMINSD %s, %s, %s", m.r(5), x, x)
 	if m.prelu {
 		a.op("VCVTDQ2PS %s, %s", x, y)
 		a.op("VMULPS %s, %s, %s", m.r(6), y, y)
