@@ -32,9 +32,9 @@ func (c *compiler) roundedPools() {
 }
 
 // signsAsIntegers makes int8 weights of weights ±1 whose inputs are integers, so that
-// their layers compute with integers: exactly, where float32 would round. So are signs
-// between zeros of padding, for which bits have no room, and those that a dense layer
-// reads, of which there is none on bits.
+// their layers compute with integers: exactly, where float32 would round. Signs count as
+// such between zeros of padding, for which bits have no room, and where a dense layer reads
+// them, of which there is none on bits.
 func (c *compiler) signsAsIntegers() {
 	for _, n := range c.g.Nodes {
 		switch op := n.Op.(type) {
