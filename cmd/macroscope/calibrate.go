@@ -32,6 +32,9 @@ func (c *calibrateCmd) Run(e *env) error {
 	if c.Images < 1 {
 		return usageError{fmt.Errorf("--images %d: want at least 1", c.Images)}
 	}
+	if err := c.check(c.Model, c.Data); err != nil {
+		return err
+	}
 	g, err := c.network(e, d)
 	if err != nil {
 		return err

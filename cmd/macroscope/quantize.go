@@ -46,6 +46,9 @@ func (c *quantizeCmd) Run(e *env) error {
 	if isFile(c.Model) && c.Data == "" {
 		return usageError{fmt.Errorf("%s needs calibration: give --data with the training images", c.Model)}
 	}
+	if err := c.check(c.Model, c.Data); err != nil {
+		return err
+	}
 	file, err := atomicfile.Create(e.ctx, c.Output) // before the work: a bad path must not cost it
 	if err != nil {
 		return err

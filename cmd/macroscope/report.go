@@ -13,6 +13,7 @@ import (
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
+	"macroscope/models"
 	"macroscope/ptq"
 	"macroscope/reports"
 )
@@ -83,20 +84,25 @@ func (c *reportCmd) Run(e *env) error {
 func (c *reportCmd) collect(e *env, folder *reports.Folder, o reports.Options) (*reports.Report, []string, error) {
 	bar := e.progress()
 	defer bar.done()
-	networks, missing, err := c.networks(e, bar)
+	var g *graph.Graph
+	var err error
+	if isFile(c.Model) {
+		if o.Networks, o.Missing, err = c.networks(e, bar); err == nil {
+			g = o.Networks[0].Graph
+		}
+	} else if g, err = models.Load(c.Model, dtype.Float32); err != nil {
+		err = usageError{err}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if c.Data != "" {
-		set, done, err := c.set(c.Data, dataset.Test, networks[0].Graph)
+		set, done, err := c.set(c.Data, dataset.Test, g)
 		if err != nil {
 			return nil, nil, err
 		}
 		defer done()
 		o.Set = set
-	}
-	if isFile(c.Model) { // else the report knows more of it
-		o.Networks, o.Missing = networks, missing
 	}
 	r, err := reports.Collect(e.ctx, o, bar.set)
 	if err != nil {
@@ -106,15 +112,8 @@ func (c *reportCmd) collect(e *env, folder *reports.Folder, o reports.Options) (
 	return r, paths, err
 }
 
-// networks are the model's in the formats that there are, and why one is not there.
+// networks are a file's in the formats that there are, and why one is not there.
 func (c *reportCmd) networks(e *env, bar *progress) ([]*bench.Network, []reports.Missing, error) {
-	if !isFile(c.Model) {
-		list, err := bench.BuiltinNetworks(c.Model)
-		if err != nil {
-			err = usageError{err}
-		}
-		return list, nil, err
-	}
 	g, err := c.readPrepared(e, c.Model, c.Data, dataset.Test)
 	if err != nil {
 		return nil, nil, err
