@@ -1,4 +1,5 @@
-// Package dtype names the three number formats that macroscope compares.
+// Package dtype names the three number formats that macroscope compares, and the
+// integers of other widths that accelerators are simulated with.
 //
 // It stands on the ground floor so that the measuring tower (kernels, nn) and
 // the simulating tower (workload, simhw) speak of the same formats without
@@ -24,8 +25,40 @@ const (
 	Binary
 )
 
-// All lists the formats in the order that tables show them.
+// All lists the three formats that kernels compute, in the order that tables show them.
 var All = []DType{Float32, Int8, Binary}
+
+// MaxIntBits is the width of the widest integer format.
+const MaxIntBits = 16
+
+// Count is more than any DType: the length of arrays by format. Of its places that after
+// Binary's of Int(8) is never used.
+const Count = int(Binary) + MaxIntBits + 1
+
+// Int is the format of signed integers of 1 to MaxIntBits bits, in two's complement,
+// that stand for s·x̃ as Int8 does, which Int(8) is. No kernel computes another of them;
+// the simulator prices them.
+func Int(bits int) DType {
+	if bits == 8 {
+		return Int8
+	}
+	return Binary + DType(bits)
+}
+
+// Integers lists Int(1) to Int(MaxIntBits).
+var Integers = func() []DType {
+	list := make([]DType, MaxIntBits)
+	for i := range list {
+		list[i] = Int(i + 1)
+	}
+	return list
+}()
+
+// Known tells a format from a number that is none.
+func (d DType) Known() bool { return d <= Binary || d.Integer() }
+
+// Integer tells whether d is Int of some width.
+func (d DType) Integer() bool { return d == Int8 || d > Binary && int(d) < Count && d != Binary+8 }
 
 // String returns the name used in commands, benchmark names and reports.
 func (d DType) String() string {
@@ -37,6 +70,9 @@ func (d DType) String() string {
 	case Binary:
 		return "binary"
 	}
+	if d.Integer() {
+		return fmt.Sprintf("int%d", d.Bits())
+	}
 	return fmt.Sprintf("dtype(%d)", uint8(d))
 }
 
@@ -47,12 +83,23 @@ func (d DType) Bits() int {
 		return 32
 	case Int8:
 		return 8
-	default:
+	case Binary:
 		return 1
 	}
+	return int(d - Binary)
 }
 
-// Parse is the inverse of String. The error names the known formats.
+// ParseAny is the inverse of String. The error names the formats.
+func ParseAny(s string) (DType, error) {
+	for d := range DType(Count) {
+		if d.Known() && d.String() == s {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("dtype %q: want float32, binary or int1 to int%d", s, MaxIntBits)
+}
+
+// Parse is ParseAny for the formats that kernels compute. The error names them.
 func Parse(s string) (DType, error) {
 	for _, d := range All {
 		if d.String() == s {
@@ -71,7 +118,7 @@ func (d DType) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText is the inverse of MarshalText.
 func (d *DType) UnmarshalText(b []byte) error {
-	v, err := Parse(string(b))
+	v, err := ParseAny(string(b))
 	if err == nil {
 		*d = v
 	}

@@ -84,7 +84,7 @@ func cannot(s *design.Spec, d dtype.DType, n *bench.Network) string {
 		if n.DType != d { // to be computed in d
 			need = d
 		}
-		if !s.Computes(need) {
+		if _, ok := s.Unit(need, 0); !ok {
 			return "no " + need.String() + " unit"
 		}
 	}

@@ -16,7 +16,7 @@ func drawTree(t *rapid.T) design.Spec {
 		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"),
 		DRAM:     design.DRAM{BandwidthGBs: rapid.Float64Range(0.01, 100).Draw(t, "gbs"), EnergyPJPerBit: rapid.Float64Range(1, 80).Draw(t, "pj")}}
 	channels := rapid.IntRange(1, 40)
-	s.Tree = design.Tree{Kernels: rapid.IntRange(1, 40).Draw(t, "kernels"), Channels: [3]int{channels.Draw(t, "float32"), channels.Draw(t, "int8"), channels.Draw(t, "binary")},
+	s.Tree = design.Tree{Kernels: rapid.IntRange(1, 40).Draw(t, "kernels"), Channels: drawUnits(t, channels),
 		StripeOutputs: rapid.IntRange(1, 64).Draw(t, "stripe"), WeightLoadCycles: rapid.IntRange(1, 40).Draw(t, "load"), PipelineCycles: rapid.IntRange(1, 20).Draw(t, "pipe"), AccumulatorBits: 32}
 	if s.Tree.Winograd = rapid.Bool().Draw(t, "winograd"); s.Tree.Winograd {
 		for i := range s.Tree.Channels {
@@ -39,7 +39,8 @@ func drawCore(t *rapid.T) design.Spec {
 		v.Memory = design.SlowMemory{CacheBytes: rapid.IntRange(1, 1<<16).Draw(t, "cache"), LineBytes: rapid.IntRange(1, 64).Draw(t, "line"), MissCycles: some.Draw(t, "miss")}
 	}
 	side := rapid.IntRange(1, 8)
-	for i, d := range dtype.All {
+	for i, d := range []dtype.DType{dtype.Float32, dtype.Int8, dtype.Binary, dtype.Int(3), dtype.Int(16)} {
+		v.LoopCount++
 		v.Loops[i] = design.VectorLoop{DType: d, Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"), Lanes: side.Draw(t, "lanes"), Step: side.Draw(t, "step"),
 			RowLoads: some.Draw(t, "row loads"), ColLoads: some.Draw(t, "col loads"), RowWidens: some.Draw(t, "widens"), Multiplies: some.Draw(t, "multiplies"),
 			MultiplyCycles: some.Draw(t, "cycles"), LoadCycles: some.Draw(t, "load cycles"), Unroll: side.Draw(t, "unroll"), LoopInstructions: some.Draw(t, "loop"),
@@ -47,7 +48,6 @@ func drawCore(t *rapid.T) design.Spec {
 			RowSegments: rapid.Bool().Draw(t, "segments"), SkipsPadding: rapid.Bool().Draw(t, "skips"), GatherAlways: rapid.Bool().Draw(t, "always"),
 			PoolValues: side.Draw(t, "pool values"), PoolInstructions: 20 + some.Draw(t, "pool"), PoolLoads: some.Draw(t, "pool loads")}
 	}
-	v.LoopCount = len(v.Loops)
 	return s
 }
 
@@ -55,7 +55,8 @@ func drawCore(t *rapid.T) design.Spec {
 func withOthers(t *rapid.T, w workload.Workload, adds bool) workload.Workload {
 	side, channels := rapid.IntRange(1, 8), rapid.IntRange(1, 40).Draw(t, "pooled")
 	k := side.Draw(t, "window")
-	pool := workload.Layer{Name: "p", Kind: workload.Other, Op: "maxpool", DType: dtype.DType(rapid.IntRange(0, 2).Draw(t, "pool dtype")), H: k + side.Draw(t, "ph"), W: k + side.Draw(t, "pw"),
+	d, _ := drawFormat(t)
+	pool := workload.Layer{Name: "p", Kind: workload.Other, Op: "maxpool", DType: d, H: k + side.Draw(t, "ph"), W: k + side.Draw(t, "pw"),
 		C: channels, OutC: channels, Groups: channels, KH: k, KW: k, StrideH: side.Draw(t, "stride"), StrideW: side.Draw(t, "stride")}
 	oh, ow := pool.OutSize()
 	pool.Elements = oh * ow * int64(channels)

@@ -158,7 +158,10 @@ type Layer struct {
 	Name  string      `json:"name"`
 	Kind  string      `json:"kind"`  // "conv" or "gemm"; "maxpool" and the like where they are modelled
 	DType dtype.DType `json:"dtype"` // of the operands
-	MACs  int64       `json:"macs"`
+
+	// WeightBits is the width of integer weights that have another than the inputs; else 0.
+	WeightBits int   `json:"weight_bits,omitempty"`
+	MACs       int64 `json:"macs"`
 
 	Cycles          int64  `json:"cycles"`
 	ComputeCycles   int64  `json:"compute_cycles"`
@@ -314,9 +317,12 @@ func (e *Estimate) eachOf(w *workload.Workload, layer func(*Layer, *workload.Lay
 	return nil
 }
 
+// Operands names the formats of inputs and weights: "int8", or "int4×int2" where they differ.
+func (l *Layer) Operands() string { return operands(l.DType, l.WeightBits) }
+
 // open appends a layer to fill in.
 func (e *Estimate) open(l *workload.Layer) *Layer {
-	e.Layers = append(e.Layers, Layer{Name: l.Name, Kind: l.Kind.String(), DType: l.DType, MACs: l.MACs()})
+	e.Layers = append(e.Layers, Layer{Name: l.Name, Kind: l.Kind.String(), DType: l.DType, WeightBits: l.WeightWidth, MACs: l.MACs()})
 	return &e.Layers[len(e.Layers)-1]
 }
 

@@ -39,7 +39,7 @@ func (m *macTreeMachine) set(s *design.Spec) error {
 	config.FilterKiB = 0 // one memory holds both
 	registers := 0
 	for d, c := range s.Tree.Channels {
-		registers = max(registers, 3*c*dtype.DType(d).Bits()) // an input, weights in use and the next ones
+		registers = max(registers, 3*c*max(0, dtype.DType(d).Bits())) // an input, weights in use and the next ones
 	}
 	m.area = energy.AreaOf(config, int64(s.Tree.Kernels), registers)
 	m.buffer = mactree.Buffer{Bytes: float64(s.ConvBuffer.KiB) * 1024, BytesPerCycle: s.BytesPerCycle()}
@@ -62,7 +62,8 @@ func (m *macTreeMachine) layers(e *Estimate, w *workload.Workload) error {
 
 func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	t := &m.spec.Tree
-	array := mactree.Array{Channels: int64(t.Channels[l.DType]), Kernels: int64(t.Kernels), StripeOutputs: int64(t.StripeOutputs),
+	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
+	array := mactree.Array{Channels: int64(t.Channels[unit]), Kernels: int64(t.Kernels), StripeOutputs: int64(t.StripeOutputs),
 		WeightLoadCycles: int64(t.WeightLoadCycles), PipelineCycles: int64(t.PipelineCycles), Winograd: t.Winograd}
 	work := array.Map(l)
 	traffic, ok := m.buffer.Traffic(&array, l)
@@ -94,21 +95,21 @@ func (m *macTreeMachine) layer(out *Layer, l *workload.Layer) error {
 	out.ComputeUtilization = float64(counts.Products) / (float64(time.ComputeCycles+time.FillDrainCycles) * peak)
 	out.MappingEfficiency = work.MappingEfficiency()
 
-	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())
+	operand, weight, final := float64(l.DType.Bits()), float64(l.WeightBits()), float64(l.OutputBits())
 	out.SRAM = SRAM{IfmapReads: counts.FeatureReads, FilterReads: counts.WeightReads, OfmapWrites: l.OutputWords()}
 	words := func(bytes, bits float64) Count { return Count(math.Ceil(bytes * 8 / bits)) }
-	out.DRAM = DRAM{IfmapReads: words(traffic.InputBytes, operand), FilterReads: words(traffic.WeightBytes, operand),
+	out.DRAM = DRAM{IfmapReads: words(traffic.InputBytes, operand), FilterReads: words(traffic.WeightBytes, weight),
 		OfmapWrites: words(traffic.OutputBytes, final), Bytes: Count(math.Ceil(traffic.Bytes()))}
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()+l.WeightWords())*operand + float64(l.OutputWords())*final) / 8))
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*operand + float64(l.WeightWords())*weight + float64(l.OutputWords())*final) / 8))
 
 	// A word from memory is written to the buffer once before it is read; an
 	// accumulator is read and written for each sum; an input is latched once
-	// for all cells, weights twice: in waiting and in use.
+	// for all cells, weights twice: in waiting and in use, at the unit's width.
 	acc := float64(t.AccumulatorBits)
-	actions := energy.Actions{DType: l.DType, Products: counts.Products, TreeAdds: max(counts.Products-counts.Accumulates, 0), Accumulates: counts.Accumulates,
-		RegisterBits: (float64(counts.FeatureReads) + 2*float64(counts.WeightReads)) * operand,
+	actions := energy.Actions{DType: unit, Products: counts.Products, TreeAdds: max(counts.Products-counts.Accumulates, 0), Accumulates: counts.Accumulates,
+		RegisterBits: (float64(counts.FeatureReads) + 2*float64(counts.WeightReads)) * float64(unit.Bits()),
 		IfmapBits:    float64(counts.FeatureReads)*operand + traffic.InputBytes*8,
-		FilterBits:   float64(counts.WeightReads)*operand + traffic.WeightBytes*8,
+		FilterBits:   float64(counts.WeightReads)*weight + traffic.WeightBytes*8,
 		OfmapBits:    (2*float64(counts.Accumulates) + float64(l.OutputWords())) * acc,
 		DRAMBits:     traffic.Bytes() * 8}
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}

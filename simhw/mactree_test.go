@@ -52,7 +52,7 @@ func TestMACTreeRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	s = d.Spec()
-	s.Tree.Channels = [3]int{}
+	s.Tree.Channels = design.ByFormat{}
 	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "tree.channels has no format") {
 		t.Error(err)
 	}

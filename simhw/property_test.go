@@ -19,10 +19,15 @@ func drawSpec(t *rapid.T) design.Spec {
 		TechnologyNM: rapid.Float64Range(7, 65).Draw(t, "nm"), VoltageV: rapid.Float64Range(0.7, 1.1).Draw(t, "v"),
 		ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz"), Systolic: design.Systolic{Dataflow: design.Dataflow(rapid.IntRange(0, 2).Draw(t, "flow")),
 			Array: design.Array{Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"),
-				MACsPerPEPerCycle: [3]int{1, rapid.IntRange(1, 4).Draw(t, "int8"), rapid.IntRange(1, 16).Draw(t, "binary")}, AccumulatorBits: [3]int{32, 32, 16}},
+				MACsPerPEPerCycle: drawUnits(t, rapid.IntRange(1, 4))},
 			Buffers: design.Buffers{IfmapKiB: kib.Draw(t, "ifmap"), FilterKiB: kib.Draw(t, "filter"), OfmapKiB: kib.Draw(t, "ofmap"),
 				KeepActivations: rapid.Bool().Draw(t, "keep")}},
 		DRAM: design.DRAM{BandwidthGBs: rapid.Float64Range(0.01, 100).Draw(t, "gbs"), EnergyPJPerBit: rapid.Float64Range(1, 80).Draw(t, "pj")}}
+	for d, lanes := range s.Array.MACsPerPEPerCycle {
+		if lanes > 0 {
+			s.Array.AccumulatorBits[d] = 32
+		}
+	}
 	if s.Dataflow == design.OS {
 		s.Array.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))
 	} else {
@@ -31,16 +36,39 @@ func drawSpec(t *rapid.T) design.Spec {
 	return s
 }
 
+// drawUnits has units of float32, ±1, int16 and some of the narrower integers.
+func drawUnits(t *rapid.T, some *rapid.Generator[int]) design.ByFormat {
+	units := design.ByFormat{dtype.Float32: some.Draw(t, "float32"), dtype.Binary: some.Draw(t, "binary")}
+	units[dtype.Int(16)] = some.Draw(t, "int16")
+	for range rapid.IntRange(0, 3).Draw(t, "narrow units") {
+		units[dtype.Int(rapid.IntRange(1, 15).Draw(t, "narrow"))] = some.Draw(t, "lanes")
+	}
+	return units
+}
+
+// drawFormat is any format, of integers with weights of any width.
+func drawFormat(t *rapid.T) (d dtype.DType, weightBits int) {
+	switch rapid.IntRange(0, 4).Draw(t, "dtype") {
+	case 0:
+		return dtype.Float32, 0
+	case 1:
+		return dtype.Binary, 0
+	case 2:
+		return dtype.Int(rapid.IntRange(1, dtype.MaxIntBits).Draw(t, "bits")), rapid.IntRange(0, dtype.MaxIntBits).Draw(t, "weight bits")
+	}
+	return dtype.Int8, 0
+}
+
 func drawWorkload(t *rapid.T) workload.Workload {
 	small, channels := rapid.IntRange(1, 30), rapid.IntRange(1, 40)
 	layer := rapid.Custom(func(t *rapid.T) workload.Layer {
-		d := dtype.DType(rapid.IntRange(0, 2).Draw(t, "dtype"))
+		d, weights := drawFormat(t)
 		if rapid.Bool().Draw(t, "gemm") {
-			return workload.Layer{Name: "g", Kind: workload.Gemm, DType: d, M: int64(small.Draw(t, "m")), N: int64(channels.Draw(t, "n")), K: int64(rapid.IntRange(1, 3000).Draw(t, "k"))}
+			return workload.Layer{Name: "g", Kind: workload.Gemm, DType: d, WeightWidth: weights, M: int64(small.Draw(t, "m")), N: int64(channels.Draw(t, "n")), K: int64(rapid.IntRange(1, 3000).Draw(t, "k"))}
 		}
 		g := rapid.IntRange(1, 4).Draw(t, "groups")
 		k := rapid.IntRange(1, 5).Draw(t, "kernel")
-		return workload.Layer{Name: "c", DType: d, H: k + small.Draw(t, "h"), W: k + small.Draw(t, "w"), C: g * channels.Draw(t, "c"), OutC: g * channels.Draw(t, "out"),
+		return workload.Layer{Name: "c", DType: d, WeightWidth: weights, H: k + small.Draw(t, "h"), W: k + small.Draw(t, "w"), C: g * channels.Draw(t, "c"), OutC: g * channels.Draw(t, "out"),
 			KH: k, KW: k, Groups: g, StrideH: rapid.IntRange(0, 3).Draw(t, "stride"), PadTop: rapid.IntRange(0, 2).Draw(t, "pad")}
 	})
 	return workload.Workload{Name: "r", Layers: rapid.SliceOfN(layer, 1, 4).Draw(t, "layers")}
@@ -74,7 +102,8 @@ func TestProperties(t *testing.T) {
 					t.Fatalf("negative count: %+v", l)
 				}
 			}
-			if l.Cycles*s.PEs()*int64(s.Lanes(l.DType)) < l.MACs || l.Utilization > 1 || l.Utilization > l.ComputeUtilization+1e-12 ||
+			unit, _ := s.Unit(l.DType, l.WeightBits)
+			if l.Cycles*s.PEs()*int64(s.Lanes(unit)) < l.MACs || l.Utilization > 1 || l.Utilization > l.ComputeUtilization+1e-12 ||
 				l.ComputeUtilization > l.MappingEfficiency+1e-12 || l.MappingEfficiency > 1 {
 				t.Fatalf("too good to be true: %+v", l)
 			}
@@ -125,7 +154,8 @@ func TestProperties(t *testing.T) {
 		folds := int64(0)
 		for _, l := range w.Layers {
 			rows, cols, depth := l.GEMM()
-			p := systolic.ArrayOf(&faster).Map(rows, cols, depth, int64(faster.Lanes(l.DType)), l.GroupCount())
+			unit, _ := faster.Unit(l.DType, l.WeightWidth)
+			p := systolic.ArrayOf(&faster).Map(rows, cols, depth, int64(faster.Lanes(unit)), l.GroupCount())
 			folds += p.Folds() + 2
 		}
 		slack := float64(folds) / faster.ClockMHz

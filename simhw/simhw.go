@@ -136,21 +136,21 @@ func (m *Model) EvaluateInto(e *Estimate, w *workload.Workload) error {
 		return err
 	}
 	e.reset(m, w)
-	macs := [3]int64{}
+	macs := [dtype.Count]int64{}
 	for i := range w.Layers {
 		l := &w.Layers[i]
 		if l.Kind == workload.Other {
 			e.UnmodelledLayers = append(e.UnmodelledLayers, Unmodelled{l.Name, l.Op, l.Elements})
 			continue
 		}
-		if !m.spec.Computes(l.DType) {
-			return fmt.Errorf("design %s cannot compute %s (layer %q): it has %s", m.spec.Name, l.DType, l.Name, m.formats())
+		if err := m.computes(l); err != nil {
+			return err
 		}
 		macs[l.DType] += l.MACs()
 	}
-	for _, d := range dtype.All {
-		if macs[d] > macs[e.DType] {
-			e.DType = d
+	for d, n := range macs {
+		if n > macs[e.DType] {
+			e.DType = dtype.DType(d)
 		}
 	}
 	if err := m.machine.layers(e, w); err != nil {
@@ -167,12 +167,19 @@ func (m *Model) EvaluateInto(e *Estimate, w *workload.Workload) error {
 	return nil
 }
 
-func (m *Model) formats() string {
-	var names []string
-	for _, d := range dtype.All {
-		if m.spec.Computes(d) {
-			names = append(names, d.String())
-		}
+// computes says what a layer lacks where the design has no unit for it.
+func (m *Model) computes(l *workload.Layer) error {
+	if _, ok := m.spec.Unit(l.DType, l.WeightBits()); ok {
+		return nil
 	}
-	return strings.Join(names, ", ")
+	return fmt.Errorf("design %s cannot compute %s (layer %q): it has %s", m.spec.Name, operands(l.DType, l.WeightWidth), l.Name, strings.Join(m.spec.FormatNames(), ", "))
+}
+
+// operands names the number formats of inputs and weights: "int8", or "int4×int2" where
+// they differ.
+func operands(d dtype.DType, weightBits int) string {
+	if weightBits == 0 || weightBits == d.Bits() {
+		return d.String()
+	}
+	return d.String() + "×" + dtype.Int(weightBits).String()
 }

@@ -51,7 +51,7 @@ func load(t testing.TB, name string) design.Design {
 //	  DRAM      20 words of 8 bits at 8 pJ a bit: 1280 pJ
 func TestByHand(t *testing.T) {
 	s := design.Spec{Name: "hand", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000, Systolic: design.Systolic{Dataflow: design.OS,
-		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 1, 0}, AccumulatorBits: [3]int{0, 32, 0}},
+		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: design.ByFormat{0, 1, 0}, AccumulatorBits: design.ByFormat{0, 32, 0}},
 		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}}, DRAM: design.DRAM{BandwidthGBs: 1, EnergyPJPerBit: 8}}
 	d, err := design.New(s)
 	if err != nil {
@@ -97,7 +97,7 @@ func TestByHand(t *testing.T) {
 // and 8 element cycles accumulate in 16 bits: 16·1.25 + 8·3.75 + 8·50 fJ.
 func TestLanesByHand(t *testing.T) {
 	s := design.Spec{Name: "hand", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 1000, Systolic: design.Systolic{Dataflow: design.OS,
-		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: [3]int{0, 0, 2}, AccumulatorBits: [3]int{0, 0, 16}},
+		Array:   design.Array{Rows: 2, Cols: 2, MACsPerPEPerCycle: design.ByFormat{0, 0, 2}, AccumulatorBits: design.ByFormat{0, 0, 16}},
 		Buffers: design.Buffers{IfmapKiB: 8, FilterKiB: 8, OfmapKiB: 8}}, DRAM: design.DRAM{BandwidthGBs: 1}}
 	d, err := design.New(s)
 	if err != nil {
@@ -252,7 +252,7 @@ func TestShippedDesignsOnCIFAR10(t *testing.T) {
 		for _, dt := range dtype.All {
 			w := cifar(t, dt)
 			e, err := Evaluate(&d, &w)
-			if !s.Computes(dt) {
+			if !s.Has(dt) {
 				if err == nil || !strings.Contains(err.Error(), "cannot compute "+dt.String()) {
 					t.Errorf("%s: %v: got %v, want a refusal", name, dt, err)
 				}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 
-	"macroscope/dtype"
 	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
 	"macroscope/simhw/memory"
@@ -19,7 +18,8 @@ import (
 type spatialMachine struct {
 	spec      design.Spec
 	arch      spatial.Arch
-	prices    [3]spatial.Prices // by energy.Bound
+	words     [3]spatial.Prices // of whole words, by energy.Bound
+	prices    [3]spatial.Prices // of the layer's
 	priceSets energy.Prices
 	area      energy.Area
 
@@ -31,7 +31,34 @@ type spatialMachine struct {
 	mu      sync.Mutex // over what follows: estimates share its memory
 	problem spatial.Problem
 	search  spatial.Search
-	found   map[spatial.Problem]foundMapping
+	found   map[searched]foundMapping
+	widths  widths // that arch and prices are for
+}
+
+// widths are the bits of inputs and weights as they are kept.
+type widths struct{ input, weight int }
+
+// searched is what a search was for.
+type searched struct {
+	problem spatial.Problem
+	widths  widths
+}
+
+// narrow sets arch and prices to the widths of a layer's operands.
+func (m *spatialMachine) narrow(l *workload.Layer) {
+	word := m.spec.Spatial.OperandBits
+	w := widths{word, word}
+	if m.spec.Spatial.Packed {
+		w = widths{l.DType.Bits(), l.WeightBits()}
+	}
+	if w == m.widths {
+		return
+	}
+	m.widths = w
+	for b := range m.prices {
+		m.prices[b] = m.words[b].Narrow(w.input, w.weight, word)
+	}
+	m.arch.Narrow(w.input, w.weight, &m.prices[energy.Nominal])
 }
 
 // foundMapping is the outcome of a search.
@@ -85,12 +112,13 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	reread := m.given == nil || !sameMappings(&m.spec.Spatial, &s.Spatial)
 	m.spec = *s
 	fail := func(err error) error { return fmt.Errorf("design %s: %w", s.Name, err) }
-	for b := range m.prices {
+	for b := range m.words {
 		var err error
-		if m.prices[b], err = spatial.PricesOf(s, energy.Bound(b)); err != nil {
+		if m.words[b], err = spatial.PricesOf(s, energy.Bound(b)); err != nil {
 			return fail(err)
 		}
 	}
+	m.prices, m.widths = m.words, widths{s.Spatial.OperandBits, s.Spatial.OperandBits}
 	var err error
 	if m.arch, err = spatial.ArchOf(s, &m.prices[energy.Nominal]); err != nil {
 		return fail(err)
@@ -135,8 +163,8 @@ func sameMappings(a, b *design.Spatial) bool {
 // wide operands is as many 8-bit ones as make its product.
 func spatialArea(s *design.Spec, config energy.Config) energy.Area {
 	sp := &s.Spatial
-	parts := max(1, sp.OperandBits*sp.OperandBits/64)
-	config.Lanes = [3]int{dtype.Int8: parts}
+	unit, parts := sp.Unit()
+	config.Lanes[unit] = max(1, int(parts))
 	sram, registers, instances := 0.0, 0.0, 1.0
 	for i := range sp.Levels[:sp.Count] {
 		l := &sp.Levels[i]
@@ -197,18 +225,19 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 		*p = padded
 		return mapping, true, nil
 	}
-	f, known := m.found[*p]
+	key := searched{*p, m.widths}
+	f, known := m.found[key]
 	if !known {
 		var r spatial.Result
 		f.err = m.search.Find(p, &f.mapping, &r)
 		f.complete = m.search.Complete
 		if m.found == nil {
-			m.found = map[spatial.Problem]foundMapping{}
+			m.found = map[searched]foundMapping{}
 		}
 		if len(m.found) >= mostSearches {
 			clear(m.found)
 		}
-		m.found[*p] = f
+		m.found[key] = f
 	}
 	if f.err != nil {
 		return nil, false, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
@@ -221,6 +250,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	if err := p.Read(l); err != nil {
 		return false, err
 	}
+	m.narrow(l)
 	mapping, complete, err := m.mapping(l, p)
 	if err != nil {
 		return false, err
@@ -230,10 +260,14 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	dram := &r.Levels[m.arch.Count-1]
 	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
 	finished := min(l.OutputWords(), sums.Updates)
-	operand, sum := float64(m.spec.Spatial.OperandBits), float64(m.spec.Spatial.SumBits)
-	codedInputs, codedOutputs := m.coded(l.ZeroInputs), m.coded(l.ZeroOutputs)
-	moved := [spatial.Spaces]float64{spatial.Weights: float64(weights.Reads) * operand, spatial.Inputs: float64(inputs.Reads) * operand * codedInputs,
-		spatial.Outputs: float64(finished)*operand*codedOutputs + float64(sums.Updates-finished+sums.Reads)*sum}
+	input, weight, sum := float64(m.widths.input), float64(m.widths.weight), float64(m.spec.Spatial.SumBits)
+	output := float64(m.spec.Spatial.OperandBits)
+	if m.spec.Spatial.Packed {
+		output = float64(l.OutputBits())
+	}
+	codedInputs, codedOutputs := m.coded(l.ZeroInputs, input), m.coded(l.ZeroOutputs, output)
+	moved := [spatial.Spaces]float64{spatial.Weights: float64(weights.Reads) * weight, spatial.Inputs: float64(inputs.Reads) * input * codedInputs,
+		spatial.Outputs: float64(finished)*output*codedOutputs + float64(sums.Updates-finished+sums.Reads)*sum}
 	bits := moved[spatial.Weights] + moved[spatial.Inputs] + moved[spatial.Outputs]
 	if codedInputs < 1 || codedOutputs < 1 {
 		r.Cycles = r.Total(&m.arch, &moved)
@@ -277,7 +311,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	out.DRAM = DRAM{IfmapReads: Count(inputs.Reads), FilterReads: Count(weights.Reads), PsumReads: Count(sums.Reads), PsumWrites: Count(sums.Updates - finished),
 		OfmapWrites: Count(finished), Bytes: Count(math.Ceil(bits / 8))}
 	out.Roofline = rooflineOf(out.MACs, all, bits/8, m.spec.BytesPerCycle())
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*codedInputs + float64(l.WeightWords()) + float64(l.OutputWords())*codedOutputs) * operand / 8))
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*codedInputs*input + float64(l.WeightWords())*weight + float64(l.OutputWords())*codedOutputs*output) / 8))
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
 	live := 1.0
 	if m.spec.Spatial.GatesZeros {
@@ -288,13 +322,14 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	return complete, nil
 }
 
-// coded is what a word takes at DRAM of which a share is zero, as part of a whole one.
-func (m *spatialMachine) coded(zeros float64) float64 {
+// coded is what a word of so many bits takes at DRAM of which a share is zero, as part
+// of a whole one.
+func (m *spatialMachine) coded(zeros, wordBits float64) float64 {
 	bits := m.spec.Spatial.DRAMNonzeroBits
 	if zeros == 0 || bits == 0 {
 		return 1
 	}
-	return min(1, (1-zeros)*bits/float64(m.spec.Spatial.OperandBits))
+	return min(1, (1-zeros)*bits/wordBits)
 }
 
 // energy prices a layer at the table's values and at the ends of their ranges.

@@ -141,15 +141,16 @@ func (m *systolicMachine) holds(l *workload.Layer) bool {
 func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays bool) error {
 	rows, cols, depth := l.GEMM()
 	groups := l.GroupCount()
-	d := l.DType
-	p := m.array.Map(rows, cols, depth, int64(m.spec.Lanes(d)), groups)
+	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
+	p := m.array.Map(rows, cols, depth, int64(m.spec.Lanes(unit)), groups)
 	if !p.Feasible(memory.MaxCycles) {
 		return tooLong(l.Name)
 	}
-	operand, acc, final := int64(d.Bits()), int64(m.spec.Array.AccumulatorBits[d]), int64(l.OutputBits())
+	operand, weight := int64(l.DType.Bits()), int64(l.WeightBits())
+	acc, final := int64(m.spec.Array.AccumulatorBits[unit]), int64(l.OutputBits())
 	const bitsPerKiB = 1024 * 8
 	problem := memory.Problem{Map: p, InputWords: l.InputWords() / groups, LineWords: l.LineWords(),
-		OperandBits: operand, AccumulatorBits: acc, OutputBits: final,
+		OperandBits: operand, WeightBits: weight, AccumulatorBits: acc, OutputBits: final,
 		IfmapBits: int64(m.spec.Buffers.IfmapKiB) * bitsPerKiB, FilterBits: int64(m.spec.Buffers.FilterKiB) * bitsPerKiB,
 		OfmapBits:     int64(m.spec.Buffers.OfmapKiB) * bitsPerKiB,
 		BytesPerCycle: m.spec.BytesPerCycle(), InputOnChip: onChip, OutputOnChip: stays}
@@ -171,9 +172,9 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 
 	sram := p.BufferAccesses()
 	out.SRAM = SRAM{sram.IfmapReads, sram.FilterReads, sram.PsumReads, sram.OfmapWrites}
-	unique := (float64(l.InputWords())+float64(l.WeightWords()))*float64(operand) + float64(l.OutputWords())*float64(final)
+	unique := float64(l.InputWords())*float64(operand) + float64(l.WeightWords())*float64(weight) + float64(l.OutputWords())*float64(final)
 	out.UniqueBytes = int64(math.Ceil(unique / 8))
-	dramBits := (float64(mem.IfmapReads)+float64(mem.FilterReads))*float64(operand) +
+	dramBits := float64(mem.IfmapReads)*float64(operand) + float64(mem.FilterReads)*float64(weight) +
 		(float64(mem.PsumReads)+float64(mem.PsumWrites))*float64(acc) + float64(mem.OfmapWrites)*float64(final)
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
@@ -182,12 +183,12 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 
 	// A word from DRAM is written to its buffer once before it is read; a sum
 	// is read from the ofmap buffer once more to leave it. Sums are held there
-	// at the accumulator's width.
+	// at the accumulator's width. Inside the array operands have the unit's.
 	work := p.PECycles()
-	actions := energy.Actions{DType: d, Products: out.MACs, TreeAdds: out.MACs - work, Accumulates: work,
-		RegisterBits: p.RegisterBits(operand, acc),
+	actions := energy.Actions{DType: unit, Products: out.MACs, TreeAdds: out.MACs - work, Accumulates: work,
+		RegisterBits: p.RegisterBits(int64(unit.Bits()), acc),
 		IfmapBits:    float64(sram.IfmapReads+mem.IfmapReads) * float64(operand),
-		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * float64(operand),
+		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * float64(weight),
 		OfmapBits:    (float64(sram.OfmapWrites+sram.PsumReads) + float64(mem.PsumReads+mem.PsumWrites) + float64(l.OutputWords())) * float64(acc),
 		DRAMBits:     dramBits}
 	if stays {

@@ -75,9 +75,10 @@ func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []
 		if machine == nil {
 			continue
 		}
-		if !m.spec.Computes(l.DType) {
-			return nil, nil, fmt.Errorf("design %s cannot compute %s (layer %q): it has %s", m.spec.Name, l.DType, l.Name, m.formats())
+		if err := m.computes(l); err != nil {
+			return nil, nil, err
 		}
+		machine.narrow(l)
 		mapping, _, err := machine.mapping(l, &p)
 		if err != nil {
 			return nil, nil, fmt.Errorf("design %s: %w", m.spec.Name, err)

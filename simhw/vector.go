@@ -16,7 +16,7 @@ type vectorMachine struct {
 	spec   design.Spec
 	core   vector.Core
 	memory vector.Memory
-	loops  [3]vector.Loop // by dtype.DType
+	loops  [dtype.Count]vector.Loop // by dtype.DType
 
 	unmodelled []string
 }
@@ -33,13 +33,10 @@ func (m *vectorMachine) set(s *design.Spec) error {
 	v := &m.spec.Vector
 	m.core = vector.Core{Issue: v.Issue, Multiplies: v.Multiplies, Loads: v.Loads, LoadRunCycles: v.LoadRunCycles, BranchCycles: v.BranchCycles}
 	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles}
-	m.loops = [3]vector.Loop{}
-	for _, d := range dtype.All {
-		l := v.Loop(d)
-		if l == nil {
-			continue
-		}
-		m.loops[d] = vector.Loop{Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
+	m.loops = [dtype.Count]vector.Loop{}
+	for i := range v.LoopCount {
+		l := &v.Loops[i]
+		m.loops[l.DType] = vector.Loop{Bits: int64(l.DType.Bits()), Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
 			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
 			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
@@ -72,10 +69,11 @@ func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
 
 // pool is a maximum over windows, between outputs and inputs in the core's own memory.
 func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
-	if l.Op != "maxpool" || !l.Pools() || !m.spec.Computes(l.DType) {
+	unit, ok := m.spec.Unit(l.DType, 0)
+	if l.Op != "maxpool" || !l.Pools() || !ok {
 		return false, nil
 	}
-	cycles, ok := m.core.MaxPool(l, &m.loops[l.DType], m.spec.Vector.Efficiency)
+	cycles, ok := m.core.MaxPool(l, &m.loops[unit], m.spec.Vector.Efficiency)
 	if !ok {
 		return false, nil
 	}
@@ -87,7 +85,7 @@ func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
 	out.Cycles = out.ComputeCycles
 	places := l.Elements * int64(l.KH*l.KW)
 	out.SRAM = SRAM{IfmapReads: places, PsumReads: places, OfmapWrites: places}
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*float64(l.DType.Bits()) + float64(l.Elements)*float64(l.OutputBits())) / 8))
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*float64(unit.Bits()) + float64(l.Elements)*float64(max(l.OutputBits(), unit.Bits()))) / 8))
 	m.price(out)
 	return true, nil
 }
@@ -103,7 +101,8 @@ func (m *vectorMachine) price(out *Layer) {
 }
 
 func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
-	loop := &m.loops[l.DType]
+	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
+	loop := &m.loops[unit]
 	t := m.core.Layer(l, loop, &m.memory, m.spec.Vector.Efficiency)
 	if !(t.Cycles() < memory.MaxCycles/4) {
 		return tooLong(l.Name)
@@ -119,7 +118,10 @@ func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
 	out.ComputeUtilization = done / (float64(out.ComputeCycles+out.FillDrainCycles) * peak)
 	out.MappingEfficiency = math.Min(float64(out.MACs)/(t.InputWords*float64(loop.Cols*loop.Lanes)), 1)
 
-	operand, final := float64(l.DType.Bits()), float64(l.OutputBits())
+	operand, final := float64(unit.Bits()), float64(l.OutputBits())
+	if l.DType.Integer() {
+		final = max(final, operand) // integers take the loop's width in memory
+	}
 	count := func(words float64) int64 { return int64(math.Min(words, memory.MaxCycles)) }
 	out.SRAM = SRAM{IfmapReads: count(t.InputWords), FilterReads: count(t.WeightWords), OfmapWrites: l.OutputWords()}
 	// Of slow memory only the weights are counted: inputs and outputs stay in

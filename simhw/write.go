@@ -68,7 +68,7 @@ func WriteCSV(w io.Writer, e *Estimate) error {
 	}
 	for i := range e.Layers {
 		l := &e.Layers[i]
-		row := []string{e.Design, l.Name, l.Kind, l.DType.String(), n(l.MACs), n(l.Cycles), n(l.ComputeCycles), n(l.FillDrainCycles), n(l.StallCycles),
+		row := []string{e.Design, l.Name, l.Kind, l.Operands(), n(l.MACs), n(l.Cycles), n(l.ComputeCycles), n(l.FillDrainCycles), n(l.StallCycles),
 			n(l.PrefetchCycles), l.Stalls.Main(), f(l.Utilization), f(l.MappingEfficiency)}
 		row = append(row, counts(&l.SRAM, &l.DRAM)...)
 		roof, bound := "", l.Roofline.Bound()
@@ -125,7 +125,7 @@ func WriteMarkdown(w io.Writer, e *Estimate) error {
 	}
 	for i := range e.Layers {
 		l := &e.Layers[i]
-		line(l.Name, l.DType.String(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
+		line(l.Name, l.Operands(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
 	}
 	t := &e.Total
 	line("**total**", "", t.MACs, t.Cycles, t.ComputeCycles, t.FillDrainCycles, t.StallCycles, t.PrefetchCycles, t.Utilization, t.DRAM.Bytes, t.TimeUS, t.EnergyPJ, t.Stalls.Main())

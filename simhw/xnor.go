@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"macroscope/dtype"
 	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
 	"macroscope/simhw/memory"
@@ -78,7 +77,7 @@ func (m *xnorMachine) layers(e *Estimate, w *workload.Workload) error {
 		if l.Kind == workload.Other {
 			continue
 		}
-		weights += float64(l.WeightWords()) * float64(l.DType.Bits())
+		weights += float64(l.WeightWords()) * float64(l.WeightBits())
 		if need := kib(float64(l.InputWords())*float64(l.DType.Bits()) + float64(l.OutputWords())*float64(l.OutputBits())); need > float64(m.spec.XNOR.ActivationKiB) {
 			return &design.KeyError{Key: "memory.activations_kib", Err: fmt.Errorf("layer %q has %.4g KiB of inputs and outputs: want memory.activations_kib of so many, not %d", l.Name, need, m.spec.XNOR.ActivationKiB)}
 		}
@@ -92,9 +91,10 @@ func (m *xnorMachine) layers(e *Estimate, w *workload.Workload) error {
 func (m *xnorMachine) layer(out *Layer, l *workload.Layer) error {
 	v, n, k := l.GEMM()
 	groups := l.GroupCount()
-	engine, bits := m.engine, int64(1)
-	if l.DType == dtype.Int8 {
-		engine.Passes, bits = xnor.Int8Passes, 8
+	engine := m.engine
+	bits, weightBits := int64(l.DType.Bits()), int64(l.WeightBits())
+	if l.DType.Integer() {
+		engine.InputPlanes, engine.WeightPlanes = bits, weightBits
 	}
 	if !engine.Feasible(v, n, k, memory.MaxCycles/float64(groups)) {
 		return tooLong(l.Name)
@@ -107,8 +107,8 @@ func (m *xnorMachine) layer(out *Layer, l *workload.Layer) error {
 	passes := float64(engine.Words(k)) / float64(m.engine.Words(k))
 	out.MappingEfficiency = float64(n) * float64(k) * passes / (float64(engine.Groups(n)*engine.Words(k)) * float64(engine.PEs) * float64(engine.SIMD))
 	t := engine.Traffic(v, n, k)
-	out.SRAM = SRAM{IfmapReads: groups * t.InputBits / bits, FilterReads: groups * t.WeightBits / bits, OfmapWrites: groups * t.Outputs}
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())+float64(l.WeightWords()))*float64(bits)/8 + float64(l.OutputWords())*float64(l.OutputBits())/8))
+	out.SRAM = SRAM{IfmapReads: groups * t.InputBits / bits, FilterReads: groups * t.WeightBits / weightBits, OfmapWrites: groups * t.Outputs}
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*float64(bits)+float64(l.WeightWords())*float64(weightBits))/8 + float64(l.OutputWords())*float64(l.OutputBits())/8))
 	a := engine.Actions(v, n, k, int64(m.spec.XNOR.AccumulatorBits), int64(l.OutputBits()))
 	g := float64(groups)
 	a.Products, a.TreeAdds, a.Accumulates = groups*a.Products, groups*a.TreeAdds, groups*a.Accumulates

@@ -70,7 +70,7 @@ func TestXNORRefuses(t *testing.T) {
 	}{
 		{func(x *design.XNOR) { x.WeightKiB = 100 }, "KiB of weights: want memory.weights_kib of so many, not 100"},
 		{func(x *design.XNOR) { x.ActivationKiB = 10 }, "of inputs and outputs: want memory.activations_kib"},
-		{func(x *design.XNOR) { x.Int8 = false }, "cannot compute int8"},
+		{func(x *design.XNOR) { x.Integers = false }, "cannot compute int8"},
 		{func(x *design.XNOR) { x.LoadBits = 8 }, "want false in an engine that holds its weights"},
 		{func(x *design.XNOR) { x.PEs = 0 }, "engine.pes is missing"},
 	} {

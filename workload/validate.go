@@ -29,8 +29,11 @@ func (l *Layer) Validate() error {
 }
 
 func (l *Layer) validate() error {
-	if l.DType > dtype.Binary {
-		return fmt.Errorf("dtype %d: want float32, int8 or binary", uint8(l.DType))
+	if !l.DType.Known() {
+		return fmt.Errorf("dtype %d: want float32, binary or int1 to int%d", uint8(l.DType), dtype.MaxIntBits)
+	}
+	if w := l.WeightWidth; w != 0 && !(l.DType.Integer() && l.Kind != Other && w >= 1 && w <= dtype.MaxIntBits) {
+		return fmt.Errorf("weights of %d bits: want 0 (as the inputs), or 1 to %d in a layer of integers", w, dtype.MaxIntBits)
 	}
 	if l.OutBits < 0 || l.OutBits > 64 {
 		return fmt.Errorf("output bits %d: want 0 (as the operands) to 64", l.OutBits)

@@ -60,8 +60,11 @@ type Layer struct {
 	// Op is the operation's name where Kind is Other ("maxpool", "add").
 	Op string
 
-	// DType is the number format of both operands.
+	// DType is the number format of the inputs, and of the weights but for their width.
 	DType dtype.DType
+
+	// WeightWidth is the bits of an integer weight in memory; 0 means DType's.
+	WeightWidth int
 
 	// OutBits is the width of one finished output in memory; 0 means that
 	// outputs have the operands' width (the usual case: a layer requantizes).
@@ -210,6 +213,14 @@ func (l *Layer) OutputWords() int64 {
 	return l.GroupCount() * m * n
 }
 
+// WeightBits is the width of one weight in memory.
+func (l *Layer) WeightBits() int {
+	if l.WeightWidth != 0 {
+		return l.WeightWidth
+	}
+	return l.DType.Bits()
+}
+
 // OutputBits is the width of one finished output in memory.
 func (l *Layer) OutputBits() int {
 	if l.OutBits != 0 {
@@ -233,6 +244,27 @@ func (w *Workload) WithDType(d dtype.DType) Workload {
 	c := Workload{Name: w.Name, Layers: append([]Layer(nil), w.Layers...)}
 	for i := range c.Layers {
 		c.Layers[i].DType = d
+	}
+	return c
+}
+
+// WithIntegers returns a copy in which what was int8 has inputs and weights of so many
+// bits, 1 to dtype.MaxIntBits, also where layers hand it on. Other formats stay, and so do
+// widths that a layer names.
+func (w *Workload) WithIntegers(inputs, weights int) Workload {
+	c := Workload{Name: w.Name, Layers: append([]Layer(nil), w.Layers...)}
+	for i := range c.Layers {
+		l := &c.Layers[i]
+		if l.DType != dtype.Int8 {
+			if l.OutBits == 8 {
+				l.OutBits = inputs
+			}
+			continue
+		}
+		l.DType = dtype.Int(inputs)
+		if l.Kind != Other && l.WeightWidth == 0 && weights != inputs {
+			l.WeightWidth = weights
+		}
 	}
 	return c
 }

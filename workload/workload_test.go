@@ -86,7 +86,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{with(func(l *Layer) { l.KH = 35 }), "kernel spans 35: want at most the padded height, 34"},
 		{with(func(l *Layer) { l.KW, l.DilationW = 3, 17 }), "kernel spans 35"},
 		{with(func(l *Layer) { l.H, l.W, l.C, l.OutC = MaxDim, MaxDim, MaxDim, MaxDim }), "more multiply-accumulates"},
-		{with(func(l *Layer) { l.DType = 9 }), "dtype 9"},
+		{with(func(l *Layer) { l.DType = 10 }), "dtype 10"},
 		{with(func(l *Layer) { l.OutBits = 65 }), "output bits 65"},
 		{Layer{Kind: Gemm, M: 1, N: 1}, "K 0"},
 		{Layer{Kind: Gemm, M: MaxGemm, N: MaxGemm, K: MaxGemm}, "multiply-accumulates"},

@@ -41,8 +41,8 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	switch {
 	case s.Family != design.FamilySystolic || s.ScaleSim || s.Lanes(dtype.Int8) == 0:
 		return usageError{fmt.Errorf("--accuracy with design %s: want a systolic array that computes int8", s.Name)}
-	case c.Workload != "" || c.DType != "int8" || c.Reports != "" || c.Topology != "" || c.Energy != "":
-		return usageError{errors.New("--accuracy is of an int8 network: want none of --workload, --energy, --reports, --topology, and --dtype int8")}
+	case c.Workload != "" || c.DType != "int8" || c.Weights != 0 || c.Reports != "" || c.Topology != "" || c.Energy != "":
+		return usageError{errors.New("--accuracy is of an int8 network: want none of --workload, --weight-bits, --energy, --reports, --topology, and --dtype int8")}
 	case c.Output != "text" && c.Output != "json" && c.Output != "md":
 		return usageError{fmt.Errorf("--accuracy -o %s: want text, json or md", c.Output)}
 	case c.Limit < 0 || c.Threads < 1:

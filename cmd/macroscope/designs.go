@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"macroscope/dtype"
 	"macroscope/internal/table"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
@@ -90,12 +89,7 @@ func (c *designsCmd) Run(e *env) error {
 func describeDesign(d *design.Design) (designRow, error) {
 	s := d.Spec()
 	r := designRow{Name: s.Name, Description: s.Description, Family: s.Family.String(), Structure: s.Structure(),
-		ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, Sourced: d.Sourced(), Assumed: len(d.Assumed())}
-	for _, dt := range dtype.All {
-		if s.Computes(dt) {
-			r.DTypes = append(r.DTypes, dt.String())
-		}
-	}
+		ClockMHz: s.ClockMHz, NodeNM: s.TechnologyNM, DTypes: s.FormatNames(), Sourced: d.Sourced(), Assumed: len(d.Assumed())}
 	m, err := simhw.New(d)
 	if err != nil {
 		return designRow{}, err
@@ -124,7 +118,7 @@ func (c *designsCmd) list(e *env) error {
 		Right: []bool{3: true, 4: true, 6: true, 7: true, 8: false}}
 	for _, r := range rows {
 		t.Add(r.Name, r.Family, r.Structure, fmt.Sprintf("%g", r.ClockMHz), fmt.Sprintf("%g", r.NodeNM),
-			strings.Join(r.DTypes, " "), strconv.Itoa(r.Sourced), strconv.Itoa(r.Assumed), strconv.Itoa(len(r.Validated)))
+			strings.Join(r.DTypes, ", "), strconv.Itoa(r.Sourced), strconv.Itoa(r.Assumed), strconv.Itoa(len(r.Validated)))
 	}
 	return e.writeTable(c.Output, &t)
 }

@@ -25,7 +25,8 @@ type simCmd struct {
 	Design   string `required:"" help:"The accelerator: a name that macroscope designs lists, a YAML file, or a SCALE-Sim .cfg (then with that program's exact formulas)." placeholder:"D"`
 	Model    string `help:"The network: a built-in name, an ONNX or a TFLite file. Without --workload: cifar10cnn." placeholder:"M"`
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K, or a Timeloop problem (.yaml)." placeholder:"FILE"`
-	DType    string `name:"dtype" default:"int8" help:"Number format: float32, int8 or binary." placeholder:"D"`
+	DType    string `name:"dtype" default:"int8" help:"Number format: float32, binary or int1 to int16; of integers other than int8 the shapes alone are computed with." placeholder:"D"`
+	Weights  int    `name:"weight-bits" help:"Width of integer weights, where it is not that of --dtype." placeholder:"N"`
 	fileFlags
 	Energy   string `help:"Prices of the energy and area of operations and memories, in place of those that macroscope designs --energy prints." placeholder:"FILE.yaml"`
 	Output   string `short:"o" enum:"text,json,csv,md,scalesim" default:"text" help:"Format: ${enum}. scalesim is its COMPUTE_REPORT." placeholder:"FORMAT"`
@@ -41,9 +42,12 @@ func (*simCmd) Help() string {
 }
 
 func (c *simCmd) Run(e *env) error {
-	d, err := dtype.Parse(c.DType)
+	d, err := dtype.ParseAny(c.DType)
 	if err != nil {
 		return usageError{err}
+	}
+	if c.Weights != 0 && !(d.Integer() && c.Weights >= 1 && c.Weights <= dtype.MaxIntBits) {
+		return usageError{fmt.Errorf("--weight-bits %d with --dtype %s: want 1 to %d with a format of integers", c.Weights, d, dtype.MaxIntBits)}
 	}
 	if c.Model != "" && c.Workload != "" {
 		return usageError{errors.New("--model and --workload: want one of them")}
@@ -133,8 +137,20 @@ func loadDesign(name string) (design.Design, error) {
 	return d, err
 }
 
-// layers are the shapes to evaluate.
+// layers are the shapes to evaluate. Integers of any width have those of an int8 network.
 func (c *simCmd) layers(d dtype.DType) (workload.Workload, error) {
+	if !d.Integer() || d == dtype.Int8 && c.Weights == 0 {
+		return c.shapes(d)
+	}
+	w, err := c.shapes(dtype.Int8)
+	if c.Weights == 0 {
+		c.Weights = d.Bits()
+	}
+	return w.WithIntegers(d.Bits(), c.Weights), err
+}
+
+// shapes are the layers in float32, int8 or binary.
+func (c *simCmd) shapes(d dtype.DType) (workload.Workload, error) {
 	if isProblem(c.Workload) {
 		return readProblem(c.Workload, d)
 	}
@@ -220,7 +236,7 @@ func simText(out io.Writer, est *simhw.Estimate) error {
 	}
 	for i := range est.Layers {
 		l := &est.Layers[i]
-		add(l.Name, l.DType.String(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, roofline(l), l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
+		add(l.Name, l.Operands(), l.MACs, l.Cycles, l.ComputeCycles, l.FillDrainCycles, l.StallCycles, l.PrefetchCycles, l.Utilization, roofline(l), l.DRAM.Bytes, l.TimeUS, l.EnergyPJ, l.Stalls.Main())
 	}
 	s := &est.Total
 	add("total", est.DType.String(), s.MACs, s.Cycles, s.ComputeCycles, s.FillDrainCycles, s.StallCycles, s.PrefetchCycles, s.Utilization, "", s.DRAM.Bytes, s.TimeUS, s.EnergyPJ, s.Stalls.Main())

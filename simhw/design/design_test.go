@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 	}
 	s := d.Spec()
 	want := Spec{Name: "t", TechnologyNM: 45, VoltageV: 0.9, ClockMHz: 500, DRAM: DRAM{BandwidthGBs: 10}, Systolic: Systolic{Dataflow: WS,
-		Array:   Array{Rows: 16, Cols: 8, MACsPerPEPerCycle: [3]int{1, 1, 1}, AccumulatorBits: [3]int{32, 32, 16}},
+		Array:   Array{Rows: 16, Cols: 8, MACsPerPEPerCycle: ByFormat{1, 1, 1}, AccumulatorBits: ByFormat{32, 32, 16}},
 		Buffers: Buffers{IfmapKiB: 32, FilterKiB: 32, OfmapKiB: 64}}}
 	if s != want {
 		t.Errorf("got  %+v\nwant %+v", s, want)
@@ -106,7 +106,7 @@ func TestParseErrors(t *testing.T) {
 		{change("  cols: 8", "  cols: 8\n  drain: shift"), `t.yaml:9: array.drain: applies to dataflow os only`},
 		{change("  cols: 8", "  cols: 8\n  weight_load: bus\n  partial_folds: gated"), `t.yaml:10: array.partial_folds "gated": want full`},
 		{change("  cols: 8", "  cols: 8\n  macs_per_pe_per_cycle: {}"), `t.yaml:9: array.macs_per_pe_per_cycle has no format`},
-		{change("  cols: 8", "  cols: 8\n  macs_per_pe_per_cycle: {int4: 1}"), `t.yaml:9: unknown key "array.macs_per_pe_per_cycle.int4": did you mean "array.macs_per_pe_per_cycle.int8"?`},
+		{change("  cols: 8", "  cols: 8\n  macs_per_pe_per_cycle: {int24: 1}"), `t.yaml:9: unknown key "array.macs_per_pe_per_cycle.int24": did you mean "array.macs_per_pe_per_cycle.int2"?`},
 		{change("  cols: 8", "  cols: 8\n  macs_per_pe_per_cycle: {int8: 1}\n  accumulator_bits: {binary: 8}"), `t.yaml:10: array.accumulator_bits.binary: applies to arrays that compute binary only`},
 		{change("  cols: 8", "  cols: 8\n  macs_per_pe_per_cycle: 4"), `t.yaml:9: array.macs_per_pe_per_cycle is a plain value: want keys float32, int8, binary`},
 		{strings.Replace(change("rows: 16", "rows: 16000"), "ifmap_kib: 32", "ifmap_kib: 8", 1), `t.yaml:10: buffers.ifmap_kib 8: half of it does not hold the 512000 bits that a 16000×8 array moves at once in float32: want at least 125`},
@@ -155,7 +155,7 @@ func TestNewChecksCode(t *testing.T) {
 		func(s *Spec) { s.Dataflow = 9 },
 		func(s *Spec) { s.Array.Drain = DrainShift },
 		func(s *Spec) { s.Array.AccumulatorBits[dtype.Int8] = 0 },
-		func(s *Spec) { s.Array.MACsPerPEPerCycle = [3]int{} },
+		func(s *Spec) { s.Array.MACsPerPEPerCycle = ByFormat{} },
 		func(s *Spec) { s.Buffers.OfmapKiB = -1 },
 		func(s *Spec) { s.DRAM.BandwidthGBs = 0 },
 		func(s *Spec) { s.Name = "" },
@@ -223,7 +223,7 @@ func TestList(t *testing.T) {
 	kinds = [families]*kind{FamilySystolic: &systolicKind}
 	kinds[FamilyXNOR] = &kind{
 		check:     func(*Spec) *checkError { return nil },
-		computes:  func(*Spec, dtype.DType) bool { return false },
+		has:       func(*Spec, dtype.DType) bool { return false },
 		structure: func(s *Spec) string { return fmt.Sprint(s.Array.Rows) },
 		lists: []*list{{key: "levels", doc: "buffers", min: 1, max: 3, count: func(s *Spec) *int { return &s.Array.Rows },
 			entry: func(i int) []field {
@@ -246,7 +246,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := d.Spec(); s.Array.Rows != 2 || s.Array.AccumulatorBits != [3]int{8, 16, 0} || s.Array.MACsPerPEPerCycle != [3]int{2, 0, 0} || s.Structure() != "2" {
+	if s := d.Spec(); s.Array.Rows != 2 || s.Array.AccumulatorBits != (ByFormat{8, 16, 0}) || s.Array.MACsPerPEPerCycle != (ByFormat{2, 0, 0}) || s.Structure() != "2" {
 		t.Errorf("%+v", s)
 	}
 	var keys []string

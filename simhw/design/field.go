@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,8 @@ type field struct {
 
 	absent func(s *Spec) bool // the value is the zero that stands for none
 	ok     func(s *Spec) bool // the value is in range
+
+	hidden bool // from the reference, where another key's text speaks for it
 
 	only func(s *Spec) bool // nil: applies always
 	why  string             // where it applies, for the message
@@ -97,6 +100,22 @@ func enum[T ~uint8](key, doc, fallback string, names []string, at func(*Spec) *T
 	}
 }
 
+// format is the name of a number format.
+func format(key, doc string, at func(*Spec) *dtype.DType) field {
+	return field{key: key, doc: fmt.Sprintf("%s; float32, binary or int1 to int%d", doc, dtype.MaxIntBits), required: true,
+		absent: never, ok: func(s *Spec) bool { return at(s).Known() },
+		set: func(s *Spec, t string) error {
+			d, err := dtype.ParseAny(t)
+			if err != nil {
+				return fmt.Errorf("want float32, binary or int1 to int%d", dtype.MaxIntBits)
+			}
+			*at(s) = d
+			return nil
+		},
+		get: func(s *Spec) string { return at(s).String() },
+	}
+}
+
 func number(key, doc string, low, up float64, at func(*Spec) *float64) field {
 	return field{key: key, doc: fmt.Sprintf("%s; %g to %g", doc, low, up), required: true, numeric: true,
 		absent: func(s *Spec) bool { return *at(s) == 0 },
@@ -139,13 +158,43 @@ func integer(key, doc string, low, up int, at func(*Spec) *int) field {
 	}
 }
 
-func byDType(parent, doc string, d dtype.DType, fallback string, up int, at func(*Spec) *[3]int) field {
-	f := integer(parent+"."+d.String(), doc, 1, up, func(s *Spec) *int { return &at(s)[d] })
-	f.required, f.fallback = false, fallback
-	if doc == "" {
-		f.doc = fmt.Sprintf("likewise; 1 to %d", up)
+// ByFormat is a number for each dtype.DType.
+type ByFormat = [dtype.Count]int
+
+// byFormat makes a key below parent for each format, whose fallback, "" for none, is
+// that of the format. The reference shows integers but int8 by one line.
+func byFormat(parent, doc string, fallback func(dtype.DType) string, up int, at func(*Spec) *ByFormat) []field {
+	var fields []field
+	for i, d := range formats {
+		f := integer(parent+"."+d.String(), doc, 1, up, func(s *Spec) *int { return &at(s)[d] })
+		f.required, f.fallback = false, fallback(d)
+		switch {
+		case d == dtype.Int8:
+			f.doc = fmt.Sprintf("likewise, and so each of int1 to int%d; 1 to %d", dtype.MaxIntBits, up)
+		case i > 0:
+			f.doc, f.hidden = fmt.Sprintf("likewise; 1 to %d", up), d.Integer()
+		}
+		fields = append(fields, f)
 	}
-	return f
+	return fields
+}
+
+// formats lists all number formats in the order of the reference.
+var formats = append(slices.Clone(dtype.All), slices.DeleteFunc(slices.Clone(dtype.Integers), func(d dtype.DType) bool { return d == dtype.Int8 })...)
+
+// unit finds the format of the units that compute operands of format d, weights of which
+// have weightBits: d's own, or of integers the narrowest that both fit. has tells whether
+// there are units of a format.
+func unit(d dtype.DType, weightBits int, has func(dtype.DType) bool) (dtype.DType, bool) {
+	if !d.Integer() {
+		return d, has(d)
+	}
+	for bits := max(d.Bits(), weightBits); bits <= dtype.MaxIntBits; bits++ {
+		if u := dtype.Int(bits); has(u) {
+			return u, true
+		}
+	}
+	return d, false
 }
 
 func flag(key, doc string, at func(*Spec) *bool) field {

@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"slices"
 
 	"macroscope/dtype"
 	"macroscope/simhw/energy"
@@ -29,8 +30,8 @@ type Behind struct {
 
 // Tree is the core.
 type Tree struct {
-	Kernels  int    // cells: output channels at once
-	Channels [3]int // by dtype.DType, input channels that a cell multiplies in a cycle; 0: none
+	Kernels  int      // cells: output channels at once
+	Channels ByFormat // by dtype.DType, input channels that a cell multiplies in a cycle; 0: none
 
 	StripeOutputs    int // accumulators of a cell
 	WeightLoadCycles int // to bring all cells their next weights
@@ -51,22 +52,26 @@ func (s *Spec) TreeEnergyConfig() energy.Config {
 	kib := float64(s.ConvBuffer.KiB)
 	return energy.Config{
 		NodeNM: s.TechnologyNM, VoltageV: s.VoltageV,
-		Lanes: s.Tree.Channels, AccumulatorBits: [3]int{bits, bits, bits},
+		Lanes: s.Tree.Channels, AccumulatorBits: everyFormat(bits),
 		IfmapKiB: kib, FilterKiB: kib, OfmapKiB: float64(s.Tree.StripeOutputs*bits) * float64(s.Tree.Kernels) / 8 / 1024,
 		DRAMPJPerBit: s.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: s.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: s.DRAM.EnergyHighPJPerBit,
 		LeakageMWPerMM2: s.LeakageMWPerMM2, Table: s.EnergyTable,
 	}
 }
 
-func treeChannels(s *Spec) *[3]int { return &s.Tree.Channels }
+// everyFormat is one number for all formats.
+func everyFormat(n int) (by ByFormat) {
+	for d := range by {
+		by[d] = n
+	}
+	return by
+}
 
 var macTreeKind = kind{
-	fields: []field{
+	fields: slices.Concat([]field{
 		technology, voltage, leakage,
 		integer("tree.kernels", "cells: output channels that are computed at once", 1, maxMACs, func(s *Spec) *int { return &s.Tree.Kernels }),
-		listed(byDType("tree.channels", "input channels that a cell multiplies and sums in a cycle; a format that is absent cannot be computed", dtype.Float32, "", maxMACs, treeChannels)),
-		listed(byDType("tree.channels", "", dtype.Int8, "", maxMACs, treeChannels)),
-		listed(byDType("tree.channels", "", dtype.Binary, "", maxMACs, treeChannels)),
+	}, lanes("tree.channels", "input channels that a cell multiplies and sums in a cycle; an integer is computed by the narrowest unit that it fits, a format without one not at all", "", func(s *Spec) *ByFormat { return &s.Tree.Channels }), []field{
 		integer("tree.stripe_outputs", "accumulators of a cell: outputs that are computed before the weights change", 1, maxSide, func(s *Spec) *int { return &s.Tree.StripeOutputs }),
 		integer("tree.weight_load_cycles", "time to bring all cells their next weights, during the stripe before", 1, maxSide, func(s *Spec) *int { return &s.Tree.WeightLoadCycles }),
 		integer("tree.pipeline_cycles", "time from an operand's entry to the accumulator", 1, maxMACs, func(s *Spec) *int { return &s.Tree.PipelineCycles }),
@@ -78,10 +83,10 @@ var macTreeKind = kind{
 		optional(integer("behind.add_outputs_per_cycle", "outputs of the unit that adds two tensors; absent: additions are not modelled", 1, maxSide, func(s *Spec) *int { return &s.Behind.AddOutputs })),
 		optional(integer("behind.finish_outputs_per_cycle", "outputs that are biased, scaled and activated; absent: as many as the core makes", 1, maxSide, func(s *Spec) *int { return &s.Behind.FinishOutputs })),
 		dramBandwidth, dramEnergy, dramLow, dramHigh,
-	},
-	check:    checkMACTree,
-	computes: func(s *Spec, d dtype.DType) bool { return s.Tree.Channels[d] > 0 },
-	same:     func(a, b *Spec) bool { return a.Tree.Winograd == b.Tree.Winograd },
+	}),
+	check: checkMACTree,
+	has:   func(s *Spec, d dtype.DType) bool { return s.Tree.Channels[d] > 0 },
+	same:  func(a, b *Spec) bool { return a.Tree.Winograd == b.Tree.Winograd },
 	structure: func(s *Spec) string {
 		widest := 0
 		for _, c := range s.Tree.Channels {
@@ -105,7 +110,7 @@ func checkMACTree(s *Spec) *checkError {
 		return &checkError{"behind.pool_side", "and behind.pool_outputs_per_cycle: want both or neither"}
 	}
 	computes := false
-	for _, d := range dtype.All {
+	for _, d := range formats {
 		c := s.Tree.Channels[d]
 		computes = computes || c > 0
 		if s.Tree.Winograd && c%16 != 0 {
@@ -113,7 +118,7 @@ func checkMACTree(s *Spec) *checkError {
 		}
 	}
 	if !computes {
-		return &checkError{"tree.channels", "has no format: want float32, int8 or binary"}
+		return &checkError{"tree.channels", "has no format: want float32, binary or integers such as int8"}
 	}
 	return nil
 }

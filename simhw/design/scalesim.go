@@ -110,8 +110,8 @@ func (p *cfgParser) scan(r io.Reader) error {
 
 func (p *cfgParser) design() (Design, error) {
 	s := Spec{Family: FamilySystolic, ScaleSim: true}
-	s.Array.MACsPerPEPerCycle = [3]int{1, 1, 1}
-	s.Array.AccumulatorBits = [3]int{32, 32, 16}
+	s.Array.MACsPerPEPerCycle = everyFormat(1)
+	s.Array.AccumulatorBits = everyFormat(32)
 	s.Name = strings.TrimSuffix(filepath.Base(p.file), filepath.Ext(p.file))
 	if v, ok := p.values["general.run_name"]; ok {
 		if err := common[0].set(&s, strings.Trim(v.text, `"'`)); err != nil {

@@ -12,8 +12,8 @@ import (
 type kind struct {
 	fields    []field
 	lists     []*list
-	check     func(*Spec) *checkError // rules between values, each of which is in its range
-	computes  func(*Spec, dtype.DType) bool
+	check     func(*Spec) *checkError       // rules between values, each of which is in its range
+	has       func(*Spec, dtype.DType) bool // units of a format
 	structure func(*Spec) string
 	same      func(a, b *Spec) bool // they differ in sizes and speeds alone
 }
@@ -248,7 +248,9 @@ func Reference() []Key {
 		}
 		family := Family(f).String()
 		for i := range k.fields {
-			add(family, &k.fields[i], k.fields[i].key)
+			if !k.fields[i].hidden {
+				add(family, &k.fields[i], k.fields[i].key)
+			}
 		}
 		for _, l := range k.lists {
 			ref = append(ref, Key{family, l.key, fmt.Sprintf("%s; a list of %d to %d", l.doc, l.min, l.max), "required"})

@@ -19,9 +19,13 @@ const (
 // layer: given, or searched.
 type Spatial struct {
 	// OperandBits and SumBits are the widths of a word of inputs and weights and of an
-	// output as it is summed up, in every buffer. Operands of less bits take a whole
-	// word.
+	// output as it is summed up, in every buffer. Integers of less bits take a whole
+	// word, or, where Packed, their own width in buffers and at DRAM; a read or write
+	// brings one either way.
 	OperandBits, SumBits int
+	Packed               bool
+
+	Numbers Numbers
 
 	Objective Objective
 
@@ -126,6 +130,39 @@ const (
 	Registers
 )
 
+// Numbers is what multipliers take.
+type Numbers uint8
+
+// The kinds of numbers.
+const (
+	Integers Numbers = iota // of up to OperandBits
+	Floats                  // float32
+	Signs                   // ±1
+)
+
+// format is the number format of the multipliers, of integers that of the widest; those of
+// more than 16 bits are made of 8-bit ones.
+func (s *Spatial) format() dtype.DType {
+	switch {
+	case s.Numbers == Floats:
+		return dtype.Float32
+	case s.Numbers == Signs:
+		return dtype.Binary
+	case s.OperandBits > 8:
+		return dtype.Int8
+	}
+	return dtype.Int(s.OperandBits)
+}
+
+// Unit is a multiplier for the energy table: parts products of a format. An integer
+// multiplier of more than 8 bits is made of 8-bit ones.
+func (s *Spatial) Unit() (d dtype.DType, parts float64) {
+	if d = s.format(); d == dtype.Int8 {
+		return d, float64(s.OperandBits*s.OperandBits) / 64
+	}
+	return d, 1
+}
+
 // Objective is what the best mapping has least of.
 type Objective uint8
 
@@ -138,6 +175,7 @@ const (
 
 var (
 	storageNames   = []string{"sram", "registers"}
+	numbersNames   = []string{"integers", "float32", "binary"}
 	objectiveNames = []string{"energy_delay", "cycles", "energy"}
 )
 
@@ -178,8 +216,8 @@ func (s *Spatial) EnergyConfig(spec *Spec, level int) energy.Config {
 		}
 	}
 	return energy.Config{NodeNM: spec.TechnologyNM, VoltageV: spec.VoltageV,
-		Lanes: [3]int{dtype.Int8: 1}, AccumulatorBits: [3]int{dtype.Int8: s.SumBits},
-		FilterKiB: kib[0], IfmapKiB: kib[1], OfmapKiB: kib[2],
+		AccumulatorBits: everyFormat(s.SumBits),
+		FilterKiB:       kib[0], IfmapKiB: kib[1], OfmapKiB: kib[2],
 		DRAMPJPerBit: spec.DRAM.EnergyPJPerBit, DRAMLowPJPerBit: spec.DRAM.EnergyLowPJPerBit, DRAMHighPJPerBit: spec.DRAM.EnergyHighPJPerBit,
 		LeakageMWPerMM2: spec.LeakageMWPerMM2, Table: spec.EnergyTable}
 }
@@ -217,7 +255,9 @@ const maxBytes = 1 << 31
 var spatialKind = kind{
 	fields: slices.Concat([]field{
 		technology, voltage, leakage,
-		integer("operand_bits", "width of a word of inputs and weights", 8, 32, func(s *Spec) *int { return &s.Spatial.OperandBits }),
+		integer("operand_bits", "width of a word of inputs and weights", 1, 32, func(s *Spec) *int { return &s.Spatial.OperandBits }),
+		enum("numbers", "what is multiplied, integers of up to operand_bits", "integers", numbersNames, func(s *Spec) *Numbers { return &s.Spatial.Numbers }),
+		flag("packed", "integers of less than operand_bits take no more than they need in buffers and at DRAM; else each takes a word", func(s *Spec) *bool { return &s.Spatial.Packed }),
 		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
 		enum("search_for", "what the best mapping of a layer that has none has least of; larger buffers and more bandwidth never take more cycles only where it is cycles and the search comes to its end", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
 		flag("gates_zeros", "inputs that are zero are not multiplied: no weight is read, no sum read or written", func(s *Spec) *bool { return &s.Spatial.GatesZeros }),
@@ -266,9 +306,14 @@ var spatialKind = kind{
 			}
 		},
 	}},
-	check:    checkSpatial,
-	computes: func(_ *Spec, d dtype.DType) bool { return d == dtype.Int8 },
-	same:     func(a, b *Spec) bool { return a.Spatial.Count == b.Spatial.Count },
+	check: checkSpatial,
+	has: func(s *Spec, d dtype.DType) bool {
+		if s.Spatial.Numbers == Integers {
+			return d.Integer() && d.Bits() <= s.Spatial.OperandBits
+		}
+		return d == s.Spatial.format()
+	},
+	same: func(a, b *Spec) bool { return a.Spatial.Count == b.Spatial.Count },
 	structure: func(s *Spec) string {
 		return fmt.Sprintf("%d multipliers below %d levels", s.Spatial.Multipliers(), s.Spatial.Count)
 	},
@@ -278,6 +323,9 @@ func checkSpatial(s *Spec) *checkError {
 	sp := &s.Spatial
 	if err := checkDRAMRange(s); err != nil {
 		return err
+	}
+	if want := [...]int{Floats: 32, Signs: 1}; sp.Numbers != Integers && sp.OperandBits != want[sp.Numbers] {
+		return &checkError{"operand_bits", fmt.Sprintf("%d: want %d where numbers are %s", sp.OperandBits, want[sp.Numbers], numbersNames[sp.Numbers])}
 	}
 	if err := sp.Clock.check("clock"); err != nil {
 		return err

@@ -26,7 +26,7 @@ mappings:
 	}
 	s := d.Spec()
 	if sp := &s.Spatial; sp.Count != 2 || sp.Levels[0].Parts() != [3]int{0, 4096, 4096} || sp.Levels[1].Parts() != [3]int{8, 0, 3} ||
-		sp.Multipliers() != 16 || sp.Mapped != 1 || s.Structure() != "16 multipliers below 2 levels" || !s.Computes(1) || s.Computes(0) {
+		sp.Multipliers() != 16 || sp.Mapped != 1 || s.Structure() != "16 multipliers below 2 levels" || !s.Has(1) || s.Has(0) {
 		t.Errorf("%+v", sp)
 	}
 	for _, c := range []struct{ from, to, want string }{
@@ -39,7 +39,9 @@ mappings:
 		{"name: pe", "name: across", `t.yaml:11: levels[1].name "across": want one word`},
 		{"children: 16, ", "", `t.yaml:10: levels[0].children is missing`},
 		{"children: 16", "children: 0", `t.yaml:10: levels[0].children "0": want a whole number from 1`},
-		{"operand_bits: 8", "operand_bits: 4", `t.yaml:6: operand_bits "4": want a whole number from 8 to 32`},
+		{"operand_bits: 8", "operand_bits: 40", `t.yaml:6: operand_bits "40": want a whole number from 1 to 32`},
+		{"operand_bits: 8", "operand_bits: 8\nnumbers: float32", `t.yaml:6: operand_bits 8: want 32 where numbers are float32`},
+		{"operand_bits: 8", "operand_bits: 8\nnumbers: int8", `t.yaml:7: numbers "int8": want integers, float32 or binary`},
 		{"buffer P4", "cache P4", `t.yaml:13: mappings[0].loops level "cache": want DRAM and then the levels`},
 		{"DRAM K2; buffer P4", "buffer P4; DRAM K2", `t.yaml:13: mappings[0].loops level "DRAM"`},
 		{"pe C8", "pe C8 C2", `t.yaml:13: mappings[0].loops pe: two loops over C`},

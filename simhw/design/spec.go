@@ -83,8 +83,37 @@ type DRAM struct {
 // BytesPerCycle is what DRAM moves in one cycle of the array's clock.
 func (s *Spec) BytesPerCycle() float64 { return s.DRAM.BandwidthGBs * 1e3 / s.ClockMHz }
 
-// Computes tells whether the design has units for a number format.
-func (s *Spec) Computes(d dtype.DType) bool { return kinds[s.Family].computes(s, d) }
+// Has tells whether the design has units of a number format.
+func (s *Spec) Has(d dtype.DType) bool { return kinds[s.Family].has(s, d) }
+
+// Unit is the format of the units that compute inputs of format d with weights of
+// weightBits: d's own, or of integers the narrowest that both fit; false where there are none.
+func (s *Spec) Unit(d dtype.DType, weightBits int) (dtype.DType, bool) {
+	return unit(d, weightBits, s.Has)
+}
+
+// FormatNames lists the number formats that the design has units of, integers of all
+// widths up to one as "int1 to int16".
+func (s *Spec) FormatNames() []string {
+	var names []string
+	upTo := 0 // all integers of fewer bits too
+	for _, d := range dtype.Integers {
+		if !s.Has(d) {
+			break
+		}
+		upTo = d.Bits()
+	}
+	for _, d := range formats {
+		switch {
+		case !s.Has(d) || upTo > 1 && d.Integer() && d.Bits() < upTo:
+		case upTo > 1 && d == dtype.Int(upTo):
+			names = append(names, "int1 to "+d.String())
+		default:
+			names = append(names, d.String())
+		}
+	}
+	return names
+}
 
 // SameKind tells whether two designs differ in sizes and speeds alone, so that
 // what one was compared with speaks for the other.

@@ -124,8 +124,8 @@ var streamingKind = kind{
 		}
 		return checkFabric(s)
 	},
-	computes: func(_ *Spec, d dtype.DType) bool { return d != dtype.Float32 },
-	same:     func(_, _ *Spec) bool { return true },
+	has:  func(_ *Spec, d dtype.DType) bool { return d != dtype.Float32 },
+	same: func(_, _ *Spec) bool { return true },
 	structure: func(s *Spec) string {
 		if s.Streaming.Count == 0 {
 			return fmt.Sprintf("%d lanes", s.Streaming.AllLanes())

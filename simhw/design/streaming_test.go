@@ -52,14 +52,14 @@ func TestXNORFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := d.Spec(); s.XNOR != (XNOR{PEs: 4, SIMD: 8, AccumulatorBits: 16, WeightKiB: 1, ActivationKiB: 1}) || s.Computes(1) {
+	if s := d.Spec(); s.XNOR != (XNOR{PEs: 4, SIMD: 8, AccumulatorBits: 16, WeightKiB: 1, ActivationKiB: 1}) || s.Has(1) {
 		t.Errorf("%+v", s.XNOR)
 	}
 	for _, c := range []struct{ from, to, want string }{
 		{"pes: 4", "pes: 0", `t.yaml:6: engine.pes "0": want a whole number`},
 		{"pes: 4, ", "", "engine.pes is missing"},
 		{"simd_bits", "simd_bit", `t.yaml:6: unknown key "engine.simd_bit": did you mean "engine.simd_bits"?`},
-		{"accumulator_bits: 16", "accumulator_bits: 16, weight_load_bits_per_cycle: 8, int8_by_bit_planes: true", "t.yaml:6: engine.int8_by_bit_planes"},
+		{"accumulator_bits: 16", "accumulator_bits: 16, weight_load_bits_per_cycle: 8, integers_by_bit_planes: true", "t.yaml:6: engine.integers_by_bit_planes"},
 		{"voltage_v: 0.9", "voltage_v: 0.4\ndram: {bandwidth_gb_s: 1}", "applies to family"},
 	} {
 		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"slices"
 
 	"macroscope/dtype"
 	"macroscope/simhw/energy"
@@ -76,12 +77,13 @@ type Array struct {
 
 	// MACsPerPEPerCycle is, by dtype.DType, how many products along K a
 	// processing element forms and sums in a cycle; 0: it has no such unit.
-	MACsPerPEPerCycle [3]int
+	// Units of several integers are taken to be one that splits.
+	MACsPerPEPerCycle ByFormat
 
 	// AccumulatorBits is, by dtype.DType, the width of a partial sum.
-	AccumulatorBits [3]int
+	AccumulatorBits ByFormat
 
-	// Overflow decides on the values of int8 sums, not on their cost.
+	// Overflow decides on the values of integer sums, not on their cost.
 	Overflow Overflow
 }
 
@@ -118,7 +120,7 @@ func (s *Spec) EnergyConfig() energy.Config {
 // an overlapped drain or weight load needs; for the widest number format.
 func (s *Spec) PERegisterBits() int {
 	widest := 0
-	for _, d := range dtype.All {
+	for _, d := range formats {
 		operand := s.Lanes(d) * d.Bits()
 		if operand == 0 {
 			continue
@@ -136,7 +138,7 @@ func (s *Spec) PERegisterBits() int {
 }
 
 var systolicKind = kind{
-	fields: []field{
+	fields: slices.Concat([]field{
 		technology, voltage, leakage,
 		required(enum("dataflow", "operand that stays in a processing element: outputs, weights or inputs", "", dataflowNames, func(s *Spec) *Dataflow { return &s.Dataflow })),
 		integer("array.rows", "rows of processing elements", 1, maxSide, func(s *Spec) *int { return &s.Array.Rows }),
@@ -144,21 +146,17 @@ var systolicKind = kind{
 		only(enum("array.drain", "how outputs leave: in_place (read where they stand), shift (after each fold), overlapped (during the next fold)", "in_place", drainNames, func(s *Spec) *Drain { return &s.Array.Drain }), isOS, "dataflow os"),
 		only(enum("array.weight_load", "how stationary operands enter: serial (before each fold), chain or bus (during the fold before)", "serial", weightLoadNames, func(s *Spec) *WeightLoad { return &s.Array.WeightLoad }), isNotOS, "dataflow ws or is"),
 		partialFolds,
-		listed(byDType("array.macs_per_pe_per_cycle", "products that a processing element forms in a cycle; a format that is absent cannot be computed", dtype.Float32, "1", maxMACs, func(s *Spec) *[3]int { return &s.Array.MACsPerPEPerCycle })),
-		listed(byDType("array.macs_per_pe_per_cycle", "", dtype.Int8, "1", maxMACs, func(s *Spec) *[3]int { return &s.Array.MACsPerPEPerCycle })),
-		listed(byDType("array.macs_per_pe_per_cycle", "", dtype.Binary, "1", maxMACs, func(s *Spec) *[3]int { return &s.Array.MACsPerPEPerCycle })),
-		computed(dtype.Float32, byDType("array.accumulator_bits", "width of a partial sum", dtype.Float32, "32", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
-		computed(dtype.Int8, byDType("array.accumulator_bits", "", dtype.Int8, "32", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
-		computed(dtype.Binary, byDType("array.accumulator_bits", "", dtype.Binary, "16", 64, func(s *Spec) *[3]int { return &s.Array.AccumulatorBits })),
-		computed(dtype.Int8, enum("array.accumulator_overflow", "what becomes of an int8 sum that does not fit: wrap (upper bits are lost), saturate", "wrap", overflowNames, func(s *Spec) *Overflow { return &s.Array.Overflow })),
-		integer("buffers.ifmap_kib", "input buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.IfmapKiB }),
-		integer("buffers.filter_kib", "weight buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.FilterKiB }),
-		integer("buffers.ofmap_kib", "output and partial-sum buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.OfmapKiB }),
-		flag("buffers.keep_activations", "keep outputs on chip as the next layer's inputs where both fit the ifmap buffer", func(s *Spec) *bool { return &s.Buffers.KeepActivations }),
-		dramBandwidth, dramEnergy, dramLow, dramHigh,
-	},
-	check:    checkSystolic,
-	computes: func(s *Spec, d dtype.DType) bool { return s.Lanes(d) > 0 },
+	}, lanes("array.macs_per_pe_per_cycle", "products that a processing element forms in a cycle; an integer is computed by the narrowest unit that it fits, a format without one not at all", "1", func(s *Spec) *ByFormat { return &s.Array.MACsPerPEPerCycle }),
+		accumulators, []field{
+			only(enum("array.accumulator_overflow", "what becomes of an integer sum that does not fit: wrap (upper bits are lost), saturate", "wrap", overflowNames, func(s *Spec) *Overflow { return &s.Array.Overflow }), hasIntegers, "arrays that compute integers"),
+			integer("buffers.ifmap_kib", "input buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.IfmapKiB }),
+			integer("buffers.filter_kib", "weight buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.FilterKiB }),
+			integer("buffers.ofmap_kib", "output and partial-sum buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.OfmapKiB }),
+			flag("buffers.keep_activations", "keep outputs on chip as the next layer's inputs where both fit the ifmap buffer", func(s *Spec) *bool { return &s.Buffers.KeepActivations }),
+			dramBandwidth, dramEnergy, dramLow, dramHigh,
+		}),
+	check: checkSystolic,
+	has:   func(s *Spec, d dtype.DType) bool { return s.Lanes(d) > 0 },
 	same: func(a, b *Spec) bool {
 		return a.Dataflow == b.Dataflow && a.Array.Drain == b.Array.Drain && a.Array.WeightLoad == b.Array.WeightLoad && a.Array.Gated == b.Array.Gated
 	},
@@ -188,10 +186,41 @@ var partialFolds = func() field {
 	}
 }()
 
-// computed limits a field to arrays that compute format d.
-func computed(d dtype.DType, f field) field {
-	return only(f, func(s *Spec) bool { return s.Lanes(d) > 0 }, "arrays that compute "+d.String())
+func hasIntegers(s *Spec) bool {
+	return slices.ContainsFunc(dtype.Integers, func(d dtype.DType) bool { return s.Lanes(d) > 0 })
 }
+
+// lanes are keys of how many operands units take in a cycle, of which what is listed is
+// all there is; fallback is that of the three formats that kernels compute.
+func lanes(parent, doc, fallback string, at func(*Spec) *ByFormat) []field {
+	fields := byFormat(parent, doc, func(d dtype.DType) string {
+		if slices.Contains(dtype.All, d) {
+			return fallback
+		}
+		return ""
+	}, maxMACs, at)
+	for i := range fields {
+		fields[i] = listed(fields[i])
+	}
+	return fields
+}
+
+// accumulators are the keys of the widths of sums, each of arrays that compute its format.
+var accumulators = func() []field {
+	fields := byFormat("array.accumulator_bits", "width of a partial sum", func(d dtype.DType) string {
+		switch {
+		case d == dtype.Binary:
+			return "16"
+		case d.Integer() && d.Bits() > 8:
+			return "48"
+		}
+		return "32"
+	}, 64, func(s *Spec) *ByFormat { return &s.Array.AccumulatorBits })
+	for i, d := range formats {
+		fields[i] = only(fields[i], func(s *Spec) bool { return s.Lanes(d) > 0 }, "arrays that compute "+d.String())
+	}
+	return fields
+}()
 
 // halfKiBits is the number of bits in half a KiB: one side of a
 // double-buffered memory of 1 KiB.
@@ -212,7 +241,7 @@ func checkSystolic(s *Spec) *checkError {
 		return &checkError{"array.partial_folds", `"gated": want full where a fold overlaps the next one`}
 	}
 	computes := false
-	for _, d := range dtype.All {
+	for _, d := range formats {
 		lanes := s.Lanes(d)
 		if lanes == 0 {
 			continue
@@ -244,7 +273,7 @@ func checkSystolic(s *Spec) *checkError {
 		}
 	}
 	if !computes {
-		return &checkError{"array.macs_per_pe_per_cycle", "has no format: want float32, int8 or binary"}
+		return &checkError{"array.macs_per_pe_per_cycle", "has no format: want float32, binary or integers such as int8"}
 	}
 	return nil
 }

@@ -6,6 +6,9 @@ import (
 	"macroscope/dtype"
 )
 
+// MaxLoops limits the formats that a core has a loop for.
+const MaxLoops = 6
+
 // Vector is a processor core, the innermost loops that it runs, and the memory
 // that its weights come from.
 type Vector struct {
@@ -26,7 +29,7 @@ type Vector struct {
 
 	EnergyPJPerCycle float64 // of the whole processor; 0: not modelled
 
-	Loops     [3]VectorLoop // the first Count
+	Loops     [MaxLoops]VectorLoop // the first LoopCount
 	LoopCount int
 }
 
@@ -77,8 +80,6 @@ func count(key, doc string, at func(*Spec) *float64) field {
 	return optional(number(key, doc+"; absent: 0", 1e-3, 1e5, at))
 }
 
-var dtypeNames = []string{dtype.Float32.String(), dtype.Int8.String(), dtype.Binary.String()}
-
 var vectorKind = kind{
 	fields: []field{
 		text("cpu", "processors of machines that measure that are this one: AMD family 26", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
@@ -94,12 +95,12 @@ var vectorKind = kind{
 		optional(number("energy_pj_per_cycle", "energy of the whole processor in a cycle; absent: not modelled", 1e-3, 1e6, func(s *Spec) *float64 { return &s.Vector.EnergyPJPerCycle })),
 	},
 	lists: []*list{{
-		key: "loops", doc: "innermost loop of each number format; one that is absent cannot be computed", min: 1, max: 3,
+		key: "loops", doc: "innermost loop of each number format; one without cannot be computed", min: 1, max: MaxLoops,
 		count: func(s *Spec) *int { return &s.Vector.LoopCount },
 		entry: func(i int) []field {
 			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
 			return []field{
-				required(enum("dtype", "number format", "", dtypeNames, func(s *Spec) *dtype.DType { return &at(s).DType })),
+				format("dtype", "number format; integers are computed by the loop of the narrowest that they fit, and take its width in memory", func(s *Spec) *dtype.DType { return &at(s).DType }),
 				text("kernel", "this program's kernel that the loop is", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
 				integer("rows", "outputs of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Rows }),
 				integer("cols", "registers of channels of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Cols }),
@@ -129,7 +130,7 @@ var vectorKind = kind{
 		},
 	}},
 	check: func(s *Spec) *checkError {
-		seen := [3]bool{}
+		seen := [dtype.Count]bool{}
 		for i := range s.Vector.LoopCount {
 			d := s.Vector.Loops[i].DType
 			if seen[d] {
@@ -145,8 +146,8 @@ var vectorKind = kind{
 		}
 		return nil
 	},
-	computes: func(s *Spec, d dtype.DType) bool { return s.Vector.Loop(d) != nil },
-	same:     func(a, b *Spec) bool { return a.Vector.Loops == b.Vector.Loops },
+	has:  func(s *Spec, d dtype.DType) bool { return s.Vector.Loop(d) != nil },
+	same: func(a, b *Spec) bool { return a.Vector.Loops == b.Vector.Loops },
 	structure: func(s *Spec) string {
 		return fmt.Sprintf("core of %g instructions a cycle", s.Vector.Issue)
 	},

@@ -59,7 +59,8 @@ func (a *Area) UnmarshalJSON(data []byte) error {
 }
 
 // AreaOf adds up the operators and registers of pes processing elements and
-// the buffers' cells. A PE has the units of every dtype that it can compute;
+// the buffers' cells. A PE has units of float32 and ±1, and of integers those of the width
+// that takes most: the others are parts of them (assumed; what splits them is not modelled).
 // registerBits is its registers' width. Control, wiring, interfaces and the
 // post-processing unit are not modelled.
 func AreaOf(c Config, pes int64, registerBits int) Area {
@@ -81,21 +82,19 @@ func areaAt(c *Config, pes int64, registerBits int, b Bound) Area {
 	}
 	add8, add16, add32 := at(&t.Int8AddArea), at(&t.Int16AddArea), at(&t.Int32AddArea)
 	units := 0.0
-	for _, d := range dtype.All {
-		lanes := float64(c.Lanes[d])
-		if lanes == 0 {
-			continue
-		}
-		acc := addInt(c.AccumulatorBits[d], add8, add16, add32)
-		switch d {
-		case dtype.Float32:
-			units += lanes*at(&t.FP32MulArea) + lanes*at(&t.FP32AddArea)
-		case dtype.Int8:
-			units += lanes*at(&t.Int8MulArea) + (lanes-1)*add16 + acc
-		case dtype.Binary:
-			units += lanes*at(&t.XNORArea) + (lanes-1)*at(&t.FullAdderArea) + acc
+	if lanes := float64(c.Lanes[dtype.Float32]); lanes > 0 {
+		units += lanes*at(&t.FP32MulArea) + lanes*at(&t.FP32AddArea)
+	}
+	if lanes := float64(c.Lanes[dtype.Binary]); lanes > 0 {
+		units += lanes*at(&t.XNORArea) + (lanes-1)*at(&t.FullAdderArea) + addInt(c.AccumulatorBits[dtype.Binary], add8, add16, add32)
+	}
+	mul8, integers := at(&t.Int8MulArea), 0.0
+	for _, d := range dtype.Integers {
+		if lanes := float64(c.Lanes[d]); lanes > 0 {
+			integers = max(integers, lanes*mul8*multiplier(d)+(lanes-1)*addInt(2*d.Bits(), add8, add16, add32)+addInt(c.AccumulatorBits[d], add8, add16, add32))
 		}
 	}
+	units += integers
 	if register := at(&t.RegisterArea); known {
 		a.PEsUM2, a.PEsKnown = float64(pes)*(units+register*float64(registerBits)), true
 	}

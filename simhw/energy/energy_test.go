@@ -85,7 +85,7 @@ func TestSRAMAccess(t *testing.T) {
 	}
 }
 
-var config45 = Config{NodeNM: 45, VoltageV: 0.9, Lanes: [3]int{1, 1, 8}, AccumulatorBits: [3]int{32, 32, 16},
+var config45 = Config{NodeNM: 45, VoltageV: 0.9, Lanes: [dtype.Count]int{1, 1, 8}, AccumulatorBits: [dtype.Count]int{32, 32, 16},
 	IfmapKiB: 8, FilterKiB: 32, OfmapKiB: 1024, DRAMPJPerBit: 8}
 
 // 10 int8 products accumulated in 32 bits: 10·0.2 + 10·0.1 = 3 pJ. 64 bits of
@@ -153,7 +153,7 @@ func TestPricesAreAllPositive(t *testing.T) {
 
 func TestArea(t *testing.T) {
 	c := config45
-	c.Lanes = [3]int{0, 1, 0}
+	c.Lanes = [dtype.Count]int{dtype.Int8: 1}
 	// 282 + 137 µm² of units and 48 register bits; 1064 KiB of cells at
 	// 600·0.045² = 1.215 µm².
 	a := AreaOf(c, 2, 48)

@@ -14,9 +14,9 @@ type Config struct {
 	NodeNM, VoltageV float64
 
 	// By dtype.DType: products per PE and cycle (0: the PE has no such unit)
-	// and the accumulator's width.
-	Lanes           [3]int
-	AccumulatorBits [3]int
+	// and the accumulator's width. Units of several integers are one that splits.
+	Lanes           [dtype.Count]int
+	AccumulatorBits [dtype.Count]int
 
 	// Capacity of each buffer as built, both halves.
 	IfmapKiB, FilterKiB, OfmapKiB float64
@@ -44,10 +44,10 @@ func (c *Config) table() *Table {
 
 // Actions counts what happened in one layer.
 type Actions struct {
-	DType       dtype.DType
-	Products    int64 // multiplications, or XNORs
-	TreeAdds    int64 // additions of products inside a PE of several lanes
-	Accumulates int64 // additions to an accumulator
+	DType       dtype.DType // of the units
+	Products    int64       // multiplications, or XNORs
+	TreeAdds    int64       // additions of products inside a PE of several lanes
+	Accumulates int64       // additions to an accumulator
 
 	// Bits moved; whole numbers, as floating point since they can be large.
 	RegisterBits float64 // written to registers inside the array
@@ -59,7 +59,7 @@ type Actions struct {
 
 // PriceSet holds pJ per action at the design's node and voltage.
 type PriceSet struct {
-	Product, TreeAdd, Accumulate  [3]float64 // by dtype.DType
+	Product, TreeAdd, Accumulate  [dtype.Count]float64 // by dtype.DType
 	RegisterBit                   float64
 	IfmapBit, FilterBit, OfmapBit float64
 	DRAMBit                       float64 // 0: not modelled
@@ -200,12 +200,15 @@ func (p *PriceSet) fill(c *Config, t *Table, b Bound) error {
 		return scale * k.At(b)
 	}
 	add8, add16, add32 := at(&t.Int8Add), at(&t.Int16Add), at(&t.Int32Add)
-	p.Product = [3]float64{dtype.Float32: at(&t.FP32Mul), dtype.Int8: at(&t.Int8Mul), dtype.Binary: at(&t.XNOR)}
-	p.TreeAdd = [3]float64{dtype.Float32: at(&t.FP32Add), dtype.Int8: add16, dtype.Binary: at(&t.FullAdder)}
-	p.Accumulate = [3]float64{
-		dtype.Float32: p.TreeAdd[dtype.Float32],
-		dtype.Int8:    addInt(c.AccumulatorBits[dtype.Int8], add8, add16, add32),
-		dtype.Binary:  addInt(c.AccumulatorBits[dtype.Binary], add8, add16, add32),
+	mul8 := at(&t.Int8Mul)
+	p.Product[dtype.Float32], p.Product[dtype.Binary] = at(&t.FP32Mul), at(&t.XNOR)
+	p.TreeAdd[dtype.Float32], p.TreeAdd[dtype.Binary] = at(&t.FP32Add), at(&t.FullAdder)
+	p.Accumulate[dtype.Float32] = p.TreeAdd[dtype.Float32]
+	p.Accumulate[dtype.Binary] = addInt(c.AccumulatorBits[dtype.Binary], add8, add16, add32)
+	for _, d := range dtype.Integers {
+		p.Product[d] = mul8 * multiplier(d)
+		p.TreeAdd[d] = addInt(2*d.Bits(), add8, add16, add32)
+		p.Accumulate[d] = addInt(c.AccumulatorBits[d], add8, add16, add32)
 	}
 	p.RegisterBit = at(&t.Register)
 	sram := sramCurve{at(&t.SRAM8K), at(&t.SRAM32K), at(&t.SRAM1M)}

@@ -19,6 +19,8 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
+
+	"macroscope/dtype"
 )
 
 // Constant is one published or assumed number of a table.
@@ -225,6 +227,10 @@ func (t *Table) Constants() []Constant {
 	}
 	return list
 }
+
+// multiplier is an integer multiplier's cost in those of one of 8×8 bits: it has a row of
+// adders for each bit of one operand, as long as the other.
+func multiplier(d dtype.DType) float64 { return float64(d.Bits()*d.Bits()) / 64 }
 
 // addInt is an integer adder's cost by width: straight lines through the
 // widths that the table has, in proportion to the width outside them.

@@ -174,10 +174,11 @@ func (t *Traffic) Bytes() float64 { return t.InputBytes + t.WeightBytes + t.Outp
 // kernel beside the weights of one step.
 func (b *Buffer) Traffic(a *Array, l *workload.Layer) (t Traffic, ok bool) {
 	operand := float64(l.DType.Bits()) / 8
-	input, weights := float64(l.InputWords())*operand, float64(l.WeightWords())*operand
+	weight := float64(l.WeightBits()) / 8
+	input, weights := float64(l.InputWords())*operand, float64(l.WeightWords())*weight
 	t.OutputBytes = float64(l.OutputWords()) * float64(l.OutputBits()) / 8
 	m, n, k := l.GEMM()
-	minWeights := float64(min(n, a.Kernels)*k) * operand
+	minWeights := float64(min(n, a.Kernels)*k) * weight
 	minInput := float64(l.LineWords()) * operand
 	if minInput+minWeights > b.Bytes {
 		return t, false

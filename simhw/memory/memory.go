@@ -78,6 +78,7 @@ type Problem struct {
 	LineWords  int64 // input words that let a sliding kernel fetch every row once
 
 	OperandBits, AccumulatorBits, OutputBits int64
+	WeightBits                               int64 // 0: OperandBits, which are the inputs' then
 
 	IfmapBits, FilterBits, OfmapBits int64 // capacity of each buffer, both halves
 	BytesPerCycle                    float64

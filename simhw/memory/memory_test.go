@@ -79,7 +79,7 @@ func drawProblem(t *rapid.T, m *systolic.Mapping) Problem {
 	bits := rapid.SampledFrom([]int64{1, 8, 32})
 	buffer := rapid.Int64Range(1<<8, 1<<20)
 	return Problem{Map: *m, InputWords: rapid.Int64Range(1, m.M*m.K).Draw(t, "input"), LineWords: dim.Draw(t, "line"),
-		OperandBits: bits.Draw(t, "bits"), AccumulatorBits: 32, OutputBits: bits.Draw(t, "out"),
+		OperandBits: bits.Draw(t, "bits"), WeightBits: rapid.Int64Range(1, 32).Draw(t, "weight bits"), AccumulatorBits: 32, OutputBits: bits.Draw(t, "out"),
 		IfmapBits: buffer.Draw(t, "ifmap"), FilterBits: buffer.Draw(t, "filter"), OfmapBits: buffer.Draw(t, "ofmap"),
 		BytesPerCycle: rapid.Float64Range(0.05, 200).Draw(t, "bytes"),
 		InputOnChip:   rapid.Bool().Draw(t, "in"), OutputOnChip: rapid.Bool().Draw(t, "outOnChip")}
@@ -180,7 +180,7 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 
 // bytesOf is a result's DRAM traffic.
 func bytesOf(r *Result, p *Problem) float64 {
-	return (float64(r.IfmapReads+r.FilterReads)*float64(p.OperandBits) +
+	return (float64(r.IfmapReads)*float64(p.OperandBits) + float64(r.FilterReads)*float64(p.WeightBits) +
 		float64(r.PsumReads+r.PsumWrites)*float64(p.AccumulatorBits) + float64(r.OfmapWrites)*float64(p.OutputBits)) / 8
 }
 

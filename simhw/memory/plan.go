@@ -39,9 +39,9 @@ type plan struct {
 	again  bool     // later chunks find the held operand in its buffer
 	fold   [4]sizes // by lastRow and lastCol, 1 and 2
 
-	operandBytes, accBytes, outBytes float64
-	ifmapWords, filterWords          float64 // of all folds that share nothing: one pass
-	sumWords                         float64
+	inputBytes, weightBytes, accBytes, outBytes float64
+	ifmapWords, filterWords                     float64 // of all folds that share nothing: one pass
+	sumWords                                    float64
 
 	ifmapWhole, filterWhole bool    // fits its buffer
 	ifmapPart, filterPart   float64 // words that folds in turn come back to
@@ -65,14 +65,18 @@ const (
 
 func (pl *plan) init(whole *Problem, chunks int64) {
 	*pl = plan{p: *whole, all: *whole, chunks: chunks,
-		operandBytes: float64(whole.OperandBits) / 8, accBytes: float64(whole.AccumulatorBits) / 8, outBytes: float64(whole.OutputBits) / 8}
+		inputBytes: float64(whole.OperandBits) / 8, accBytes: float64(whole.AccumulatorBits) / 8, outBytes: float64(whole.OutputBits) / 8}
 	p := &pl.p
+	if p.WeightBits == 0 {
+		p.WeightBits = p.OperandBits
+	}
+	pl.weightBytes = float64(p.WeightBits) / 8
 	if chunks > 1 {
 		pl.cut()
 	}
 	m := &p.Map
 	pl.ifmapWhole = p.InputOnChip || p.InputWords*p.OperandBits <= p.IfmapBits
-	pl.filterWhole = m.K*m.N*p.OperandBits <= p.FilterBits
+	pl.filterWhole = m.K*m.N*p.WeightBits <= p.FilterBits
 	pl.again = chunks > 1 && (m.Dataflow == design.WS && pl.filterWhole || m.Dataflow == design.IS && pl.ifmapWhole)
 
 	fk, fm, fn, input := float64(m.K), float64(m.M), float64(m.N), float64(p.InputWords)
@@ -143,7 +147,7 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 	if m.ColFolds == 1 {
 		key |= lastCol
 	}
-	pl.ends = pl.cycles((pl.fold[key].ifmap + pl.fold[key].filter) * pl.operandBytes)
+	pl.ends = pl.cycles(pl.fold[key].ifmap*pl.inputBytes + pl.fold[key].filter*pl.weightBytes)
 	if !p.OutputOnChip {
 		pl.ends += pl.cycles(corner.sums * pl.outBytes)
 	}
@@ -179,7 +183,7 @@ func (pl *plan) fit(by Axis) int64 {
 	words, bits, capacity := 0.0, p.OperandBits, p.IfmapBits
 	switch flow := p.Map.Dataflow; {
 	case by == Columns && flow == design.OS, by == Rows && flow == design.IS:
-		words, capacity = pl.filterPart, p.FilterBits
+		words, bits, capacity = pl.filterPart, p.WeightBits, p.FilterBits
 	case by == Columns:
 		words, bits, capacity = pl.sumsPart, p.AccumulatorBits, p.OfmapBits
 	default:
@@ -202,11 +206,11 @@ func (pl *plan) arrange(o Order) {
 
 	// A part of the operand that serves all column folds: by columns, those of a
 	// group follow one another; by rows, the group's row folds come again.
-	across := func(whole bool, part float64, capacity int64) fetch {
+	across := func(whole bool, part float64, bits, capacity int64) fetch {
 		switch {
-		case whole || o.By == Rows && half(o.Group, part, p.OperandBits, capacity):
+		case whole || o.By == Rows && half(o.Group, part, bits, capacity):
 			return axisStart
-		case o.By == Columns && half(1, part, p.OperandBits, capacity):
+		case o.By == Columns && half(1, part, bits, capacity):
 			return groupStart
 		}
 		return everyFold
@@ -215,18 +219,18 @@ func (pl *plan) arrange(o Order) {
 	pl.spill, pl.spillGroups = !pl.sumsWhole, false
 	switch m.Dataflow {
 	case design.OS:
-		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.IfmapBits)
+		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.OperandBits, p.IfmapBits)
 		switch {
-		case pl.filterWhole || o.By == Columns && half(o.Group, pl.filterPart, p.OperandBits, p.FilterBits):
+		case pl.filterWhole || o.By == Columns && half(o.Group, pl.filterPart, p.WeightBits, p.FilterBits):
 			pl.filterBy = axisStart
-		case o.By == Rows && half(1, pl.filterPart, p.OperandBits, p.FilterBits):
+		case o.By == Rows && half(1, pl.filterPart, p.WeightBits, p.FilterBits):
 			pl.filterBy = groupStart
 		}
 		return
 	case design.WS:
-		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.IfmapBits)
+		pl.ifmapBy = across(pl.ifmapWhole, pl.ifmapPart, p.OperandBits, p.IfmapBits)
 	default:
-		pl.filterBy = across(pl.filterWhole, pl.filterPart, p.FilterBits)
+		pl.filterBy = across(pl.filterWhole, pl.filterPart, p.WeightBits, p.FilterBits)
 	}
 	if o.By == Columns {
 		pl.spill = pl.spill && !half(o.Group, pl.sumsPart, p.AccumulatorBits, p.OfmapBits)
@@ -290,7 +294,7 @@ func (pl *plan) at(o, i, j int64, later bool) tile {
 
 // weigh sets a tile's bytes.
 func (pl *plan) weigh(t *tile) {
-	t.reads = (t.ifmap+t.filter)*pl.operandBytes + t.psumIn*pl.accBytes
+	t.reads = t.ifmap*pl.inputBytes + t.filter*pl.weightBytes + t.psumIn*pl.accBytes
 	t.writes = t.psumOut*pl.accBytes + t.out*pl.outBytes
 }
 

@@ -76,7 +76,7 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 		return held{n: int64(float64(capacity/2) / (words * float64(bits)))}
 	}
 	ifmap := buffer(pl.ifmapWhole, pl.ifmapPart, p.OperandBits, p.IfmapBits)
-	filter := buffer(pl.filterWhole, pl.filterPart, p.OperandBits, p.FilterBits)
+	filter := buffer(pl.filterWhole, pl.filterPart, p.WeightBits, p.FilterBits)
 	// Columns of partial sums that stay: a group of them, or what is worked on.
 	sums := int64(math.MaxInt64)
 	if !pl.sumsWhole {

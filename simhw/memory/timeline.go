@@ -44,7 +44,7 @@ func (s *sum) add(next, prev *tile, compute, times int64) {
 // cause names the operand that moved most during a fold.
 func (s *sum) cause(next, prev *tile) Cause {
 	pl := s.pl
-	bytes := [Causes]float64{IfmapRead: next.ifmap * pl.operandBytes, FilterRead: next.filter * pl.operandBytes,
+	bytes := [Causes]float64{IfmapRead: next.ifmap * pl.inputBytes, FilterRead: next.filter * pl.weightBytes,
 		Psum: (next.psumIn + prev.psumOut) * pl.accBytes, OfmapWrite: prev.out * pl.outBytes}
 	most := IfmapRead
 	for c := range Causes {

@@ -68,9 +68,8 @@ func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 			for s := range Spaces {
 				p.Access[i][s] = set.DRAMBit * bits[s]
 			}
-			// A product of wide operands is made of 8-bit ones.
-			parts := bits[Weights] / 8 * bits[Weights] / 8
-			p.MAC = parts*set.Product[1] + set.Accumulate[1]
+			unit, parts := sp.Unit()
+			p.MAC = parts*set.Product[unit] + set.Accumulate[unit]
 			continue
 		}
 		l, at := &sp.Levels[i], sp.Count-1-i
@@ -89,6 +88,25 @@ func PricesOf(s *design.Spec, b energy.Bound) (Prices, error) {
 	}
 	p.Clock, p.Control = sp.Clock.At(b), sp.Control.At(b)
 	return p, nil
+}
+
+// Narrow is the prices of words of inputs and weights of so many bits, in place of
+// operandBits.
+func (p *Prices) Narrow(inputBits, weightBits, operandBits int) Prices {
+	n := *p
+	for i := range n.Access {
+		n.Access[i][Inputs] *= float64(inputBits) / float64(operandBits)
+		n.Access[i][Weights] *= float64(weightBits) / float64(operandBits)
+	}
+	return n
+}
+
+// Narrow makes inputs and weights so many bits wide, at prices of such words.
+func (a *Arch) Narrow(inputBits, weightBits int, prices *Prices) {
+	a.Bits[Inputs], a.Bits[Weights] = int64(inputBits), int64(weightBits)
+	for i := range a.Count {
+		a.Levels[i].AccessPJ = prices.Access[i]
+	}
 }
 
 // ArchOf makes an accelerator of a design, with DRAM as its outermost level.

@@ -28,7 +28,7 @@ func (n *Network) Read(w *workload.Workload) error {
 	n.Layers, n.Index, n.Beside = n.Layers[:0], n.Index[:0], n.Beside[:0]
 	for i := range w.Layers {
 		src := &w.Layers[i]
-		l := Layer{Name: src.Name, InBits: int64(src.DType.Bits()), WeightBits: int64(src.DType.Bits()), OutBits: int64(src.OutputBits())}
+		l := Layer{Name: src.Name, InBits: int64(src.DType.Bits()), WeightBits: int64(src.WeightBits()), OutBits: int64(src.OutputBits())}
 		switch src.Kind {
 		case workload.Conv:
 			if src.GroupCount() > 1 || src.Batch > 1 || src.DilationH > 1 || src.DilationW > 1 {

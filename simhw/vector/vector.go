@@ -35,6 +35,8 @@ type Core struct {
 
 // Loop is the innermost loop of one number format, and what stands around it.
 type Loop struct {
+	Bits int64 // of a weight in memory; 0: the layer's
+
 	Rows, Cols, Lanes, Step int64
 
 	// Instructions a step: for each row, for each register of channels, and
@@ -140,7 +142,11 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 		t.Multiplier *= inside(l)
 	}
 	t.Other = math.Max(core-t.Multiplier, 0)
-	weights := float64(cols) * float64(depth) * float64(l.DType.Bits()) / 8
+	bits := p.Bits
+	if bits == 0 {
+		bits = int64(l.WeightBits())
+	}
+	weights := float64(cols) * float64(depth) * float64(bits) / 8
 	if m.LineBytes > 0 {
 		if weights > m.CacheBytes {
 			t.Passes = ceil(rows, p.Rows)

@@ -1,6 +1,7 @@
 package xnor
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -37,10 +38,10 @@ type passing struct {
 // planes has an operand's rows as bits, one set of rows a plane.
 type planes [][]uint32
 
-// plane is what bit i of an int8 counts for.
-func plane(i int) int32 {
-	if i == 7 {
-		return -128
+// plane is what bit i of an integer of so many bits counts for, in two's complement.
+func plane(i, bits int) int64 {
+	if i == bits-1 {
+		return -1 << i
 	}
 	return 1 << i
 }
@@ -49,39 +50,43 @@ func plane(i int) int32 {
 // n rows of quant.Words(k) words, value i of a row in bit i%32 of word i/32, set for
 // +1. Bits past a row's last do not count, whatever they hold.
 func (mc *Machine) Run(x, w []uint32, v, n, k int64) (*Result, error) {
-	if mc.passes() != 1 {
-		return nil, fmt.Errorf("%d passes of ±1: want 1", mc.Passes)
+	if mc.integers() {
+		return nil, fmt.Errorf("±1 in %d by %d bit planes: want none", mc.InputPlanes, mc.WeightPlanes)
 	}
 	return mc.run(planes{x}, planes{w}, v, n, k)
 }
 
-// RunInt8 multiplies v vectors of k values by the weights of n outputs, k each, row
-// after row, bit plane by bit plane. Passes must be Int8Passes.
-func (mc *Machine) RunInt8(x, w []int8, v, n, k int64) (*Result, error) {
-	if mc.passes() != Int8Passes {
-		return nil, fmt.Errorf("%d passes of int8: want %d", mc.passes(), Int8Passes)
+// RunIntegers multiplies v vectors of k values by the weights of n outputs, k each, row
+// after row, bit plane by bit plane: of values their lowest InputPlanes bits, of weights
+// their lowest WeightPlanes. Sums beyond an int32 lose their upper bits.
+func (mc *Machine) RunIntegers(x, w []int16, v, n, k int64) (*Result, error) {
+	if err := mc.Check(); err != nil {
+		return nil, err
+	}
+	if !mc.integers() {
+		return nil, errors.New("integers without bit planes")
 	}
 	if v < 1 || n < 1 || k < 1 || int64(len(x)) != v*k || int64(len(w)) != n*k {
 		return nil, fmt.Errorf("%d inputs and %d weights for a product of %d×%d×%d", len(x), len(w), v, n, k)
 	}
-	return mc.run(cut(x, k), cut(w, k), v, n, k)
+	return mc.run(cut(x, k, mc.InputPlanes), cut(w, k, mc.WeightPlanes), v, n, k)
 }
 
-// cut makes bit planes of rows of k values.
-func cut(values []int8, k int64) planes {
+// cut makes so many bit planes of rows of k values.
+func cut(values []int16, k, bits int64) planes {
 	row := int64(quant.Words(int(k)))
-	p := make(planes, 8)
+	p := make(planes, bits)
 	for i := range p {
 		p[i] = make([]uint32, int64(len(values))/k*row)
 		for at, v := range values {
 			r, c := int64(at)/k, int64(at)%k
-			p[i][r*row+c/quant.WordBits] |= uint32(uint8(v)>>i&1) << (c % quant.WordBits)
+			p[i][r*row+c/quant.WordBits] |= uint32(uint16(v)>>i&1) << (c % quant.WordBits)
 		}
 	}
 	return p
 }
 
-// run multiplies the planes of one bit each by comparing, those of int8 by anding.
+// run multiplies planes of ±1 by comparing, those of integers by anding.
 func (mc *Machine) run(x, w planes, v, n, k int64) (*Result, error) {
 	if err := mc.Check(); err != nil {
 		return nil, err
@@ -92,8 +97,13 @@ func (mc *Machine) run(x, w planes, v, n, k int64) (*Result, error) {
 	}
 	row := int64(quant.Words(int(k)))
 	for i := range x {
-		if int64(len(x[i])) != v*row || int64(len(w[i])) != n*row {
-			return nil, fmt.Errorf("%d words of inputs and %d of weights for a product of %d×%d×%d: want %d and %d", len(x[i]), len(w[i]), v, n, k, v*row, n*row)
+		if int64(len(x[i])) != v*row {
+			return nil, fmt.Errorf("%d words of inputs for a product of %d×%d×%d: want %d", len(x[i]), v, n, k, v*row)
+		}
+	}
+	for i := range w {
+		if int64(len(w[i])) != n*row {
+			return nil, fmt.Errorf("%d words of weights for a product of %d×%d×%d: want %d", len(w[i]), v, n, k, n*row)
 		}
 	}
 	if mc.Thresholds != nil && int64(len(mc.Thresholds)) != n {
@@ -109,7 +119,7 @@ func (mc *Machine) run(x, w planes, v, n, k int64) (*Result, error) {
 		for i := range min(mc.PEs, n-p.line) {
 			if p.first {
 				sums[i] = 0
-				if len(x) == 1 {
+				if !mc.integers() {
 					sums[i] = int32(k) // less two for each bit that differs
 				}
 			}
@@ -142,8 +152,8 @@ func (mc *Machine) run(x, w planes, v, n, k int64) (*Result, error) {
 		for i := range x {
 			for j := range w {
 				count, scale := differ, int32(-2)
-				if len(x) > 1 {
-					count, scale = both, plane(i)*plane(j)
+				if mc.integers() {
+					count, scale = both, int32(plane(i, len(x))*plane(j, len(w)))
 				}
 				for from := int64(0); from < k; from += mc.SIMD {
 					to := min(from+mc.SIMD, k)

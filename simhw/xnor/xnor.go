@@ -12,9 +12,9 @@
 // registers of its own: it loads a group, then lets all vectors pass, so that each
 // weight is read from memory once.
 //
-// An engine that reads its weights may be able to compute int8 as well, bit plane by bit
-// plane: it ands where it else compares, and adds its counts with the planes' weights.
-// Each pair of planes is a pass of all words: 64 of them.
+// An engine that reads its weights may be able to compute integers as well, bit plane by
+// bit plane: it ands where it else compares, and adds its counts with the planes' weights.
+// Each pair of a plane of inputs and one of weights is a pass of all words: 64 of int8.
 package xnor
 
 import (
@@ -36,15 +36,15 @@ type Engine struct {
 	// while no vector passes.
 	LoadBits int64
 
-	// Passes is how often a vector's words pass for a group: 1 or 0 for ±1, Int8Passes
-	// for int8.
-	Passes int64
+	// InputPlanes and WeightPlanes are the bits of integers, 1 to MaxPlanes; both 0 for
+	// ±1. A vector's words pass once for each pair.
+	InputPlanes, WeightPlanes int64
 }
 
-// Int8Passes is the pairs of bit planes of two int8 values.
-const Int8Passes = 8 * 8
+// integers tells whether it computes those, and not ±1.
+func (e Engine) integers() bool { return e.InputPlanes > 0 }
 
-func (e Engine) passes() int64 { return max(1, e.Passes) }
+func (e Engine) passes() int64 { return max(1, e.InputPlanes*e.WeightPlanes) }
 
 // Limits of an engine. With them and those of package workload no product below
 // overflows an int64 if Feasible says so.
@@ -52,6 +52,8 @@ const (
 	MaxPEs  = 1 << 20
 	MaxSIMD = 1 << 20
 	MaxPipe = 1 << 10
+
+	MaxPlanes = dtype.MaxIntBits
 )
 
 // Check names the first number that is out of range.
@@ -64,8 +66,14 @@ func (e Engine) Check() error {
 			return fmt.Errorf("%d %s: want %d to %d", c.value, c.name, c.lo, c.hi)
 		}
 	}
-	if e.Passes != 0 && e.Passes != 1 && (e.Passes != Int8Passes || e.LoadBits > 0) {
-		return fmt.Errorf("%d passes: want 1, or %d in an engine that does not hold its weights", e.Passes, Int8Passes)
+	in, w := e.InputPlanes, e.WeightPlanes
+	if in != 0 || w != 0 {
+		if in < 1 || in > MaxPlanes || w < 1 || w > MaxPlanes {
+			return fmt.Errorf("%d by %d bit planes: want 1 to %d of both, or none", in, w, MaxPlanes)
+		}
+		if e.LoadBits > 0 {
+			return fmt.Errorf("%d by %d bit planes: want none in an engine that holds its weights", in, w)
+		}
 	}
 	return nil
 }
@@ -92,13 +100,13 @@ func (e Engine) LoadCycles(n, k int64) int64 {
 	return cycles
 }
 
-// ComputeCycles is V·⌈N/PEs⌉·⌈K/SIMD⌉·Passes, the cycles in which words pass.
+// ComputeCycles is V·⌈N/PEs⌉·⌈K/SIMD⌉·passes, the cycles in which words pass.
 func (e Engine) ComputeCycles(v, n, k int64) int64 { return v * e.Groups(n) * e.Words(k) }
 
 // Cycles is the product's time: words pass, weights load where they are held, and
 // the last word goes through the pipe:
 //
-//	V·⌈N/PEs⌉·⌈K/SIMD⌉·Passes + LoadCycles + Pipe
+//	V·⌈N/PEs⌉·⌈K/SIMD⌉·passes + LoadCycles + Pipe
 func (e Engine) Cycles(v, n, k int64) int64 {
 	return e.ComputeCycles(v, n, k) + e.LoadCycles(n, k) + e.Pipe
 }
@@ -129,7 +137,7 @@ func (e Engine) Traffic(v, n, k int64) Traffic {
 	return t
 }
 
-// Utilization is the share of the product's V·N·K·Passes bit operations in what the
+// Utilization is the share of the product's V·N·K·passes bit operations in what the
 // engine could do in Cycles.
 func (e Engine) Utilization(v, n, k int64) float64 {
 	return float64(v) * float64(n) * float64(k) * float64(e.passes()) / (float64(e.Cycles(v, n, k)) * float64(e.PEs) * float64(e.SIMD))

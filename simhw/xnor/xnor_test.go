@@ -103,19 +103,22 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// int8 by bit planes: the plain product's sums, 64 times the cycles and reads.
-func TestMachineInt8(t *testing.T) {
+// Integers by bit planes: the plain product's sums, and the cycles and reads of so many
+// products of bits as there are pairs of planes.
+func TestMachineIntegers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(14, 15))
-	for range 60 {
-		mc := Machine{Engine: Engine{PEs: 1 + rnd.Int64N(9), SIMD: 1 + rnd.Int64N(70), Pipe: rnd.Int64N(4), Passes: Int8Passes}}
+	for range 120 {
+		mc := Machine{Engine: Engine{PEs: 1 + rnd.Int64N(9), SIMD: 1 + rnd.Int64N(70), Pipe: rnd.Int64N(4), InputPlanes: 1 + rnd.Int64N(MaxPlanes), WeightPlanes: 1 + rnd.Int64N(MaxPlanes)}}
 		v, n, k := 1+rnd.Int64N(3), 1+rnd.Int64N(12), 1+rnd.Int64N(100)
-		x, w := make([]int8, v*k), make([]int8, n*k)
-		for _, values := range [][]int8{x, w} {
+		random := func(count, bits int64) []int16 {
+			values := make([]int16, count)
 			for i := range values {
-				values[i] = int8(rnd.IntN(256) - 128)
+				values[i] = int16(rnd.Int64N(1<<bits) - 1<<(bits-1))
 			}
+			return values
 		}
-		r, err := mc.RunInt8(x, w, v, n, k)
+		x, w := random(v*k, mc.InputPlanes), random(n*k, mc.WeightPlanes)
+		r, err := mc.RunIntegers(x, w, v, n, k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,8 +135,8 @@ func TestMachineInt8(t *testing.T) {
 			t.Errorf("%+v, %d×%d×%d: %d cycles stepped, %d by the closed form", mc.Engine, v, n, k, r.Cycles, want)
 		}
 		one := mc.Engine
-		one.Passes = 1
-		if got, want := mc.ComputeCycles(v, n, k), 64*one.ComputeCycles(v, n, k); got != want {
+		one.InputPlanes, one.WeightPlanes = 0, 0
+		if got, want := mc.ComputeCycles(v, n, k), mc.InputPlanes*mc.WeightPlanes*one.ComputeCycles(v, n, k); got != want {
 			t.Errorf("%+v: %d cycles, want %d", mc.Engine, got, want)
 		}
 		if want := mc.Engine.Traffic(v, n, k); r.Traffic != want {
@@ -144,16 +147,17 @@ func TestMachineInt8(t *testing.T) {
 		e    Engine
 		want string
 	}{
-		{Engine{PEs: 1, SIMD: 1}, "1 passes of int8"},
-		{Engine{PEs: 1, SIMD: 1, Passes: Int8Passes, LoadBits: 1}, "does not hold its weights"},
-		{Engine{PEs: 1, SIMD: 1, Passes: 2}, "2 passes"},
+		{Engine{PEs: 1, SIMD: 1}, "without bit planes"},
+		{Engine{PEs: 1, SIMD: 1, InputPlanes: 8, WeightPlanes: 8, LoadBits: 1}, "holds its weights"},
+		{Engine{PEs: 1, SIMD: 1, InputPlanes: 17, WeightPlanes: 2}, "17 by 2 bit planes"},
+		{Engine{PEs: 1, SIMD: 1, WeightPlanes: 2}, "0 by 2 bit planes"},
 	} {
-		if _, err := (&Machine{Engine: c.e}).RunInt8([]int8{1}, []int8{1}, 1, 1, 1); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := (&Machine{Engine: c.e}).RunIntegers([]int16{1}, []int16{1}, 1, 1, 1); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.e, err, c.want)
 		}
 	}
-	if _, err := (&Machine{Engine: Engine{PEs: 1, SIMD: 1, Passes: Int8Passes}}).Run([]uint32{0}, []uint32{0}, 1, 1, 1); err == nil {
-		t.Error("±1 in 64 passes: no error")
+	if _, err := (&Machine{Engine: Engine{PEs: 1, SIMD: 1, InputPlanes: 8, WeightPlanes: 8}}).Run([]uint32{0}, []uint32{0}, 1, 1, 1); err == nil {
+		t.Error("±1 in bit planes: no error")
 	}
 }
 
@@ -224,7 +228,7 @@ func TestRunRefuses(t *testing.T) {
 		{Machine{Engine: Engine{PEs: 1, SIMD: 1, Pipe: -1}}, one, one, 1, 1, 1, "-1 pipeline registers"},
 		{Machine{Engine: Engine{PEs: 1, SIMD: 1, LoadBits: -1}}, one, one, 1, 1, 1, "-1 weight bits"},
 		{Machine{Engine: Engine{PEs: 1, SIMD: 1}}, one, one, 0, 1, 1, "want 1 to"},
-		{Machine{Engine: Engine{PEs: 1, SIMD: 1}}, one, one, 1, 1, 33, "want 2 and 2"},
+		{Machine{Engine: Engine{PEs: 1, SIMD: 1}}, one, one, 1, 1, 33, "want 2"},
 		{Machine{Engine: Engine{PEs: 1, SIMD: 1}, Thresholds: make([]quant.Threshold, 2)}, one, one, 1, 1, 1, "2 thresholds for 1 outputs"},
 	} {
 		if _, err := c.mc.Run(c.x, c.w, c.v, c.n, c.k); err == nil || !strings.Contains(err.Error(), c.want) {
