@@ -12,6 +12,8 @@ import (
 //
 //   - convolutions and dense layers; in Binary those with ±1 weights on ±1 inputs
 //     are binary and all others int8, and there must be one of the former;
+//     int8 layers of a network that was quantized to 4 bits or less have inputs and
+//     weights of its widths;
 //   - pooling, addition and its kin, softmax, functions such as sigmoid, what moves
 //     elements about, and batch norm and affine layers that neither fold nor become a
 //     threshold, by their number of outputs.
@@ -30,7 +32,7 @@ import (
 // as its reader's operands.
 func (g *Graph) Workload(d dtype.DType) (workload.Workload, error) {
 	g = FoldBatchNorm(g)
-	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, toSign: map[*Value]bool{}, streams: FindStreams(g)}
+	p := &pricer{g: g, giver: map[*Value]*Node{}, readers: map[*Value][]*Node{}, d: d, widths: map[*Value]int{}, inputs: map[*Value]int{}, toSign: map[*Value]bool{}, streams: FindStreams(g)}
 	for _, n := range g.Nodes {
 		p.giver[n.Out] = n
 		for _, v := range n.In {
@@ -62,6 +64,7 @@ type pricer struct {
 	readers map[*Value][]*Node
 	d       dtype.DType
 	widths  map[*Value]int // those known, so that networks of many paths stay cheap
+	inputs  map[*Value]int // inputBits by what is read
 	toSign  map[*Value]bool
 	streams *Streams
 }
@@ -96,10 +99,23 @@ func (p *pricer) layer(n *Node) (workload.Layer, bool) {
 			l = pool
 		}
 	}
+	if l.Kind != workload.Other && l.DType.Integer() {
+		if bits := weights(n).bitsOf(); bits != l.DType.Bits() {
+			l.WeightWidth = bits
+		}
+	}
 	if bits := p.width(n.Out); bits != l.DType.Bits() {
 		l.OutBits = bits
 	}
 	return l, true
+}
+
+// weights are those of a convolution or dense layer.
+func weights(n *Node) *Weights {
+	if op, ok := n.Op.(*Conv2D); ok {
+		return &op.Weights
+	}
+	return &n.Op.(*Dense).Weights
 }
 
 // pooled adds a pool's shape to l; other operations stay as they are.
@@ -125,6 +141,9 @@ func pooled(n *Node, l workload.Layer) workload.Layer {
 
 // dtype is the format of n's operands.
 func (p *pricer) dtype(n *Node) dtype.DType {
+	if p.d == dtype.Int8 {
+		return dtype.Int(p.inputBits(n))
+	}
 	if p.d != dtype.Binary {
 		return p.d
 	}
@@ -148,7 +167,7 @@ func (p *pricer) dtype(n *Node) dtype.DType {
 			return dtype.Binary
 		}
 	}
-	return dtype.Int8
+	return dtype.Int(p.inputBits(n))
 }
 
 // bipolar reports whether v is ±1: a Sign's output, also pooled or flattened.
