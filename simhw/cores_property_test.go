@@ -34,7 +34,7 @@ func drawCore(t *rapid.T) design.Spec {
 	v := &s.Vector
 	v.Issue, v.Multiplies, v.Loads = rate.Draw(t, "issue"), rate.Draw(t, "multiplies"), rate.Draw(t, "loads")
 	v.LoadRunCycles, v.BranchCycles = some.Draw(t, "run"), some.Draw(t, "branch")
-	v.Efficiency, v.EnergyPJPerCycle = rapid.Float64Range(0.1, 1).Draw(t, "efficiency"), some.Draw(t, "pj")
+	v.Efficiency, v.Energy.Value = rapid.Float64Range(0.1, 1).Draw(t, "efficiency"), some.Draw(t, "pj")
 	if rapid.Bool().Draw(t, "slow memory") {
 		v.Memory = design.SlowMemory{CacheBytes: rapid.IntRange(1, 1<<16).Draw(t, "cache"), LineBytes: rapid.IntRange(1, 64).Draw(t, "line"), MissCycles: some.Draw(t, "miss")}
 	}

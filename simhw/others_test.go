@@ -104,7 +104,7 @@ func TestVectorPools(t *testing.T) {
 	s := d.Spec()
 	p := &e.Layers[0]
 	want := int64(math.Ceil(16 * 4 * 16 * 25 / s.Vector.Efficiency))
-	if p.Kind != "maxpool" || p.Cycles != want || e.Total.Partial || p.Energy.CorePJ != float64(want)*s.Vector.EnergyPJPerCycle || p.TimeUS.Value != float64(want)/120 {
+	if p.Kind != "maxpool" || p.Cycles != want || e.Total.Partial || p.Energy.CorePJ != float64(want)*s.Vector.Energy.Value || p.TimeUS.Value != float64(want)/120 {
 		t.Errorf("%+v, want %d cycles", p, want)
 	}
 	for _, change := range []func(*workload.Layer){

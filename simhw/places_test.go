@@ -71,14 +71,19 @@ func TestOutputsAreNamed(t *testing.T) {
 	}
 }
 
-// One price by the cycle has no range to show.
-func TestCoreEnergyShowsNoRange(t *testing.T) {
+// A processor's price has a range where the design gives one, and says where not.
+func TestCoreEnergyRange(t *testing.T) {
 	d, w := load(t, "cortex_m4"), cifar(t, dtype.Int8)
-	e, err := Evaluate(&d, &w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if notes := strings.Join(e.Notes(), "\n"); !strings.Contains(notes, "one price without a range") || strings.Contains(notes, "all low") {
-		t.Error(notes)
+	s := d.Spec()
+	ranged := evaluateSpec(t, s, &w)
+	s.Vector.Energy.Low, s.Vector.Energy.High = 0, 0
+	plain := evaluateSpec(t, s, &w)
+	for _, c := range []struct {
+		e    *Estimate
+		want string
+	}{{&ranged, "by the range of its price; by the cycle"}, {&plain, "one price without a range"}} {
+		if notes := strings.Join(c.e.Notes(), "\n"); !strings.Contains(notes, c.want) || strings.Contains(notes, "all low") {
+			t.Errorf("want %q: %s", c.want, notes)
+		}
 	}
 }

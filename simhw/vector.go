@@ -45,7 +45,7 @@ func (m *vectorMachine) set(s *design.Spec) error {
 			PoolValues: int64(l.PoolValues), PoolLoads: l.PoolLoads, PoolInstructions: l.PoolInstructions}
 	}
 	m.unmodelled = nil
-	if v.EnergyPJPerCycle == 0 {
+	if v.Energy.Value == 0 {
 		m.unmodelled = vectorUnmodelled
 	}
 	return nil
@@ -94,8 +94,8 @@ func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
 func (m *vectorMachine) price(out *Layer) {
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
 	out.NotModelled = m.unmodelled
-	if pj := m.spec.Vector.EnergyPJPerCycle; pj > 0 {
-		out.Energy = energy.PerCycle(pj, float64(out.Cycles))
+	if pj := &m.spec.Vector.Energy; pj.Value > 0 {
+		out.Energy = energy.PerCycle(pj.Value, pj.At(energy.Low), pj.At(energy.High), float64(out.Cycles))
 		out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	}
 }

@@ -31,8 +31,11 @@ func TestVectorByHand(t *testing.T) {
 	if l.MappingEfficiency != 0.5 { // of two rows one is empty
 		t.Errorf("mapping efficiency %g, want 0.5", l.MappingEfficiency)
 	}
-	if want := float64(l.Cycles) * s.Vector.EnergyPJPerCycle; !l.EnergyPJ.Known || l.EnergyPJ.Value != want || e.Total.EnergyPJ.Value != want {
+	if want := float64(l.Cycles) * s.Vector.Energy.Value; !l.EnergyPJ.Known || l.EnergyPJ.Value != want || e.Total.EnergyPJ.Value != want {
 		t.Errorf("energy %+v, want %g", l.EnergyPJ, want)
+	}
+	if p, b := &s.Vector.Energy, &e.Total.Energy; b.LowPJ != float64(l.Cycles)*p.Low || b.HighPJ != float64(l.Cycles)*p.High || !(p.Low < p.Value && p.Value < p.High) {
+		t.Errorf("energy range %g to %g pJ", b.LowPJ, b.HighPJ)
 	}
 	// As JSON the whole is there, and no part of it.
 	data, err := json.Marshal(l.Energy)

@@ -160,7 +160,10 @@ func (e *Estimate) Notes() []string {
 		}
 		ranged := fmt.Sprintf(", %.3g to %.3g µJ by the ranges of its prices, all low or all high at once", b.LowPJ/1e6, b.HighPJ/1e6)
 		if b.CorePriced {
-			leak, ranged = "by the cycle, leakage included", ", one price without a range"
+			leak = "by the cycle, leakage included"
+			if ranged = fmt.Sprintf(", %.3g to %.3g µJ by the range of its price", b.LowPJ/1e6, b.HighPJ/1e6); b.LowPJ == b.HighPJ {
+				ranged = ", one price without a range"
+			}
 		}
 		notes = append(notes, fmt.Sprintf("Energy: %.3g µJ%s; %s.", b.TotalPJ()/1e6, ranged, leak))
 	}

@@ -112,9 +112,9 @@ func (r *Ranged) check(key string) *checkError {
 // rangedKeys are the keys of such a number.
 func rangedKeys(key, doc string, at func(*Spec) *Ranged) []field {
 	return []field{
-		optional(number(key+"_pj_per_cycle", doc, 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).Value })),
-		optional(number(key+"_low_pj_per_cycle", "low end of that energy's range; absent: no lower than it", 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).Low })),
-		optional(number(key+"_high_pj_per_cycle", "high end of that energy's range; absent: no higher than it", 1e-6, 1e4, func(s *Spec) *float64 { return &at(s).High })),
+		optional(number(key+"_pj_per_cycle", doc, 1e-6, 1e6, func(s *Spec) *float64 { return &at(s).Value })),
+		optional(number(key+"_low_pj_per_cycle", "low end of that energy's range; absent: no lower than it", 1e-6, 1e6, func(s *Spec) *float64 { return &at(s).Low })),
+		optional(number(key+"_high_pj_per_cycle", "high end of that energy's range; absent: no higher than it", 1e-6, 1e6, func(s *Spec) *float64 { return &at(s).High })),
 	}
 }
 

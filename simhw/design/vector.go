@@ -2,6 +2,7 @@ package design
 
 import (
 	"fmt"
+	"slices"
 
 	"macroscope/dtype"
 )
@@ -27,7 +28,7 @@ type Vector struct {
 	// Efficiency is what a library makes of the loops: 1 is as they say.
 	Efficiency float64
 
-	EnergyPJPerCycle float64 // of the whole processor; 0: not modelled
+	Energy Ranged // of the whole processor, pJ per cycle; 0: not modelled
 
 	Loops     [MaxLoops]VectorLoop // the first LoopCount
 	LoopCount int
@@ -81,7 +82,7 @@ func count(key, doc string, at func(*Spec) *float64) field {
 }
 
 var vectorKind = kind{
-	fields: []field{
+	fields: slices.Concat([]field{
 		text("cpu", "processors of machines that measure that are this one: AMD family 26", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
 		number("core.instructions_per_cycle", "instructions that start in a cycle", 0.1, 16, func(s *Spec) *float64 { return &s.Vector.Issue }),
 		number("core.multiplies_per_cycle", "instructions on the pipe that multiplies and widens", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Multiplies }),
@@ -92,8 +93,7 @@ var vectorKind = kind{
 		optional(integer("memory.line_bytes", "what one access brings; absent: no waits", 1, 1<<12, func(s *Spec) *int { return &s.Vector.Memory.LineBytes })),
 		count("memory.miss_cycles", "lost for each line", func(s *Spec) *float64 { return &s.Vector.Memory.MissCycles }),
 		number("software_efficiency", "what the library makes of the loops below, waits apart; 1 is as they say", 0.01, 10, func(s *Spec) *float64 { return &s.Vector.Efficiency }),
-		optional(number("energy_pj_per_cycle", "energy of the whole processor in a cycle; absent: not modelled", 1e-3, 1e6, func(s *Spec) *float64 { return &s.Vector.EnergyPJPerCycle })),
-	},
+	}, rangedKeys("energy", "energy of the whole processor; absent: not modelled", func(s *Spec) *Ranged { return &s.Vector.Energy })),
 	lists: []*list{{
 		key: "loops", doc: "innermost loop of each number format; one without cannot be computed", min: 1, max: MaxLoops,
 		count: func(s *Spec) *int { return &s.Vector.LoopCount },
@@ -140,6 +140,9 @@ var vectorKind = kind{
 			if l := &s.Vector.Loops[i]; (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
 				return &checkError{fmt.Sprintf("loops[%d].pool_instructions", i), "and pool_values: want both or neither, and no more pool_loads than instructions"}
 			}
+		}
+		if err := s.Vector.Energy.check("energy"); err != nil {
+			return err
 		}
 		if m := &s.Vector.Memory; (m.LineBytes > 0) != (m.MissCycles > 0) {
 			return &checkError{"memory.miss_cycles", "and memory.line_bytes: want both or neither"}

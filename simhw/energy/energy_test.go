@@ -305,7 +305,7 @@ func TestBreakdownJSON(t *testing.T) {
 		{},
 		{MACPJ: 1, RegisterPJ: 2, IfmapSRAMPJ: 3, FilterSRAMPJ: 4, OfmapSRAMPJ: 5, DRAMPJ: 6, LeakagePJ: 7, LowPJ: 8, HighPJ: 90, Priced: true, DRAMPriced: true, LeakagePriced: true},
 		{MACPJ: 1, NetworkPJ: 2, ClockPJ: 3, ControlPJ: 4, LowPJ: 5, HighPJ: 20, Priced: true},
-		PerCycle(2, 3),
+		PerCycle(2, 1, 4, 3),
 	} {
 		data, err := json.Marshal(b)
 		if err != nil {

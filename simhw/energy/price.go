@@ -98,10 +98,10 @@ type Breakdown struct {
 	CorePriced    bool // CorePJ means something, and no other part does
 }
 
-// PerCycle is the energy of a processor that is known as a whole.
-func PerCycle(pj, cycles float64) Breakdown {
-	e := pj * cycles
-	return Breakdown{CorePJ: e, LowPJ: e, HighPJ: e, Priced: true, CorePriced: true}
+// PerCycle is the energy of a processor that is known as a whole, pJ a cycle at its value
+// and at the ends of its range.
+func PerCycle(pj, low, high, cycles float64) Breakdown {
+	return Breakdown{CorePJ: pj * cycles, LowPJ: low * cycles, HighPJ: high * cycles, Priced: true, CorePriced: true}
 }
 
 // MarshalJSON writes null for what was not priced.
