@@ -43,7 +43,7 @@ func drawCore(t *rapid.T) design.Spec {
 		v.LoopCount++
 		v.Loops[i] = design.VectorLoop{DType: d, Rows: side.Draw(t, "rows"), Cols: side.Draw(t, "cols"), Lanes: side.Draw(t, "lanes"), Step: side.Draw(t, "step"),
 			RowLoads: some.Draw(t, "row loads"), ColLoads: some.Draw(t, "col loads"), RowWidens: some.Draw(t, "widens"), Multiplies: some.Draw(t, "multiplies"),
-			MultiplyCycles: some.Draw(t, "cycles"), LoadCycles: some.Draw(t, "load cycles"), Unroll: side.Draw(t, "unroll"), LoopInstructions: some.Draw(t, "loop"),
+			MultiplyCycles: some.Draw(t, "cycles"), LoadCycles: some.Draw(t, "load cycles"), LoadsAlone: rapid.Bool().Draw(t, "alone"), Unroll: side.Draw(t, "unroll"), LoopInstructions: some.Draw(t, "loop"),
 			TileInstructions: some.Draw(t, "tile"), OutputInstructions: some.Draw(t, "output"), GatherInstructions: some.Draw(t, "gather"), CallCycles: some.Draw(t, "call"),
 			RowSegments: rapid.Bool().Draw(t, "segments"), SkipsPadding: rapid.Bool().Draw(t, "skips"), GatherAlways: rapid.Bool().Draw(t, "always"),
 			PoolValues: side.Draw(t, "pool values"), PoolInstructions: 20 + some.Draw(t, "pool"), PoolLoads: some.Draw(t, "pool loads")}

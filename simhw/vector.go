@@ -38,7 +38,7 @@ func (m *vectorMachine) set(s *design.Spec) error {
 		l := &v.Loops[i]
 		m.loops[l.DType] = vector.Loop{Bits: int64(l.DType.Bits()), Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
 			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
-			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
+			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, LoadsAlone: l.LoadsAlone, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
 			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles,
 			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding,

@@ -50,6 +50,7 @@ type VectorLoop struct {
 
 	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64 // instructions a step
 	MultiplyCycles, LoadCycles                           float64
+	LoadsAlone                                           bool // one load at a time, none beside a multiplication
 
 	Unroll           int
 	LoopInstructions float64
@@ -113,6 +114,7 @@ var vectorKind = kind{
 				number("multiplies", "instructions a step that multiply (and add), for each row and register", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).Multiplies }),
 				number("multiply_cycles", "time of one on its pipe", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).MultiplyCycles }),
 				number("load_cycles", "time of a load on its pipe", 1e-3, 1e3, func(s *Spec) *float64 { return &at(s).LoadCycles }),
+				flag("loads_alone", "loads go one at a time, none beside a multiplication, as where both are a floating-point unit's", func(s *Spec) *bool { return &at(s).LoadsAlone }),
 				integer("unroll", "steps between two branches", 1, maxMACs, func(s *Spec) *int { return &at(s).Unroll }),
 				count("loop_instructions", "counting and branching, each time", func(s *Spec) *float64 { return &at(s).LoopInstructions }),
 				count("tile_instructions", "instructions around a tile: pointers, sums", func(s *Spec) *float64 { return &at(s).TileInstructions }),

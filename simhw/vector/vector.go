@@ -8,7 +8,9 @@
 // needs, and multiplies each row by each column. Its time is the longest of three,
 // the pipe that multiplies, the pipe that loads, and the instructions that a
 // cycle can issue, and what the core adds: a cycle before a run of loads, a
-// taken branch. Beside the loop stand what a tile, an output and the bringing
+// taken branch. A floating-point unit may take its loads one at a time and not
+// beside its multiplications (LoadsAlone): the two pipes are then one, whose
+// every cycle takes an instruction's place. Beside the loop stand what a tile, an output and the bringing
 // together of a kernel's inputs (im2col) cost, a call, and waits for weights that
 // come from slow memory.
 //
@@ -44,6 +46,7 @@ type Loop struct {
 	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64
 	MultiplyCycles                                       float64 // of its pipe
 	LoadCycles                                           float64 // of its pipe
+	LoadsAlone                                           bool    // one load at a time, none beside a multiplication
 
 	Unroll           int64   // steps between two branches
 	LoopInstructions float64 // each time
@@ -81,8 +84,12 @@ func (c *Core) StepCycles(l *Loop) (cycles, multiplier float64) {
 	widens := float64(l.Rows)*l.RowWidens + float64(l.Cols)*l.ColWidens
 	loads := float64(l.Rows)*l.RowLoads + float64(l.Cols)*l.ColLoads
 	multiplier = pairs * l.MultiplyCycles / c.Multiplies
-	pipe := (pairs*l.MultiplyCycles + widens) / c.Multiplies
 	around := l.LoopInstructions / float64(l.Unroll)
+	pipe := (pairs*l.MultiplyCycles + widens) / c.Multiplies
+	if l.LoadsAlone { // each with its own time, a run's first one as the others
+		pipe += loads * l.LoadCycles / math.Min(c.Loads, 1)
+		return math.Max(pipe, (pipe+around)/c.Issue) + c.BranchCycles/float64(l.Unroll), multiplier
+	}
 	cycles = math.Max(pipe, math.Max(loads*l.LoadCycles/c.Loads, (pairs+widens+loads+around)/c.Issue))
 	if loads > 0 {
 		cycles += c.LoadRunCycles

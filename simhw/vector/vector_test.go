@@ -38,6 +38,21 @@ func TestStepByHand(t *testing.T) {
 	if got, _ := loads.StepCycles(&mve); got != 10 {
 		t.Errorf("%g cycles, want 10", got)
 	}
+	// Loads alone. Four VMUL, four VADD and four loads of two cycles on the single
+	// core: 16 cycles, 2/4 of the loop, 2/4 for the branch, and no run of loads. Four
+	// multiply-accumulates and four loads on the dual one: 8, the loop beside them.
+	mul := Loop{Rows: 2, Cols: 2, Lanes: 1, Step: 1, RowLoads: 1, ColLoads: 1, Multiplies: 2, MultiplyCycles: 1, LoadCycles: 2, LoadsAlone: true, Unroll: 4, LoopInstructions: 2}
+	fma := mul
+	fma.Multiplies, fma.LoadCycles = 1, 1
+	for _, c := range []struct {
+		core       Core
+		loop       Loop
+		want, muls float64
+	}{{single, mul, 17, 8}, {dual, fma, 8, 4}} {
+		if got, muls := c.core.StepCycles(&c.loop); got != c.want || muls != c.muls {
+			t.Errorf("loads alone: %g cycles, of them %g multiplying; want %g and %g", got, muls, c.want, c.muls)
+		}
+	}
 }
 
 // By hand: 3 outputs of 3 channels with 5 products each make 2·2 tiles of 2
@@ -73,7 +88,7 @@ func TestMonotone(t *testing.T) {
 		c := Core{Issue: 1 + 3*rnd.Float64(), Multiplies: 0.5 + 2*rnd.Float64(), Loads: 0.5 + 2*rnd.Float64(), LoadRunCycles: rnd.Float64(), BranchCycles: 3 * rnd.Float64()}
 		p := Loop{Rows: 1 + rnd.Int64N(8), Cols: 1 + rnd.Int64N(4), Lanes: 1 + rnd.Int64N(16), Step: 1 + rnd.Int64N(4), RowLoads: rnd.Float64(), ColLoads: 1, RowWidens: rnd.Float64(),
 			Multiplies: 1 + float64(rnd.IntN(2)), MultiplyCycles: 1 + rnd.Float64(), LoadCycles: 1 + rnd.Float64(), Unroll: 1 + rnd.Int64N(4), LoopInstructions: 2,
-			TileInstructions: 10 * rnd.Float64(), OutputInstructions: 10 * rnd.Float64(), GatherInstructions: rnd.Float64(), CallCycles: 100}
+			TileInstructions: 10 * rnd.Float64(), OutputInstructions: 10 * rnd.Float64(), GatherInstructions: rnd.Float64(), CallCycles: 100, LoadsAlone: rnd.IntN(2) == 0}
 		l := workload.Layer{Kind: workload.Conv, DType: dtype.All[rnd.IntN(3)], H: 3 + rnd.IntN(30), W: 3 + rnd.IntN(30), C: 1 + rnd.IntN(64), OutC: 1 + rnd.IntN(64), KH: 1 + rnd.IntN(3), KW: 1 + rnd.IntN(3)}
 		m := Memory{CacheBytes: float64(rnd.IntN(20000)), LineBytes: 8, MissCycles: 10 * rnd.Float64()}
 		base := c.Layer(&l, &p, &m, 1)
