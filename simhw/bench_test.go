@@ -33,7 +33,7 @@ func TestVariantsAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkEvaluate(b *testing.B) {
-	resnet, err := workload.LoadSCALESim("../workload/testdata/Resnet18.csv")
+	resnet, err := workload.LoadSCALESim("golden/topologies/Resnet18.csv")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,11 +2,9 @@ package simhw
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,13 +12,14 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
+	"macroscope/simhw/golden"
 	"macroscope/simhw/memory"
 	"macroscope/workload"
 )
 
 func cifar(t testing.TB, d dtype.DType) workload.Workload {
 	t.Helper()
-	w, err := workload.LoadSCALESim("../workload/testdata/cifar10_cnn.csv")
+	w, err := workload.LoadSCALESim("golden/topologies/cifar10_cnn.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +125,7 @@ func TestScaleSimEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open("systolic/testdata/full.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	golden, err := csv.NewReader(f).ReadAll()
+	runs, err := golden.ScaleSim()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,17 +138,14 @@ func TestScaleSimEndToEnd(t *testing.T) {
 		t.Errorf("heading %q, want %q", lines[0], want)
 	}
 	rows := 0
-	for _, g := range golden[1:] {
-		if g[1] != "cifar10_cnn" || g[2] != "32" || g[3] != "32" || g[4] != "ws" {
+	for _, g := range runs {
+		if !g.Replayed || g.Topology != "cifar10_cnn" || g.Rows != 32 || g.Cols != 32 || g.Dataflow != "ws" {
 			continue
 		}
-		// columns 15 to 20: total, incl. prefetch, stall, overall, mapping, compute
 		cells := strings.Split(strings.TrimSuffix(lines[1+rows], ","), ", ")
-		for i, want := range []string{strconv.Itoa(rows), g[16], g[15], g[17], g[18], g[19], g[20]} {
-			x, err1 := strconv.ParseFloat(cells[i], 64)
-			y, err2 := strconv.ParseFloat(want, 64)
-			if err1 != nil || err2 != nil || math.Abs(x-y) > 1e-9*math.Abs(y) {
-				t.Errorf("%s: %q, SCALE-Sim gives %q", g[7], cells[i], want)
+		for i, want := range []float64{float64(rows), float64(g.TotalCyclesInclPrefetch), float64(g.TotalCycles), 0, g.OverallUtil, g.MappingEff, g.ComputeUtil} {
+			if x, err := strconv.ParseFloat(cells[i], 64); err != nil || math.Abs(x-want) > 1e-9*math.Abs(want) {
+				t.Errorf("%s: %q, SCALE-Sim gives %g", g.Layer, cells[i], want)
 			}
 		}
 		rows++

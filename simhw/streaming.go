@@ -30,7 +30,7 @@ var (
 	streamingChecks     = []design.Check{
 		{What: "every value; latency and interval, to the cycle", Against: "a stepped machine that moves the operands of random networks and of the CIFAR-10 network in int8 and binary", Result: "equal, with FIFOs as deep as the model asks for"},
 		{What: "layers' cycles", Against: "the folding of FINN's cnvW1A1 and lfcW1A1", Result: "equal"},
-		{What: "latency of one image", Against: "FINN's CNV on a PYNQ-Z2 and an Arty A7-100T, MLPerf Tiny v0.7", Result: "1.5 and 1.8 % less"},
+		{What: "latency of one image", Against: "FINN's CNV on a PYNQ-Z2 and an Arty A7-100T, MLPerf Tiny v0.7", Result: "1.5 and 1.8 % less", Published: true},
 	}
 )
 

@@ -68,14 +68,14 @@ func TestReadSCALESimErrors(t *testing.T) {
 func TestShippedTopologies(t *testing.T) {
 	layers := map[string]int{"Resnet18": 21, "alexnet": 5, "cifar10_cnn": 7, "cifar10_gemm": 7, "edge_cases": 12}
 	for name, want := range layers {
-		w, err := LoadSCALESim(filepath.Join("testdata", name+".csv"))
+		w, err := LoadSCALESim(filepath.Join("..", "simhw", "golden", "topologies", name+".csv"))
 		if err != nil {
 			t.Error(err)
 		} else if len(w.Layers) != want {
 			t.Errorf("%s: %d layers, want %d", name, len(w.Layers), want)
 		}
 	}
-	w, err := LoadSCALESim("testdata/cifar10_cnn.csv")
+	w, err := LoadSCALESim("../simhw/golden/topologies/cifar10_cnn.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func FuzzReadSCALESim(f *testing.F) {
 	for _, s := range []string{"", "Layer, M, N, K,\nfc, 1, 10, 2048,\n", "a,34,34,3,3,3,32,1,", "DP,9,9,3,3,3,2,1,2,1:1", "h,h\na,b,c", ",,,", "a,1,1,1\x00"} {
 		f.Add([]byte(s))
 	}
-	files, _ := filepath.Glob("testdata/*.csv")
+	files, _ := filepath.Glob("../simhw/golden/topologies/*.csv")
 	for _, p := range files {
 		if b, err := os.ReadFile(p); err == nil {
 			f.Add(b)

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,13 +18,14 @@ type designsCmd struct {
 	Name      string `arg:"" optional:"" help:"One design in detail: a name, a YAML file or a SCALE-Sim .cfg." placeholder:"NAME"`
 	Reference bool   `help:"List the keys of a design file, what they mean and what they may be."`
 	Energy    bool   `help:"Print the table of energy and area, with sources and ranges, as a file for macroscope sim --energy."`
-	Validate  bool   `help:"Compare the models with what others published of such hardware, a row a figure."`
-	Output    string `short:"o" enum:"text,json,md,yaml" default:"text" help:"Format: ${enum}. yaml is a shipped design's own file, to copy and change." placeholder:"FORMAT"`
+	Validate  bool   `help:"Compare the models with what others published of such hardware and with runs of other simulators, a row a figure, a line a metric of many runs."`
+	All       bool   `help:"With --validate: a row for each run too."`
+	Output    string `short:"o" enum:"text,json,md,csv,yaml" default:"text" help:"Format: ${enum}. yaml is a shipped design's own file, to copy and change; csv is for --validate, with all rows." placeholder:"FORMAT"`
 }
 
 // Help is the longer text of macroscope designs --help.
 func (*designsCmd) Help() string {
-	return `Lists the accelerator designs that come with the program; with a name, every number of that design with its source, what its estimates were compared with, and the energy and area constants that its results rest on. --validate prints published figures of hardware and of other simulators beside ours.`
+	return `Lists the accelerator designs that come with the program; with a name, every number of that design with its source, what its estimates were compared with and the errors found, and the energy and area constants that its results rest on. --validate prints published figures of hardware and of other simulators beside ours, and what was compared with none.`
 }
 
 // designRow is a design in JSON.
@@ -62,9 +61,11 @@ func (c *designsCmd) Run(e *env) error {
 		_, err := e.stdout.Write(energy.DefaultYAML())
 		return err
 	case c.Validate && (c.Name != "" || c.Reference || c.Output == "yaml"):
-		return usageError{errors.New("--validate stands alone: want no name, and text, json or md")}
+		return usageError{errors.New("--validate stands alone: want no name, and text, json, md or csv")}
 	case c.Validate:
 		return c.validate(e)
+	case c.All || c.Output == "csv":
+		return usageError{errors.New("--all and csv are for --validate")}
 	case c.Reference && (c.Name != "" || c.Output == "yaml"):
 		return usageError{errors.New("--reference stands alone: want no name, and text, json or md")}
 	case c.Reference:
@@ -143,7 +144,7 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 		r.Constants = energy.Default().Constants()
 	}
 	r.Warnings = d.Warnings()
-	if r.Published, err = c.published(); err != nil {
+	if err := c.published(&r); err != nil {
 		return err
 	}
 	if c.Output == "json" {
@@ -159,9 +160,12 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 	if err := e.writeTable(c.Output, &t); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stdout, "\nValidated:")
-	for _, v := range r.Validated {
-		fmt.Fprintf(e.stdout, "- %s against %s: %s\n", v.What, v.Against, v.Result)
+	fmt.Fprintln(e.stdout, "\nValidated against:")
+	for _, f := range validate.Group(r.Validated) {
+		fmt.Fprintf(e.stdout, "- %s\n", f.Against)
+		for _, result := range f.Results {
+			fmt.Fprintf(e.stdout, "    %s\n", result)
+		}
 	}
 	if len(r.Validated) == 0 {
 		fmt.Fprintln(e.stdout, "- nothing: this kind of design was not compared with anything")
@@ -189,25 +193,25 @@ func (c *designsCmd) detail(e *env, d *design.Design) error {
 	return e.writeTable(c.Output, &k)
 }
 
-// published are the rows of a shipped design. Their names may say more behind it: a
-// board, or which of its formulas.
-func (c *designsCmd) published() ([]validate.Row, error) {
+// published adds to a shipped design what it was compared with and the errors found, and
+// the rows that are few enough to show.
+func (c *designsCmd) published(r *designRow) error {
 	if filepath.Ext(c.Name) != "" { // a file, which may have other numbers
-		return nil, nil
+		return nil
 	}
-	list, err := validate.All()
+	list, err := validate.Designs()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var rows []validate.Row
-	for _, t := range list {
-		for _, r := range t.Rows {
-			if rest, ok := strings.CutPrefix(r.Design, c.Name); ok && (rest == "" || rest[0] == ':' || rest[0] == ' ') {
-				rows = append(rows, r)
-			}
+	if r.Validated, err = validate.Checks(list, c.Name); err != nil {
+		return err
+	}
+	for _, t := range validate.Rows(list, c.Name) {
+		if !t.Runs {
+			r.Published = append(r.Published, t.Rows...)
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 func (c *designsCmd) reference(e *env) error {
@@ -220,87 +224,6 @@ func (c *designsCmd) reference(e *env) error {
 		t.Add(r.Family, r.Key, r.Default, r.Doc)
 	}
 	return e.writeTable(c.Output, &t)
-}
-
-// validate prints every published figure beside ours. It fails where one is
-// outside the error that we stand for.
-func (c *designsCmd) validate(e *env) error {
-	list, err := validate.All()
-	if err != nil {
-		return err
-	}
-	outside, rows := 0, 0
-	for _, t := range list {
-		for _, r := range t.Rows {
-			if rows++; !r.Holds() {
-				outside++
-			}
-		}
-	}
-	if c.Output == "json" {
-		err = e.writeJSON(list)
-	} else {
-		err = c.validateTables(e, list)
-	}
-	if err == nil && outside > 0 {
-		err = fmt.Errorf("%d of %d figures outside their bound", outside, rows)
-	}
-	return err
-}
-
-func (c *designsCmd) validateTables(e *env, list []validate.Table) error {
-	for i, v := range list {
-		if i > 0 {
-			fmt.Fprintln(e.stdout)
-		}
-		fmt.Fprintf(e.stdout, "%s\n\n", v.Title)
-		t := publishedTable()
-		var notes []string
-		for _, r := range v.Rows {
-			addPublished(&t, &r)
-			note := "published: " + r.Source
-			if r.Note != "" {
-				note += "; " + r.Note
-			}
-			if !slices.Contains(notes, note) {
-				notes = append(notes, note)
-			}
-		}
-		if err := e.writeTable(c.Output, &t); err != nil {
-			return err
-		}
-		fmt.Fprintln(e.stdout)
-		for _, n := range notes {
-			fmt.Fprintf(e.stdout, "- %s\n", n)
-		}
-	}
-	return nil
-}
-
-func publishedTable() table.Table {
-	return table.Table{Head: []string{"design", "what", "published", "ours", "unit", "error", "bound"}, Right: []bool{2: true, 3: true, 5: true, 6: true}}
-}
-
-func addPublished(t *table.Table, r *validate.Row) {
-	bound := "open"
-	switch {
-	case r.Bound == 0:
-		bound = "equal"
-	case r.Bound > 0:
-		bound = fmt.Sprintf("±%.3g %%", 100*r.Bound)
-	}
-	if !r.Holds() {
-		bound += ", exceeded"
-	}
-	t.Add(r.Design, r.What, figure(r.Theirs), figure(r.Ours), r.Unit, fmt.Sprintf("%+.1f %%", 100*r.Error()), bound)
-}
-
-// figure shows whole numbers whole, others with four digits.
-func figure(v float64) string {
-	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 // node is a technology in text; a constant that does not scale has none.

@@ -129,6 +129,10 @@ type Check struct {
 	What    string `json:"what"`    // the compared quantity
 	Against string `json:"against"` // with what
 	Result  string `json:"result"`
+
+	// Published tells that the figures compared with are among those that package
+	// simhw/validate has beside ours, one by one.
+	Published bool `json:"-"`
 }
 
 // Value is one entry of a design and where it came from.

@@ -1,18 +1,15 @@
 package rtl
 
 import (
-	"bufio"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"macroscope/simhw/design"
+	"macroscope/simhw/golden"
 	"macroscope/simhw/systolic"
 )
 
@@ -212,84 +209,44 @@ func TestThinArrays(t *testing.T) {
 func TestGoldenRuns(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(8, 0))
-	number := regexp.MustCompile(`-?\d+`)
-	value := func(s string) int64 {
-		v, err := strconv.ParseInt(number.FindString(s[strings.IndexByte(s, '=')+1:]), 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
+	runs, err := golden.RTL()
+	if err != nil {
+		t.Fatal(err)
 	}
 	products := map[systolic.Array][]Product{} // by array, each to be compiled once
-	run := func(line string, a systolic.Array, folds, stream, want int64) {
-		t.Helper()
-		p := product(rnd, a.Rows, a.Cols*folds, stream)
-		if a.Dataflow == design.WS {
-			p = product(rnd, stream, a.Cols*folds, a.Rows)
+	for _, r := range runs {
+		run := func(a systolic.Array, want int64) {
+			a.Rows, a.Cols = r.Rows, r.Cols
+			p := product(rnd, a.Rows, a.Cols*r.Folds, r.Stream)
+			if a.Dataflow == design.WS {
+				p = product(rnd, r.Stream, a.Cols*r.Folds, a.Rows)
+			}
+			if m := a.Map(p.M, p.N, p.K, 1, 1); m.Cycles() != want {
+				t.Errorf("%+v: %d cycles", r, m.Cycles())
+			}
+			if all || a.Rows*a.Cols < 100 {
+				products[a] = append(products[a], p)
+			}
 		}
-		if m := a.Map(p.M, p.N, p.K, 1, 1); m.Cycles() != want {
-			t.Errorf("%s: %d cycles, %d recorded", line, m.Cycles(), want)
-		}
-		if all || a.Rows*a.Cols < 100 {
-			products[a] = append(products[a], p)
-		}
-	}
-	lines := 0
-	for _, line := range append(golden(t, "rtl_runs.csv"), golden(t, "rtl_db.csv")...) {
-		f := strings.Split(line, ",")
-		a := systolic.Array{Rows: value(f[1]), Cols: value(f[2])}
-		lines++
-		switch f[0] {
+		switch r.Kind {
 		case "OS":
-			a.Dataflow, a.Drain = design.OS, design.DrainInPlace
-			run(line, a, 1, value(f[3]), value(f[4]))
-			a.Drain = design.DrainShift
-			run(line, a, 1, value(f[3]), value(f[5]))
+			run(systolic.Array{Dataflow: design.OS, Drain: design.DrainInPlace}, r.Cycles)
+			run(systolic.Array{Dataflow: design.OS, Drain: design.DrainShift}, r.Drained)
 		case "WS":
-			a.Dataflow = design.WS
-			run(line, a, 1, value(f[3]), value(f[4]))
+			run(systolic.Array{Dataflow: design.WS}, r.Cycles)
 		case "OSDB":
-			a.Dataflow, a.Drain = design.OS, design.DrainOverlapped
-			run(line, a, value(f[4]), value(f[3]), value(f[5]))
+			run(systolic.Array{Dataflow: design.OS, Drain: design.DrainOverlapped}, r.Cycles)
 		case "WSCHAIN":
-			a.Dataflow, a.WeightLoad = design.WS, design.LoadChain
-			run(line, a, value(f[4]), value(f[3]), value(f[5]))
+			run(systolic.Array{Dataflow: design.WS, WeightLoad: design.LoadChain}, r.Cycles)
 		case "WSDB":
-			a.Dataflow, a.WeightLoad = design.WS, design.LoadBus
-			run(line, a, value(f[4]), value(f[3]), value(f[5]))
-		case "XNOR": // another machine
-			lines--
+			run(systolic.Array{Dataflow: design.WS, WeightLoad: design.LoadBus}, r.Cycles)
 		default:
-			t.Errorf("unknown kind in %s", line)
+			t.Errorf("unknown kind in %+v", r)
 		}
-	}
-	if lines != 142 {
-		t.Errorf("%d recorded runs, want 100 of single folds and 42 of several", lines)
 	}
 	for a, p := range products {
 		check(t, a, 1, p)
 	}
-}
-
-// golden reads a file of recorded runs, the shared one where that is at hand.
-func golden(t *testing.T, file string) []string {
-	t.Helper()
-	path := filepath.Join("..", "systolic", "testdata", file)
-	if shared := os.Getenv("MACROSCOPE_SHARED"); shared != "" {
-		path = filepath.Join(shared, "simgold", "rtl", file)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var lines []string
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		if line := strings.TrimSpace(sc.Text()); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }
 
 func TestMultiplyRefuses(t *testing.T) {

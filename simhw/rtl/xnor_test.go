@@ -3,11 +3,11 @@ package rtl
 import (
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"testing"
 
 	"macroscope/quant"
+	"macroscope/simhw/golden"
 	"macroscope/simhw/xnor"
 )
 
@@ -89,28 +89,18 @@ func TestRandomSigns(t *testing.T) {
 func TestGoldenSigns(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(10, 0))
-	runs := 0
-	for _, line := range golden(t, "rtl_runs.csv") {
-		if !strings.HasPrefix(line, "XNOR,") {
-			continue
-		}
-		v := map[string]int64{}
-		for _, f := range strings.Split(line, ",") {
-			if key, text, ok := strings.Cut(f, "="); ok {
-				v[key], _ = strconv.ParseInt(text, 10, 64)
-			}
-		}
-		x := xnor.Engine{PEs: v["PE"], SIMD: v["SIMD"]}
-		if got := x.Cycles(v["V"], v["MH"], v["MW"]); got != v["cycles"] {
-			t.Errorf("%s: %d cycles", line, got)
-		}
-		runs++
-		if all || v["cycles"]*x.PEs*x.SIMD < 1<<16 {
-			checkSigns(t, x, []Product{signProduct(rnd, v["V"], v["MH"], v["MW"])})
-		}
+	runs, err := golden.XNOR()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if runs != 7 {
-		t.Errorf("%d recorded runs, want 7", runs)
+	for _, r := range runs {
+		x := xnor.Engine{PEs: r.PEs, SIMD: r.SIMD}
+		if got := x.Cycles(r.Vectors, r.Outputs, r.Inputs); got != r.Cycles {
+			t.Errorf("%+v: %d cycles", r, got)
+		}
+		if all || r.Cycles*x.PEs*x.SIMD < 1<<16 {
+			checkSigns(t, x, []Product{signProduct(rnd, r.Vectors, r.Outputs, r.Inputs)})
+		}
 	}
 }
 

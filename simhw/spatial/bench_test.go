@@ -19,6 +19,21 @@ func conv6() Problem {
 	return Problem{Bounds: Factors{R: 3, S: 3, P: 8, Q: 8, C: 128, K: 128, N: 1, G: 1}, StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
 }
 
+// A mapping costs no allocation.
+func TestEvaluateAllocatesNothing(t *testing.T) {
+	a, p := rowArray(), conv6()
+	var m Mapping
+	var r Result
+	if err := (&Search{Arch: &a}).Find(&p, &m, &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, a.Timeloop = range []bool{false, true} {
+		if n := testing.AllocsPerRun(10, func() { a.Evaluate(&p, &m, &r) }); n > 0 {
+			t.Errorf("Timeloop's counts %v: %g allocations", a.Timeloop, n)
+		}
+	}
+}
+
 func BenchmarkEvaluate(b *testing.B) {
 	a, p := rowArray(), conv6()
 	s := Search{Arch: &a}

@@ -201,7 +201,7 @@ func TestWalkIsBounded(t *testing.T) {
 	p.Bounds[K] = MaxSteps + 1
 	m := Empty()
 	m[0].Temporal[K] = p.Bounds[K]
-	a := goldenArch(8, false)
+	a := rowArray()
 	if _, err := Walk(&a, &p, &m, nil); err == nil {
 		t.Error("no error of a walk too long")
 	}

@@ -79,14 +79,17 @@ func FuzzReadProblem(f *testing.F) {
 
 // TestAccelergy: the action counts times the reference table are the energy.
 func TestAccelergy(t *testing.T) {
-	g := goldens(t)[1]
+	a, p := rowArray(), conv6()
+	var m Mapping
 	var r Result
-	g.arch.Evaluate(&g.problem, &g.mapping, &r)
-	var ert, counts bytes.Buffer
-	if err := g.arch.WriteERT(&ert, "system"); err != nil {
+	if err := (&Search{Arch: &a}).Find(&p, &m, &r); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.arch.WriteCounts(&counts, "system", &r); err != nil {
+	var ert, counts bytes.Buffer
+	if err := a.WriteERT(&ert, "system"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.WriteCounts(&counts, "system", &r); err != nil {
 		t.Fatal(err)
 	}
 	var table struct {

@@ -39,7 +39,7 @@ func TestReadNetwork(t *testing.T) {
 // A SCALE-Sim topology, padded images and no pools, is the same network but for the
 // first layer's padding, which nothing tells.
 func TestReadTopology(t *testing.T) {
-	w, err := workload.LoadSCALESim("../../workload/testdata/cifar10_cnn.csv")
+	w, err := workload.LoadSCALESim("../golden/topologies/cifar10_cnn.csv")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,6 @@
 package systolic
 
 import (
-	"bufio"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -65,7 +59,7 @@ func TestRegisterBitsByHand(t *testing.T) {
 
 // Cycles of the CIFAR-10 network by variant of the array.
 func TestCIFAR10Totals(t *testing.T) {
-	w, err := workload.LoadSCALESim("../../workload/testdata/cifar10_cnn.csv")
+	w, err := workload.LoadSCALESim("../golden/topologies/cifar10_cnn.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,88 +89,13 @@ func TestCIFAR10Totals(t *testing.T) {
 	}
 }
 
-var number = regexp.MustCompile(`-?\d+`)
-
-// Every recorded run of a Verilog array: single folds, and several folds that
-// overlap.
-func TestRTLGolden(t *testing.T) {
-	lines := func(name string) []string {
-		f, err := os.Open(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		var out []string
-		for sc := bufio.NewScanner(f); sc.Scan(); {
-			if strings.TrimSpace(sc.Text()) != "" {
-				out = append(out, sc.Text())
-			}
-		}
-		return out
-	}
-	counts := map[string]int{}
-	check := func(line string, a Array, folds, stream, want int64) {
-		t.Helper()
-		// A product that needs just these folds: full rows, columns in folds.
-		var p Mapping
-		switch a.Dataflow {
-		case design.OS:
-			p = a.Map(a.Rows, a.Cols*folds, stream, 1, 1)
-		default:
-			p = a.Map(stream, a.Cols*folds, a.Rows, 1, 1)
-		}
-		if got := p.Cycles(); got != want || p.Folds() != folds {
-			t.Errorf("%s: %d cycles in %d folds, want %d", line, got, p.Folds(), want)
-		}
-	}
-	for _, line := range lines("rtl_runs.csv") {
-		f := strings.Split(line, ",")
-		n := func(s string) int64 {
-			v, err := strconv.ParseInt(number.FindString(s), 10, 64)
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			return v
-		}
-		counts[f[0]]++
-		switch f[0] {
-		case "OS":
-			a := Array{Rows: n(f[1]), Cols: n(f[2]), Dataflow: design.OS}
-			check(line, a, 1, n(f[3]), n(f[4]))
-			a.Drain = design.DrainShift
-			check(line, a, 1, n(f[3]), n(f[5]))
-		case "WS":
-			check(line, Array{Rows: n(f[1]), Cols: n(f[2]), Dataflow: design.WS}, 1, n(f[3]), n(f[4]))
-		case "XNOR": // another machine
-		default:
-			t.Errorf("unknown kind in %s", line)
-		}
-	}
-	for _, line := range lines("rtl_db.csv") {
-		f := strings.Split(line, ",")
-		v := make([]int64, 0, 5)
-		for _, s := range f[1:6] {
-			x, _ := strconv.ParseInt(s[strings.IndexByte(s, '=')+1:], 10, 64)
-			v = append(v, x)
-		}
-		a := Array{Rows: v[0], Cols: v[1]}
-		counts[f[0]]++
-		switch f[0] {
-		case "OSDB":
-			a.Dataflow, a.Drain = design.OS, design.DrainOverlapped
-		case "WSCHAIN":
-			a.Dataflow, a.WeightLoad = design.WS, design.LoadChain
-		case "WSDB":
-			a.Dataflow, a.WeightLoad = design.WS, design.LoadBus
-		default:
-			t.Errorf("unknown kind in %s", line)
-		}
-		check(line, a, v[3], v[2], v[4])
-	}
-	for _, e := range evidence {
-		if e.rtlKind != "" && counts[e.rtlKind] != e.rtlRuns {
-			t.Errorf("evidence claims %d runs of %s, the file has %d", e.rtlRuns, e.rtlKind, counts[e.rtlKind])
-		}
+// One product on one element, where SCALE-Sim divides by its own cycles, 0, is a result
+// without utilization here.
+func TestScaleSimOfOneProduct(t *testing.T) {
+	s := ScaleSim{Rows: 1, Cols: 1, Dataflow: design.OS, IfmapBytes: 1 << 16, FilterBytes: 1 << 16, OfmapBytes: 1 << 16}
+	r, err := s.Layer(&workload.Layer{Kind: workload.Gemm, M: 1, N: 1, K: 1})
+	if err != nil || r.TotalCycles != 0 || r.OverallUtil != 0 || r.MACs != 1 || r.MappingEff != 100 || r.IfmapDRAMReads != 1 || r.FilterDRAMReads != 1 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -134,7 +134,11 @@ func eyerissBufferMB(l *simhw.Layer) float64 {
 func (n *eyerissNetwork) rows(name string, e *simhw.Estimate, b eyerissBounds) []Row {
 	var rows []Row
 	add := func(layer, what, unit string, theirs, ours, bound float64, note string) {
-		rows = append(rows, Row{Design: name, What: n.name + " " + layer + ", " + what, Unit: unit, Theirs: theirs, Ours: ours, Bound: bound, Source: n.source, Note: note})
+		metric := n.name + " by layer, " + what
+		if layer == "all" || what == "buffer accesses" && bound == Open {
+			metric = ""
+		}
+		rows = append(rows, Row{Design: name, What: n.name + " " + layer + ", " + what, Metric: metric, Unit: unit, Theirs: theirs, Ours: ours, Bound: bound, Source: n.source, Note: note})
 	}
 	var processing, total, joule [2]float64
 	for i := range n.layers {
@@ -188,7 +192,7 @@ func eyerissShares(name string, e *simhw.Estimate) []Row {
 		ours := &e.Layers[l.layer]
 		b, chip := &ours.Energy, eyerissChipPJ(ours)/100
 		add := func(what string, theirs, pj float64) {
-			rows = append(rows, Row{Design: name, What: fmt.Sprintf("alexnet conv%d, share of %s", l.layer+1, what), Unit: "%", Theirs: theirs, Ours: pj / chip, Bound: Open, Source: source, Note: note})
+			rows = append(rows, Row{Design: name, What: fmt.Sprintf("alexnet conv%d, share of %s", l.layer+1, what), Metric: "alexnet, shares of the power", Unit: "%", Theirs: theirs, Ours: pj / chip, Bound: Open, Source: source, Note: note})
 		}
 		add("the clock network", l.clock, b.ClockPJ)
 		add("multipliers and adders", l.multipliers, b.MACPJ)

@@ -88,7 +88,7 @@ func finn() ([]Row, error) {
 			if l.PE == 0 {
 				continue
 			}
-			rows = append(rows, Row{Design: f.name, What: l.Name + ", cycles for an image", Unit: "cycles", Theirs: f.cycles[at], Ours: float64(l.Cycles), Source: source})
+			rows = append(rows, Row{Design: f.name, What: l.Name + ", cycles for an image", Metric: "cycles of a layer for an image", Unit: "cycles", Theirs: f.cycles[at], Ours: float64(l.Cycles), Source: source})
 			at++
 		}
 		most := 0.0
@@ -139,14 +139,14 @@ func finnBoards() ([]Row, error) {
 		board string
 		rate  float64
 	}{{"PYNQ-Z2", 661.473}, {"Arty A7-100T", 659.069}} {
-		rows = append(rows, Row{Design: d.Name(), What: b.board + ", time for one image", Unit: "ms", Theirs: 1000 / b.rate, Ours: e.Total.TimeUS.Value / 1000, Bound: 0.10, Source: mlperfFINN,
+		rows = append(rows, Row{Design: d.Name(), What: b.board + ", time for one image", Metric: "time for one image on two boards", Unit: "ms", Theirs: 1000 / b.rate, Ours: e.Total.TimeUS.Value / 1000, Bound: 0.10, Source: mlperfFINN,
 			Note: fmt.Sprintf("theirs with the benchmark's harness; engines one after another would take %.2f ms", inTurn)})
 	}
 	for _, b := range []struct {
 		board         string
 		energy, watts float64
 	}{{"PYNQ-Z2", 2530, 1.667}, {"Arty A7-100T", 3419, 2.243}} {
-		rows = append(rows, Row{Design: d.Name(), What: b.board + ", energy for one image", Unit: "µJ", Theirs: b.energy, Ours: e.Total.EnergyPJ.Value / 1e6, Bound: Open, Source: mlperfFINN,
+		rows = append(rows, Row{Design: d.Name(), What: b.board + ", energy for one image", Metric: "energy for one image on two boards", Unit: "µJ", Theirs: b.energy, Ours: e.Total.EnergyPJ.Value / 1e6, Bound: Open, Source: mlperfFINN,
 			Note: fmt.Sprintf("theirs is the whole board, at %g W; ours an XC7Z020's fabric alone, %.0f to %.0f µJ by the ranges of its prices: no processor, DRAM, clocks or regulators", b.watts, e.Total.Energy.LowPJ/1e6, e.Total.Energy.HighPJ/1e6)})
 	}
 	return rows, nil

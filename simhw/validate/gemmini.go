@@ -23,7 +23,7 @@ func gemmini() ([]Row, error) {
 		return nil, err
 	}
 	const images = 4
-	net, _, addition := resNet50()
+	net, addition := resNet50()
 	for i := range net.Layers {
 		l := &net.Layers[i]
 		if l.M > 0 {

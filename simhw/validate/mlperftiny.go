@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	tinyResults = "MLPerf Tiny, image classification, closed division: result logs in github.com/mlcommons/tiny_results_"
+	tinyResults = "MLPerf Tiny, image classification, closed division: result logs in github.com/mlcommons/tiny_results_v0.7 to _v1.2, by round"
 	cmsisCIFAR  = "greenwaves-technologies.com, gap8-versus-arm-m7-embedded-cnns, quoting Arm's post on CMSIS-NN: 99.1 ms at 216 MHz"
 )
 
@@ -182,10 +182,16 @@ func (r *run) row(library string, efficiency float64) (Row, float64, error) {
 	if err != nil {
 		return Row{}, 0, err
 	}
-	row := Row{Design: r.design + ": " + r.name, What: "ResNet-8, an image by " + library, Unit: "ms", Theirs: 1000 / r.ips, Ours: e.Total.TimeUS.Value / 1000,
-		Bound: 0.25, Source: tinyResults + r.round}
-	if r.cifar {
-		row.What, row.Source = "CIFAR-10, an image by "+library, cmsisCIFAR
+	row := Row{Design: r.design + ": " + r.name, What: "ResNet-8, an image by " + library, Metric: "ResNet-8, time of an image", Unit: "ms", Theirs: 1000 / r.ips, Ours: e.Total.TimeUS.Value / 1000,
+		Bound: 0.25, Source: tinyResults}
+	switch {
+	case r.cifar:
+		row.What, row.Metric, row.Source = "CIFAR-10, an image by "+library, "CMSIS-NN's CIFAR-10 network, time of an image", cmsisCIFAR
+	case r.float32:
+		row.Metric = "ResNet-8 in float32, time of an image"
+	}
+	if r.round != "" && !strings.HasSuffix(library, r.round) {
+		row.What += ", round " + r.round
 	}
 	return row, e.Total.EnergyPJ.Value / 1e6, nil
 }
@@ -220,14 +226,14 @@ func tiny() ([]Row, error) {
 			}
 			row.Note = fmt.Sprintf("%s: efficiency %.3g of the design's loop, one figure from %d int8 runs", lib.name, efficiency, n)
 			if n == 1 {
-				row.Bound, row.Note = Open, row.Note+", so that this row says nothing"
+				row.Bound, row.Note, row.Metric = Open, row.Note+", so that this row says nothing", row.Metric+" by a library with no other run, which says nothing"
 			}
 			if r.float32 {
 				row.Note += "; " + floatNote
 			}
 			rows = append(rows, row)
 			if r.energyUJ > 0 {
-				row.Unit, row.Theirs, row.Ours, row.Bound = "µJ", r.energyUJ, uj, Open
+				row.Metric, row.Unit, row.Theirs, row.Ours, row.Bound = "ResNet-8, energy of an image", "µJ", r.energyUJ, uj, Open
 				row.Note = "energy by the cycle from the v0.7 round's power; later rounds measured at other voltages and clocks"
 				rows = append(rows, row)
 			}
@@ -248,6 +254,7 @@ func tiny() ([]Row, error) {
 				worst = row
 			}
 		}
+		worst.Metric = "ResNet-8, time of an image, the worst by one figure for " + w.name
 		worst.Bound, worst.Note = Open, fmt.Sprintf("%s: efficiency %.3g, one figure for all %d of these runs; of them the worst", w.name, efficiency, n)
 		rows = append(rows, worst)
 	}

@@ -1,10 +1,14 @@
 package validate
 
-import "testing"
+import (
+	"testing"
+
+	"macroscope/simhw/golden"
+)
 
 // The networks are the published ones, by their numbers of MACs and layers.
 func TestNVDLANetworks(t *testing.T) {
-	res, output, addition := resNet50()
+	res, addition := resNet50()
 	alex, alexOutput := alexNet()
 	small := resNetCIFAR()
 	for _, c := range []struct {
@@ -22,8 +26,36 @@ func TestNVDLANetworks(t *testing.T) {
 			t.Errorf("%s has %d MACs in %d layers, want %d in %d", c.name, c.macs, c.have, c.want, c.layers)
 		}
 	}
-	if len(output) != len(res.Layers) || len(addition) != len(res.Layers) || len(alexOutput) != len(alex.Layers) {
+	if len(addition) != len(res.Layers) || len(alexOutput) != len(alex.Layers) {
 		t.Error("not every layer has an output")
+	}
+}
+
+// ResNet-50 is the sheet's, layer by layer, but for its third line, which has 256 input
+// channels where the network has 64.
+func TestResNet50IsTheSheets(t *testing.T) {
+	sheet, err := golden.NVDLAResNet50()
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, addition := resNet50()
+	if len(sheet) != len(res.Layers) {
+		t.Fatalf("%d layers, the sheet has %d", len(res.Layers), len(sheet))
+	}
+	for i := range sheet {
+		theirs, err := nvdlaLayer(&sheet[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 {
+			theirs.C = 64
+		}
+		ours := &res.Layers[i]
+		oh, ow := ours.OutSize()
+		th, tw := theirs.OutSize()
+		if theirs.MACs() != ours.MACs() || theirs.WeightWords() != ours.WeightWords() || oh != th || ow != tw || addition[i] != sheet[i].Addition {
+			t.Errorf("layer %d, %s: %+v, the sheet has %+v", i, sheet[i].Name, *ours, theirs)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
@@ -134,6 +135,13 @@ func tpu() ([]Row, error) {
 			return nil, fmt.Errorf("%s: %w", app.name, err)
 		}
 		rows = append(rows, more...)
+	}
+	for i := range rows { // "MLP0, TOPS" is one of six
+		app, what, _ := strings.Cut(rows[i].What, ", ")
+		rows[i].Metric = what
+		if what == "TOPS" && rows[i].Bound == Open {
+			rows[i].Metric = "TOPS of " + app
+		}
 	}
 	array := systolic.ArrayOf(&s)
 	// A tile of LSTM1, as the paper itself reckons it.

@@ -54,7 +54,7 @@ func TestGemminiProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := d.Spec()
-	net, _, addition := resNet50()
+	net, addition := resNet50()
 	w, cycles := gemminiProgram(&net, addition, &s)
 	for i := range w.Layers {
 		want := net.Layers[i].C

@@ -2,8 +2,6 @@ package xnor
 
 import (
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -158,35 +156,6 @@ func TestMachineIntegers(t *testing.T) {
 	}
 	if _, err := (&Machine{Engine: Engine{PEs: 1, SIMD: 1, InputPlanes: 8, WeightPlanes: 8}}).Run([]uint32{0}, []uint32{0}, 1, 1, 1); err == nil {
 		t.Error("±1 in bit planes: no error")
-	}
-}
-
-// The recorded runs of another Verilog engine, which simhw/rtl has its own run
-// again.
-func TestRecordedRuns(t *testing.T) {
-	data, err := os.ReadFile("../systolic/testdata/rtl_runs.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	runs := 0
-	for _, line := range strings.Split(string(data), "\n") {
-		if !strings.HasPrefix(line, "XNOR,") {
-			continue
-		}
-		v := map[string]int64{}
-		for _, f := range strings.Split(line, ",") {
-			if key, text, ok := strings.Cut(f, "="); ok {
-				v[key], _ = strconv.ParseInt(text, 10, 64)
-			}
-		}
-		e := Engine{PEs: v["PE"], SIMD: v["SIMD"]}
-		if got := e.Cycles(v["V"], v["MH"], v["MW"]); got != v["cycles"] {
-			t.Errorf("%s: %d cycles", line, got)
-		}
-		runs++
-	}
-	if runs != 7 {
-		t.Errorf("%d recorded runs, want 7", runs)
 	}
 }
 
