@@ -106,6 +106,10 @@ func TestRead(t *testing.T) {
 	if err != nil || len(mesh) != 15 {
 		t.Errorf("STONNE: %d runs, %v; want 15", len(mesh), err)
 	}
+	reruns, err := MAESTRO()
+	if err != nil || len(reruns) != 5 {
+		t.Errorf("MAESTRO: %d layers, %v; want 5", len(reruns), err)
+	}
 	sheet, err := NVDLAResNet50()
 	if err != nil || len(sheet) != 54 {
 		t.Errorf("NVDLA: %d layers, %v; want 54", len(sheet), err)
@@ -241,6 +245,15 @@ func TestSTONNEIsOriginal(t *testing.T) {
 	}
 	_, rows := embedded(t, "stonne.csv")
 	same(t, "stonne.csv", rows, want)
+}
+
+func TestMAESTROIsOriginal(t *testing.T) {
+	var want [][]string
+	for _, r := range original(t, "maestro/alexnet_rs_eyeriss.csv") {
+		want = append(want, []string{r[1], r[3]})
+	}
+	_, rows := embedded(t, "maestro.csv")
+	same(t, "maestro.csv", rows, want)
 }
 
 func TestNVDLAIsOriginal(t *testing.T) {

@@ -2,10 +2,12 @@ package validate
 
 import (
 	"fmt"
+	"strings"
 
 	"macroscope/dtype"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
+	"macroscope/simhw/golden"
 	"macroscope/simhw/memory"
 	"macroscope/workload"
 )
@@ -94,6 +96,11 @@ func eyeriss() ([]Row, error) {
 		rows = append(rows, n.network.rows(d.Name(), &e, n.bounds)...)
 		if n.network == &eyerissAlexNet {
 			rows = append(rows, eyerissShares(d.Name(), &e)...)
+			maestro, err := eyerissMAESTRO(&d, &e)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, maestro...)
 			other, err := eyerissConv3(&d)
 			if err != nil {
 				return nil, err
@@ -199,6 +206,26 @@ func eyerissShares(name string, e *simhw.Estimate) []Row {
 		add("scratchpads", l.spads, b.RegisterPJ+b.FilterSRAMPJ)
 	}
 	return rows
+}
+
+// eyerissMAESTRO compares with another model of the same chip.
+func eyerissMAESTRO(d *design.Design, e *simhw.Estimate) ([]Row, error) {
+	runs, err := golden.MAESTRO()
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) != len(e.Layers) {
+		return nil, fmt.Errorf("MAESTRO has %d layers, AlexNet %d", len(runs), len(e.Layers))
+	}
+	s := d.Spec()
+	var rows []Row
+	for i, r := range runs {
+		busy, _ := eyerissMS(&e.Layers[i])
+		rows = append(rows, Row{Design: d.Name(), What: "alexnet " + strings.ToLower(r.Layer) + ", processing time by MAESTRO", Metric: "alexnet by layer, processing time by MAESTRO", Unit: "ms",
+			Theirs: float64(r.Cycles) / (s.ClockMHz * 1e3), Ours: busy, Bound: Open, Source: "a run of MAESTRO with Eyeriss' row-stationary mapping, four images",
+			Note: "another model, no measurement; the chip's own times are above"})
+	}
+	return rows, nil
 }
 
 // eyerissConv3 is AlexNet's conv3 with the parameters printed for conv4 and conv5: q 3, r
