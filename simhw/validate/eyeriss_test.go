@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -77,4 +78,79 @@ func TestEyerissPowerDivides(t *testing.T) {
 	if multipliers[1] >= multipliers[0] || moving[1] >= moving[0] {
 		t.Errorf("multipliers %v, moving %v: want less in CONV5", multipliers, moving)
 	}
+}
+
+// The header's account of what the choice of costs hangs on is what the model gives
+// without each of them: the range over a network's layers of the power's error, in %.
+func TestEyerissHeader(t *testing.T) {
+	d, err := design.Load("eyeriss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	evaluate := func(n *eyerissNetwork, change func(*design.Spec)) simhw.Estimate {
+		s := d.Spec()
+		change(&s)
+		other, err := design.New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := simhw.Evaluate(&other, n.workload())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	over := func(n *eyerissNetwork, power func(i int) float64) {
+		for i := range n.layers {
+			e := 100 * (power(i)/n.layers[i].power - 1)
+			low, high = min(low, e), max(high, e)
+		}
+	}
+	text := func() string {
+		defer func() { low, high = math.Inf(1), math.Inf(-1) }()
+		if high < 0 {
+			return fmt.Sprintf("%.0f to %.0f %%", -high, -low)
+		}
+		return fmt.Sprintf("%.0f to %.0f %%", low, high)
+	}
+	without := func(change func(*design.Spec)) (alexnet, vgg string) {
+		for _, n := range []*eyerissNetwork{&eyerissAlexNet, &eyerissVGG} {
+			e := evaluate(n, change)
+			over(n, func(i int) float64 { return eyerissMW(&e.Layers[i], eyerissChipPJ(&e.Layers[i])) })
+			alexnet, vgg = vgg, text()
+		}
+		return alexnet, vgg
+	}
+	source, err := design.Source("eyeriss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := strings.Join(strings.Fields(strings.ReplaceAll(string(source), "\n#", " ")), " ")
+	has := func(want string) {
+		if !strings.Contains(header, want) {
+			t.Errorf("the header does not say %q", want)
+		}
+	}
+	a, v := without(func(s *design.Spec) { s.Spatial.Control = design.Ranged{} })
+	has("without control power would be " + a + " too low in AlexNet and " + v + " in VGG-16")
+	a, v = without(func(s *design.Spec) {
+		for i := range s.Spatial.Levels {
+			s.Spatial.Levels[i].AccessMACs = 0
+		}
+	})
+	has("instead of the authors' " + a + " and " + v)
+	for _, n := range []*eyerissNetwork{&eyerissAlexNet, &eyerissVGG} {
+		e := evaluate(n, func(s *design.Spec) { s.LeakageMWPerMM2 = 0 })
+		over(n, func(i int) float64 { return eyerissMW(&e.Layers[i], eyerissChipPJ(&e.Layers[i])) })
+	}
+	has("with its leakage " + text() + " too high")
+	for _, n := range []*eyerissNetwork{&eyerissAlexNet, &eyerissVGG} {
+		e, all := evaluate(n, func(*design.Spec) {}), evaluate(n, func(s *design.Spec) { s.Spatial.GatesZeros = false })
+		over(n, func(i int) float64 {
+			// Registers hold inputs, which are read either way, and sums.
+			return eyerissMW(&e.Layers[i], eyerissChipPJ(&e.Layers[i])+all.Layers[i].Energy.RegisterPJ-e.Layers[i].Energy.RegisterPJ)
+		})
+	}
+	has(fmt.Sprintf("up to %.0f %% too high", high))
 }
