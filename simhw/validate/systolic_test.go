@@ -1,10 +1,14 @@
 package validate
 
 import (
+	"fmt"
 	"testing"
 
+	"macroscope/dtype"
 	"macroscope/simhw"
 	"macroscope/simhw/design"
+	"macroscope/simhw/golden"
+	"macroscope/workload"
 )
 
 // Variants of an array on all layers of ResNet-50, once the memory for the result has
@@ -59,4 +63,63 @@ func BenchmarkResNet50(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkVariants works out the CIFAR-10 network and ResNet-50 on 32×32 arrays of
+// every kind, with the memories of array32.
+func BenchmarkVariants(b *testing.B) {
+	cifar, err := golden.Topology("cifar10_cnn")
+	if err != nil {
+		b.Fatal(err)
+	}
+	resnet, _ := resNet50()
+	for _, w := range []workload.Workload{cifar.WithDType(dtype.Int8), resnet} {
+		for _, v := range variants() {
+			b.Run(fmt.Sprintf("workload=%s/dataflow=%s", w.Name, v.name), func(b *testing.B) {
+				d, err := design.Load("array32")
+				if err != nil {
+					b.Fatal(err)
+				}
+				m, err := simhw.New(&d)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s := m.Spec()
+				s.Dataflow, s.Array.Drain, s.Array.WeightLoad, s.Array.Gated = v.flow, v.drain, v.load, v.gated
+				if err := m.Set(&s); err != nil {
+					b.Fatal(err)
+				}
+				var e simhw.Estimate
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := m.EvaluateInto(&e, &w); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+type variant struct {
+	name  string
+	flow  design.Dataflow
+	drain design.Drain
+	load  design.WeightLoad
+	gated bool
+}
+
+// variants lists the kinds of systolic arrays.
+func variants() (list []variant) {
+	for _, drain := range []design.Drain{design.DrainInPlace, design.DrainShift, design.DrainOverlapped} {
+		list = append(list, variant{name: "os/drain=" + drain.String(), drain: drain})
+	}
+	list = append(list, variant{name: "os/drain=shift_gated", drain: design.DrainShift, gated: true})
+	for _, flow := range []design.Dataflow{design.WS, design.IS} {
+		for _, load := range []design.WeightLoad{design.LoadSerial, design.LoadChain, design.LoadBus} {
+			list = append(list, variant{name: flow.String() + "/weight_load=" + load.String(), flow: flow, load: load})
+		}
+		list = append(list, variant{name: flow.String() + "/weight_load=serial_gated", flow: flow, gated: true})
+	}
+	return list
 }
