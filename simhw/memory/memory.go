@@ -56,8 +56,9 @@ const (
 //	  for each fold along the other axis
 //	    for each fold of the group
 //
-// With groups of 1 the other axis is inside, with one group By is. Groups have all
-// folds of the axis, half of them, a quarter, … down to 1, each rounded up.
+// With groups of 1 the other axis is inside, as with one group along that. Groups have all
+// folds of the axis, half of them, a quarter, … down to 2, each rounded up; 1 where
+// there is one.
 //
 // Where an operand is held in the array, all of that may be done for one of Chunks
 // equal parts of what streams, then for the next: partial sums of a part are fewer,

@@ -4,20 +4,54 @@ import (
 	"math"
 
 	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
 )
 
-// tile is what one fold moves, in words and in bytes, and its time.
-type tile struct {
-	ifmap, filter, psumIn, psumOut, out float64
-	reads, writes                       float64
-	compute                             int64
-}
+// words is what is moved, of each operand.
+type words struct{ ifmap, filter, psumIn, psumOut, out float64 }
 
 // sizes is what a fold has, whether or not it is moved: that of a fold inside, of
 // one in the last row, column, or both.
-type sizes struct {
-	ifmap, filter, sums float64
-	compute             int64
+type sizes struct{ ifmap, filter, sums, compute float64 }
+
+// tile is what one fold moves, and its time.
+type tile struct {
+	size uint8 // in plan.fold
+	moves
+	compute       float64
+	reads, writes float64 // bytes
+}
+
+// moves is the operands that a fold moves.
+type moves uint8
+
+const (
+	readsIfmap moves = 1 << iota
+	readsFilter
+	readsPsum
+	writesPsum
+	writesOut
+)
+
+// words is what a fold moves.
+func (pl *plan) words(t *tile) (w words) {
+	f := &pl.fold[t.size]
+	if t.moves&readsIfmap != 0 {
+		w.ifmap = f.ifmap
+	}
+	if t.moves&readsFilter != 0 {
+		w.filter = f.filter
+	}
+	if t.moves&readsPsum != 0 {
+		w.psumIn = f.sums
+	}
+	if t.moves&writesPsum != 0 {
+		w.psumOut = f.sums
+	}
+	if t.moves&writesOut != 0 {
+		w.out = f.sums
+	}
+	return w
 }
 
 // fetch says by which of the folds that use a part of an operand it is fetched.
@@ -34,7 +68,7 @@ const (
 // what stays: an operand held in the array that fits its buffer whole.
 type plan struct {
 	p      Problem // of a chunk
-	all    Problem // of whole streams
+	groups int64   // of the convolution, each of so many
 	chunks int64
 	again  bool     // later chunks find the held operand in its buffer
 	fold   [4]sizes // by lastRow and lastCol, 1 and 2
@@ -47,7 +81,19 @@ type plan struct {
 	ifmapPart, filterPart   float64 // words that folds in turn come back to
 	sumsWhole               bool    // all partial sums fit
 	sumsPart                float64 // of one column fold
-	work, ends              float64 // cycles of all folds; of the first read and the last write
+	work, folds, lastMore   float64 // cycles: of all folds; of a product's as long as others follow; what the last takes more
+	firstRead, lastWrite    float64 // bytes
+	ends                    float64 // cycles of those two
+	perByte                 float64 // cycles
+	room                    float64 // bytes a cycle that surely make no fold wait
+
+	// WS and IS, in bytes: what folds of the first column fold read of the operand held
+	// in the array, and what a row fold's share, each in a full row fold and in the
+	// last; the least that others read of the former, if they are not in the last column
+	// fold, and if they are; the outputs of a full column fold.
+	held0, shared        [2]float64
+	heldInner, heldLeast float64
+	written              float64
 
 	// Of the order at hand.
 	order             Order
@@ -64,15 +110,15 @@ const (
 )
 
 func (pl *plan) init(whole *Problem, chunks int64) {
-	*pl = plan{p: *whole, all: *whole, chunks: chunks,
-		inputBytes: float64(whole.OperandBits) / 8, accBytes: float64(whole.AccumulatorBits) / 8, outBytes: float64(whole.OutputBits) / 8}
 	p := &pl.p
+	*p, pl.groups, pl.chunks = *whole, whole.Map.Groups, chunks
 	if p.WeightBits == 0 {
 		p.WeightBits = p.OperandBits
 	}
-	pl.weightBytes = float64(p.WeightBits) / 8
+	pl.inputBytes, pl.weightBytes = float64(p.OperandBits)/8, float64(p.WeightBits)/8
+	pl.accBytes, pl.outBytes = float64(p.AccumulatorBits)/8, float64(p.OutputBits)/8
 	if chunks > 1 {
-		pl.cut()
+		pl.cut(whole)
 	}
 	m := &p.Map
 	pl.ifmapWhole = p.InputOnChip || p.InputWords*p.OperandBits <= p.IfmapBits
@@ -98,7 +144,7 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 			cols = m.LastC
 		}
 		r, c, f := float64(rows), float64(cols), &pl.fold[i]
-		f.compute = m.FoldCycles(rows, cols)
+		f.compute = float64(m.FoldCycles(rows, cols))
 		switch m.Dataflow {
 		case design.OS:
 			// A row fold's inputs serve all column folds, a column fold's weights
@@ -147,26 +193,57 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 	if m.ColFolds == 1 {
 		key |= lastCol
 	}
-	pl.ends = pl.cycles(pl.fold[key].ifmap*pl.inputBytes + pl.fold[key].filter*pl.weightBytes)
+	pl.perByte, pl.room = 1/p.BytesPerCycle, p.BytesPerCycle*(1-rounding)
+	pl.firstRead = pl.fold[key].ifmap*pl.inputBytes + pl.fold[key].filter*pl.weightBytes
 	if !p.OutputOnChip {
-		pl.ends += pl.cycles(corner.sums * pl.outBytes)
+		pl.lastWrite, pl.written = corner.sums*pl.outBytes, row.sums*pl.outBytes
 	}
+	pl.ends = pl.cycles(pl.firstRead) + pl.cycles(pl.lastWrite)
+	pl.folds = rowFolds*(colFolds*full.compute+col.compute) + colFolds*row.compute + corner.compute
+	if m.Dataflow != design.OS {
+		pl.stationary()
+	}
+	pl.lastMore = max(0, float64(m.LastFoldCycles(m.LastR, m.LastC))-corner.compute)
+}
+
+// stationary sets what the bounds of WS and IS arrays need.
+func (pl *plan) stationary() {
+	rows := [2]*sizes{&pl.fold[0], &pl.fold[lastRow]}
+	ends := [2]*sizes{&pl.fold[lastCol], &pl.fold[lastRow|lastCol]}
+	if pl.p.Map.ColFolds == 1 {
+		rows = ends
+	}
+	var inner, end [2]float64
+	for i, r := range rows {
+		inner[i], pl.shared[i], end[i] = r.filter*pl.weightBytes, r.ifmap*pl.inputBytes, ends[i].filter*pl.weightBytes
+		if pl.p.Map.Dataflow == design.IS {
+			inner[i], pl.shared[i], end[i] = pl.shared[i], inner[i], ends[i].ifmap*pl.inputBytes
+		}
+	}
+	pl.held0, pl.heldInner = inner, min(inner[0], inner[1])
+	pl.heldLeast = min(pl.heldInner, end[0], end[1])
+}
+
+// chunk is the array's work where a product is done in chunks.
+func chunk(m *systolic.Mapping, chunks int64) systolic.Mapping {
+	if m.Dataflow == design.IS {
+		// The weights of some output channels.
+		return m.Array.Map(m.M, m.N/chunks, m.K, m.Lanes, m.Groups*chunks)
+	}
+	return m.Array.Map(m.M/chunks, m.N, m.K, m.Lanes, m.Groups*chunks)
 }
 
 // cut makes the problem that of a chunk.
-func (pl *plan) cut() {
-	p, m := &pl.p, pl.all.Map
-	if m.Dataflow == design.IS {
-		// The weights of some output channels.
-		p.Map = m.Array.Map(m.M, m.N/pl.chunks, m.K, m.Lanes, m.Groups*pl.chunks)
+func (pl *plan) cut(whole *Problem) {
+	p := &pl.p
+	if p.Map = chunk(&whole.Map, pl.chunks); p.Map.Dataflow == design.IS {
 		return
 	}
-	p.Map = m.Array.Map(m.M/pl.chunks, m.N, m.K, m.Lanes, m.Groups*pl.chunks)
 	// Inputs of some outputs: their share, and the lines that a kernel reads past it,
 	// unless those are in the buffer.
 	p.InputWords = (p.InputWords + pl.chunks - 1) / pl.chunks
-	if !p.InputOnChip && pl.all.InputWords*p.OperandBits > p.IfmapBits {
-		p.InputWords = min(pl.all.InputWords, p.InputWords+p.LineWords, p.Map.M*p.Map.K)
+	if !p.InputOnChip && whole.InputWords*p.OperandBits > p.IfmapBits {
+		p.InputWords = min(whole.InputWords, p.InputWords+p.LineWords, p.Map.M*p.Map.K)
 	}
 }
 
@@ -239,14 +316,14 @@ func (pl *plan) arrange(o Order) {
 	}
 }
 
-// at is the fold at place (o, i, j) of the three loops; later says that a chunk went
-// before, which left its held operand where again is set.
-func (pl *plan) at(o, i, j int64, later bool) tile {
+// put makes t the fold at place (o, i, j) of the three loops; later says that a chunk
+// went before, which left its held operand where again is set.
+func (pl *plan) put(t *tile, o, i, j int64, later bool) {
 	row, col := i, o*pl.order.Group+j
 	if pl.order.By == Rows {
 		row, col = col, row
 	}
-	m, key := &pl.p.Map, 0
+	m, key := &pl.p.Map, uint8(0)
 	if row == m.RowFolds-1 {
 		key |= lastRow
 	}
@@ -254,20 +331,19 @@ func (pl *plan) at(o, i, j int64, later bool) tile {
 		key |= lastCol
 	}
 	f := &pl.fold[key]
-	t := tile{compute: f.compute}
-	if pl.ifmapBy == everyFold || pl.ifmapBy == groupStart && j == 0 || col == 0 {
-		t.ifmap = f.ifmap
+	found := later && pl.again
+	what, reads, writes := moves(0), 0.0, 0.0
+	if (pl.ifmapBy == everyFold || pl.ifmapBy == groupStart && j == 0 || col == 0) && !(found && m.Dataflow == design.IS) {
+		what, reads = readsIfmap, f.ifmap*pl.inputBytes
 	}
 	// Weights serve all row folds in OS, a slice of them all column folds in IS.
 	first := row == 0
 	if m.Dataflow == design.IS {
 		first = col == 0
 	}
-	if pl.filterBy == everyFold || pl.filterBy == groupStart && j == 0 || first {
-		t.filter = f.filter
-	}
-	if !pl.p.OutputOnChip && (m.Dataflow == design.OS || row == m.RowFolds-1) {
-		t.out = f.sums
+	if (pl.filterBy == everyFold || pl.filterBy == groupStart && j == 0 || first) && !(found && m.Dataflow == design.WS) {
+		what |= readsFilter
+		reads += f.filter * pl.weightBytes
 	}
 	if pl.spill {
 		end := pl.inner - 1
@@ -275,33 +351,30 @@ func (pl *plan) at(o, i, j int64, later bool) tile {
 			end = pl.lastInner - 1
 		}
 		if row > 0 && (!pl.spillGroups || j == 0) {
-			t.psumIn = f.sums
+			what |= readsPsum
+			reads += f.sums * pl.accBytes
 		}
 		if row < m.RowFolds-1 && (!pl.spillGroups || j == end) {
-			t.psumOut = f.sums
+			what |= writesPsum
+			writes = f.sums * pl.accBytes
 		}
 	}
-	if later && pl.again {
-		if m.Dataflow == design.WS {
-			t.filter = 0
-		} else {
-			t.ifmap = 0
-		}
+	if !pl.p.OutputOnChip && (m.Dataflow == design.OS || key&lastRow != 0) {
+		what |= writesOut
+		writes += f.sums * pl.outBytes
 	}
-	pl.weigh(&t)
-	return t
+	t.size, t.moves, t.compute, t.reads, t.writes = key, what, f.compute, reads, writes
 }
 
-// weigh sets a tile's bytes.
-func (pl *plan) weigh(t *tile) {
-	t.reads = t.ifmap*pl.inputBytes + t.filter*pl.weightBytes + t.psumIn*pl.accBytes
-	t.writes = t.psumOut*pl.accBytes + t.out*pl.outBytes
+// bytes is what words take that are read, and written.
+func (pl *plan) bytes(w *words) (reads, writes float64) {
+	return w.ifmap*pl.inputBytes + w.filter*pl.weightBytes + w.psumIn*pl.accBytes, w.psumOut*pl.accBytes + w.out*pl.outBytes
 }
 
 func (pl *plan) cycles(bytes float64) float64 { return math.Ceil(bytes / pl.p.BytesPerCycle) }
 
 // traffic is the words that the layer moves in the order at hand.
-func (pl *plan) traffic() tile {
+func (pl *plan) traffic() words {
 	m := &pl.p.Map
 	passes := func(by fetch, grouped, folds int64) float64 {
 		switch by {
@@ -312,7 +385,7 @@ func (pl *plan) traffic() tile {
 		}
 		return float64(folds)
 	}
-	t := tile{ifmap: pl.ifmapWords, filter: pl.filterWords}
+	t := words{ifmap: pl.ifmapWords, filter: pl.filterWords}
 	switch m.Dataflow {
 	case design.OS:
 		t.ifmap *= passes(pl.ifmapBy, pl.outer, m.ColFolds)
@@ -335,7 +408,7 @@ func (pl *plan) traffic() tile {
 	parts := float64(m.Groups)
 	held := parts
 	if pl.again {
-		held = float64(pl.all.Map.Groups)
+		held = float64(pl.groups)
 	}
 	if m.Dataflow == design.IS {
 		t.ifmap, t.filter = t.ifmap*held, t.filter*parts
@@ -343,6 +416,5 @@ func (pl *plan) traffic() tile {
 		t.ifmap, t.filter = t.ifmap*parts, t.filter*held
 	}
 	t.psumIn, t.psumOut, t.out = t.psumIn*parts, t.psumOut*parts, t.out*parts
-	pl.weigh(&t)
 	return t
 }

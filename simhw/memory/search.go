@@ -7,64 +7,118 @@ import (
 )
 
 // search goes through the orders of a problem's folds. For most it is enough to
-// bound their time from below: it is no less than the array's own with the first
-// read and the last write, nor than what all words take at DRAM's bandwidth. An
-// order whose bound is no better than the best time found so far, or as good but of
-// no less traffic, is passed over; and so are smaller groups of its kind, which move
-// no less as long as the same things fit.
+// bound their time from below (plan.bound). An order whose bound is no better than the
+// best time found so far, or as good but of no less traffic, is passed over; and so are
+// smaller groups of its kind, which move no less as long as the same things fit. The
+// number of chunks that promises most is looked at first, so that little is left to do
+// for others.
 type search struct {
 	plan  plan
 	best  Result
 	time  float64
 	bytes float64 // of the best
+	rank  int     // of the best, as chunked has it
 
 	walked int // orders that were worked out fold by fold
 }
 
-// rounding is what the bounds give way, so that sums in another order of
-// additions are not passed over for it.
-const rounding = 1e-9
-
 func (s *search) run(p *Problem) (Result, bool) {
 	s.walked = 0
 	s.plan.init(p, 1)
-	bound, bytes, order := s.promising()
-	s.walk(order)
-	// The most promising chunks next. More of them never make less work.
 	var list [maxCuts]chunked
-	cuts, first := append(list[:0], chunked{1, bound, bytes}), 0
+	cuts := append(list[:0], s.promising(1))
+	// More chunks never make less work. So much is enough for one; how much that takes
+	// is worth to know when others come near, and one still promises most.
+	enough := s.plan.most(cuts[0].bytes)
+	rough, closest := 0, 0 // the cuts of the least bounds
 	for n := finer(p, 1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
-		s.plan.init(p, n)
-		if s.plan.work > s.time {
+		m := chunk(&p.Map, n)
+		work := float64(m.Cycles())
+		if closest == 0 && work > cuts[0].close && s.walked == 0 {
+			s.set(p, 1)
+			s.walk(cuts[0].begin, beforeAll)
+			enough = s.time
+		}
+		if work > enough {
 			break
 		}
-		c := chunked{chunks: n}
-		c.bound, c.bytes, _ = s.promising()
-		if cuts = append(cuts, c); c.before(&cuts[first]) {
-			first = len(cuts) - 1
+		s.set(p, n)
+		c := s.promising(n)
+		if c.before(&cuts[rough].bounds) {
+			rough = len(cuts)
 		}
+		if c.least < cuts[closest].least {
+			closest = len(cuts)
+		}
+		cuts = append(cuts, c)
 	}
+	// Of orders as good, one in the cut of the least rough bound is taken, or in the next
+	// one after it.
 	for i := range cuts {
-		c := &cuts[(first+i)%len(cuts)]
-		if s.worth(c.bound, c.bytes) {
-			s.plan.init(p, c.chunks)
-			s.orders()
+		cuts[(rough+i)%len(cuts)].rank = i
+	}
+	s.cut(p, &cuts[closest])
+	for i := range cuts {
+		if at := (rough + i) % len(cuts); at != closest {
+			s.cut(p, &cuts[at])
 		}
 	}
 	return s.best, s.time < MaxCycles
 }
 
+// cut goes through the orders with a number of chunks, if they are worth it.
+func (s *search) cut(p *Problem, c *chunked) {
+	begin := c.rank
+	if c.chunks == 1 {
+		begin = beforeAll
+	}
+	if !s.worth(c.least, c.bytes, begin) {
+		return
+	}
+	s.set(p, c.chunks)
+	if s.worth(c.close, c.bytes, begin) {
+		s.walk(c.begin, begin)
+	}
+	var kinds [4]kind
+	n := s.kinds(&kinds)
+	for i := range kinds[:n] {
+		k := &kinds[i]
+		for o := k.largest; o.Group > k.above; o.Group = smaller(o.Group) {
+			if o == c.begin {
+				continue
+			}
+			b := s.plan.bound(o)
+			if !s.worth(b.kind, b.bytes, c.rank) {
+				break
+			}
+			if s.worth(b.close, b.bytes, c.rank) {
+				s.walk(o, c.rank)
+			}
+		}
+	}
+}
+
+// beforeAll is the rank of the order that one chunk begins with.
+const beforeAll = -1
+
+// set makes the plan that of so many chunks.
+func (s *search) set(p *Problem, chunks int64) {
+	if s.plan.chunks != chunks {
+		s.plan.init(p, chunks)
+	}
+}
+
 // maxCuts bounds the number of ways to cut a stream.
 const maxCuts = 24
 
-// chunked is the best bound of all orders with a number of chunks.
+// chunked is the order to begin with where there are so many chunks, its bounds, and the
+// least that any order of them takes.
 type chunked struct {
-	chunks       int64
-	bound, bytes float64
-}
-
-func (c *chunked) before(o *chunked) bool {
-	return c.bound < o.bound || c.bound == o.bound && c.bytes < o.bytes
+	chunks int64
+	rank   int // among others that are as good, the lowest is taken
+	begin  Order
+	bounds
+	least float64
 }
 
 // finer is the next larger number of chunks: the chunks' length divided by its
@@ -83,44 +137,23 @@ func finer(p *Problem, chunks int64) int64 {
 	return 0
 }
 
-// promising is the order with the best bound.
-func (s *search) promising() (bound, bytes float64, best Order) {
+// promising looks at the largest groups of every kind in the plan's chunks.
+func (s *search) promising(chunks int64) chunked {
+	c := chunked{chunks: chunks, least: math.Inf(1)}
 	var kinds [4]kind
 	n := s.kinds(&kinds)
 	for i := range kinds[:n] {
-		k := &kinds[i]
-		if b, moved := s.bound(k.largest); best.Group == 0 || b < bound || b == bound && moved < bytes {
-			bound, bytes, best = b, moved, k.largest
+		b := s.plan.bound(kinds[i].largest)
+		if c.least = min(c.least, b.kind); i == 0 || b.before(&c.bounds) {
+			c.begin, c.bounds = kinds[i].largest, b
 		}
 	}
-	return bound, bytes, best
-}
-
-// orders goes through the orders for the plan's chunks.
-func (s *search) orders() {
-	bound, bytes, first := s.promising()
-	if s.worth(bound, bytes) {
-		s.walk(first)
-	}
-	var kinds [4]kind
-	n := s.kinds(&kinds)
-	for i := range kinds[:n] {
-		k := &kinds[i]
-		for o := k.largest; o.Group > k.above; o.Group = smaller(o.Group) {
-			if o == first {
-				continue
-			}
-			if bound, bytes := s.bound(o); !s.worth(bound, bytes) {
-				break
-			}
-			s.walk(o)
-		}
-	}
+	return c
 }
 
 // worth tells whether an order of such bounds may be better than the best.
-func (s *search) worth(bound, bytes float64) bool {
-	return s.walked == 0 || bound < s.time || bound == s.time && bytes < s.bytes*(1-rounding)
+func (s *search) worth(bound, bytes float64, rank int) bool {
+	return s.walked == 0 || bound < s.time || bound == s.time && (bytes < s.bytes*(1-rounding) || rank < s.rank && bytes <= s.bytes*(1+rounding))
 }
 
 // kind is the orders along one axis whose groups are above one size and up to
@@ -130,23 +163,30 @@ type kind struct {
 	above   int64
 }
 
-// kinds are those that together have all orders.
+// kinds are those that together have all orders that can be the best. Groups of 1 are
+// left out: they do what one group along the other axis does, and keep no more. So are
+// groups of the only axis that has several folds: all of them do the same, and one
+// group keeps most.
 func (s *search) kinds(list *[4]kind) (n int) {
 	m := &s.plan.p.Map
+	if m.RowFolds == 1 || m.ColFolds == 1 {
+		list[0] = kind{Order{By: Columns, Group: m.ColFolds}, m.ColFolds - 1}
+		return 1
+	}
 	for _, by := range [2]Axis{Columns, Rows} {
 		size := m.ColFolds
 		if by == Rows {
 			size = m.RowFolds
 		}
 		if fit := s.plan.fit(by); fit < size {
-			list[n] = kind{Order{By: by, Group: size}, fit}
+			list[n] = kind{Order{By: by, Group: size}, max(fit, 1)}
 			n++
 			for size > fit {
 				size = smaller(size)
 			}
 		}
-		if size > 0 {
-			list[n] = kind{Order{By: by, Group: size}, 0}
+		if size > 1 {
+			list[n] = kind{Order{By: by, Group: size}, 1}
 			n++
 		}
 	}
@@ -161,17 +201,8 @@ func smaller(size int64) int64 {
 	return (size + 1) / 2
 }
 
-// bound gives the least time that an order can take, and its traffic in bytes.
-func (s *search) bound(o Order) (time, bytes float64) {
-	pl := &s.plan
-	pl.arrange(o)
-	t := pl.traffic()
-	bytes = t.reads + t.writes
-	return max(pl.work+pl.ends, bytes/pl.p.BytesPerCycle*(1-rounding)), bytes
-}
-
 // walk works an order out.
-func (s *search) walk(o Order) {
+func (s *search) walk(o Order, rank int) {
 	s.walked++
 	s.plan.arrange(o)
 	limit := math.Inf(1)
@@ -179,7 +210,10 @@ func (s *search) walk(o Order) {
 		limit = s.time
 	}
 	r, time, bytes, ok := s.plan.run(limit)
-	if ok && (s.walked == 1 || time < s.time || time == s.time && bytes < s.bytes) {
-		s.best, s.time, s.bytes = r, time, bytes
+	if !ok {
+		return
+	}
+	if s.walked == 1 || time < s.time || time == s.time && (bytes < s.bytes || rank < s.rank && bytes <= s.bytes*(1+rounding)) {
+		s.best, s.time, s.bytes, s.rank = r, time, bytes, rank
 	}
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -83,7 +84,11 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 		sums = int64(float64(p.OfmapBits/2) / (pl.sumsPart * float64(p.AccumulatorBits)))
 	}
 	type moved struct{ reads, writes, work float64 }
-	var tiles []tile
+	type part struct {
+		words
+		compute float64
+	}
+	var tiles []part
 	for i, f := range folds {
 		key := 0
 		if f.row == m.RowFolds-1 {
@@ -93,7 +98,7 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 			key |= lastCol
 		}
 		size := &pl.fold[key]
-		t := tile{compute: size.compute}
+		t := part{compute: size.compute}
 		unique := f.row*m.ColFolds + f.col
 		a, b := f.row, f.col // the parts of inputs and of weights
 		switch m.Dataflow {
@@ -146,8 +151,8 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 			case later && m.Dataflow == design.IS && ifmap.n == math.MaxInt64:
 				t.ifmap = 0
 			}
-			pl.weigh(&t)
-			all = append(all, moved{t.reads, t.writes, float64(t.compute)})
+			reads, writes := pl.bytes(&t.words)
+			all = append(all, moved{reads, writes, t.compute})
 		}
 	}
 	time = pl.cycles(all[0].reads) + pl.cycles(all[len(all)-1].writes) + float64(m.LeadCycles())
@@ -217,6 +222,77 @@ func TestBestOrder(t *testing.T) {
 	}
 }
 
+// randomProblem has sizes of all magnitudes, from buffers that hold nothing to such that
+// hold all, from arrays that wait for DRAM all the time to such that never do.
+func randomProblem(rnd *rand.Rand) Problem {
+	dim := func() int64 { return rnd.Int64N(2 << rnd.IntN(9)) }
+	a := systolic.Array{Rows: 1 + rnd.Int64N(1<<rnd.IntN(6)), Cols: 1 + rnd.Int64N(1<<rnd.IntN(6)), Dataflow: design.Dataflow(rnd.IntN(3))}
+	if a.Dataflow == design.OS {
+		a.Drain = design.Drain(rnd.IntN(3))
+	} else {
+		a.WeightLoad = design.WeightLoad(rnd.IntN(3))
+	}
+	a.Gated = a.Drain != design.DrainOverlapped && a.WeightLoad == design.LoadSerial && rnd.IntN(2) == 0
+	m := a.Map(1+dim(), 1+dim(), 1+dim(), 1+rnd.Int64N(4), 1+rnd.Int64N(3))
+	bits := func() int64 { return []int64{1, 8, 32}[rnd.IntN(3)] }
+	buffer := func() int64 { return 1<<(8+rnd.IntN(12)) + rnd.Int64N(500) }
+	return Problem{Map: m, InputWords: 1 + rnd.Int64N(m.M*m.K), LineWords: 1 + dim(),
+		OperandBits: bits(), WeightBits: rnd.Int64N(33), AccumulatorBits: 32, OutputBits: bits(), IfmapBits: buffer(), FilterBits: buffer(), OfmapBits: buffer(),
+		BytesPerCycle: 0.05 + rnd.ExpFloat64()*math.Exp2(float64(rnd.IntN(8)-1)), InputOnChip: rnd.IntN(4) == 0, OutputOnChip: rnd.IntN(4) == 0}
+}
+
+// The search against working out every order: the same time and traffic, and no order
+// takes less than its bounds.
+func TestSearchAgainstEveryOrder(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(16, 2))
+	walked, orders, exact := 0, 0, 0
+	for range 4000 {
+		p := randomProblem(rnd)
+		var s, all search
+		r, ok := s.run(&p)
+		if !ok {
+			t.Fatalf("%+v takes too long", p)
+		}
+		walked += s.walked
+		best, least := math.Inf(1), 0.0
+		for _, chunks := range parts(&p) {
+			pl := &all.plan
+			pl.init(&p, chunks)
+			for by, folds := range []int64{Columns: pl.p.Map.ColFolds, Rows: pl.p.Map.RowFolds} {
+				kind := math.Inf(-1) // the last bound for smaller groups too
+				for size := folds; size > 0; size = smaller(size) {
+					o := Order{By: Axis(by), Group: size}
+					b := pl.bound(o)
+					_, time, bytes, _ := pl.run(math.Inf(1))
+					orders++
+					if b.close == time {
+						exact++
+					}
+					if b.rough > time || b.close > time || size > 1 && kind > time {
+						t.Fatalf("%+v in %d chunks takes %g cycles, its bounds are %+v, that of its kind %g\n%+v", o, chunks, time, b, kind, p)
+					}
+					if kind = b.kind; pl.fit(o.By) >= smaller(size) && pl.fit(o.By) < size {
+						kind = math.Inf(-1) // other things fit now
+					}
+					if time < best || time == best && bytes < least {
+						best, least = time, bytes
+					}
+				}
+			}
+		}
+		if s.time != best || math.Abs(s.bytes-least) > rounding*least {
+			t.Fatalf("%+v takes %g cycles and %g bytes, the best order %g and %g\n%+v", r.Order, s.time, s.bytes, best, least, p)
+		}
+		if total := float64(r.Map.Cycles() + r.PrefetchCycles + r.StallCycles); total != best {
+			t.Fatalf("the parts of %+v add up to %g cycles, it takes %g", r, total, best)
+		}
+	}
+	t.Logf("%d of %d orders worked out; the bounds of %d are their times", walked, orders, exact)
+	if walked > orders/5 || exact < orders/2 {
+		t.Errorf("%d of %d orders are worked out, the bounds of %d are their times: want at most a fifth and at least half", walked, orders, exact)
+	}
+}
+
 // A weight-stationary layer of 6 column folds and 4 row folds, 2×2 elements, M = 8,
 // K = 8, N = 12, int8 with sums of 32 bits. Half of the ofmap buffer holds the sums
 // of two column folds (2·8·2·32 bits), half of the ifmap buffer one slice of K (8·2
@@ -230,7 +306,8 @@ func TestGroupsByHand(t *testing.T) {
 	// In one chunk; in two, all sums fit, and weights come twice.
 	var s search
 	s.plan.init(&p, 1)
-	s.orders()
+	c := s.promising(1)
+	s.cut(&p, &c)
 	r := s.best
 	if r.Order != (Order{Columns, 2, 1}) || r.IfmapReads != 192 || r.FilterReads != 96 || r.PsumReads != 0 || r.OfmapWrites != 96 {
 		t.Errorf("%+v, want groups of two column folds, 192 inputs, 96 weights and outputs, no partial sums", r)

@@ -32,10 +32,16 @@ var nothing tile
 
 // add accounts for times folds of so many cycles, each followed by next and preceded
 // by prev.
-func (s *sum) add(next, prev *tile, compute, times int64) {
-	move, work := (next.reads+prev.writes)/s.pl.p.BytesPerCycle, float64(compute)
-	if move > work {
-		wait := (math.Ceil(move) - work) * float64(times)
+func (s *sum) add(next, prev *tile, compute, times float64) {
+	if bytes := next.reads + prev.writes; bytes > compute*s.pl.room {
+		s.wait(next, prev, bytes, compute, times)
+	}
+}
+
+// wait is add where folds may take less than their bytes.
+func (s *sum) wait(next, prev *tile, bytes, compute, times float64) {
+	if move := bytes / s.pl.p.BytesPerCycle; move > compute {
+		wait := (math.Ceil(move) - compute) * times
 		s.waits += wait
 		s.stalls[s.cause(next, prev)] += wait
 	}
@@ -43,13 +49,13 @@ func (s *sum) add(next, prev *tile, compute, times int64) {
 
 // cause names the operand that moved most during a fold.
 func (s *sum) cause(next, prev *tile) Cause {
-	pl := s.pl
-	bytes := [Causes]float64{IfmapRead: next.ifmap * pl.inputBytes, FilterRead: next.filter * pl.weightBytes,
-		Psum: (next.psumIn + prev.psumOut) * pl.accBytes, OfmapWrite: prev.out * pl.outBytes}
+	pl, in, out := s.pl, s.pl.words(next), s.pl.words(prev)
+	bytes := [...]float64{IfmapRead: in.ifmap * pl.inputBytes, FilterRead: in.filter * pl.weightBytes,
+		Psum: (in.psumIn + out.psumOut) * pl.accBytes, OfmapWrite: out.out * pl.outBytes}
 	most := IfmapRead
-	for c := range Causes {
+	for c := range bytes {
 		if bytes[c] > bytes[most] {
-			most = c
+			most = Cause(c)
 		}
 	}
 	return most
@@ -63,35 +69,35 @@ func (pl *plan) size(o int64) int64 {
 	return pl.inner
 }
 
-// follower is what comes after a fold, how long the fold computes then, and how often
-// that is so.
-type follower struct {
-	next           *tile
-	compute, times int64
-}
+// joints are the folds where products meet: their first fold, where nothing or a chunk
+// went before, and their last. What that writes is the same for all.
+type joints struct{ first, firstLater, last tile }
 
 // run counts all folds in the order at hand and returns the result with the
 // layer's time and traffic in bytes; ok is false where the time is above the limit.
 func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 	m := &pl.p.Map
 	s := sum{pl: pl, limit: limit - pl.work - pl.ends}
-	first, firstLater := pl.at(0, 0, 0, false), pl.at(0, 0, 0, true)
-	last := pl.at(pl.outer-1, pl.mid-1, pl.lastInner-1, false) // what it writes is the same later
+	var at joints
+	pl.put(&at.first, 0, 0, 0, false)
+	pl.put(&at.firstLater, 0, 0, 0, true)
+	pl.put(&at.last, pl.outer-1, pl.mid-1, pl.lastInner-1, false)
 	// Products that find nothing, and those that a chunk went before.
 	groups, later := m.Groups, int64(0)
 	if pl.again {
-		groups = pl.all.Map.Groups
+		groups = pl.groups
 		later = m.Groups - groups
 	}
-	if !s.part(false, groups, &first, &firstLater, &last, later > 0) || later > 0 && !s.part(true, later, &first, &firstLater, &last, true) {
+	if !s.part(&at, false, groups) || later > 0 && !s.part(&at, true, later) {
 		return r, 0, 0, false
 	}
-	prologue, epilogue := pl.cycles(first.reads), pl.cycles(last.writes)
+	prologue, epilogue := pl.cycles(at.first.reads), pl.cycles(at.last.writes)
 	s.stalls[WriteBack] = epilogue
 	time = prologue + pl.work + s.waits + epilogue
-	words := pl.traffic()
-	r = Result{Order: pl.order, Map: *m, IfmapReads: count(words.ifmap), FilterReads: count(words.filter),
-		PsumReads: count(words.psumIn), PsumWrites: count(words.psumOut), OfmapWrites: count(words.out)}
+	w := pl.traffic()
+	reads, writes := pl.bytes(&w)
+	r = Result{Order: pl.order, Map: *m, IfmapReads: count(w.ifmap), FilterReads: count(w.filter),
+		PsumReads: count(w.psumIn), PsumWrites: count(w.psumOut), OfmapWrites: count(w.out)}
 	r.Order.Chunks = pl.chunks
 	if time < MaxCycles {
 		r.PrefetchCycles = int64(prologue)
@@ -100,79 +106,76 @@ func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 			r.StallCycles += r.Stalls[c]
 		}
 	}
-	return r, time, words.reads + words.writes, true
-}
-
-// after lists what follows the last fold of each of a part's n products: with chunks
-// that find something (more), a first product is followed by a later one, and a later
-// one by another, or by the first of the next group. The last of all is followed by
-// nothing.
-func (s *sum) after(later bool, n int64, first, firstLater *tile, more bool, compute int64) (list [3]follower) {
-	m := &s.pl.p.Map
-	end := follower{&nothing, m.LastFoldCycles(m.LastR, m.LastC), 1}
-	switch {
-	case later:
-		groups := s.pl.all.Map.Groups
-		return [3]follower{{firstLater, compute, n - groups}, {first, compute, groups - 1}, end}
-	case more:
-		return [3]follower{{firstLater, compute, n}}
-	}
-	return [3]follower{{first, compute, n - 1}, end}
+	return r, time, reads + writes, true
 }
 
 // row is what the folds of an innermost loop move: the first, those between, the last.
+// One of two folds has nothing between; a single one is the first.
 type row struct{ begin, between, end tile }
 
-func (pl *plan) row(o, i, size int64, later bool, r *row) {
-	r.begin = pl.at(o, i, 0, later)
-	r.between, r.end = r.begin, r.begin
+func (r *row) last(size int64) *tile {
+	if size == 1 {
+		return &r.begin
+	}
+	return &r.end
+}
+
+func (pl *plan) putRow(r *row, o, i, size int64, later bool) {
+	pl.put(&r.begin, o, i, 0, later)
 	if size > 1 {
-		r.end = pl.at(o, i, size-1, later)
+		pl.put(&r.end, o, i, size-1, later)
 	}
 	if size > 2 {
-		r.between = pl.at(o, i, 1, later)
+		pl.put(&r.between, o, i, 1, later)
 	}
+}
+
+// place tells a loop's first step, those between, and its last.
+func place(i, n int64) int {
+	switch i {
+	case 0:
+		return 0
+	case n - 1:
+		return 2
+	}
+	return 1
 }
 
 // part adds up the folds of n products, of which each finds the same; false: there is
 // too much waiting.
-func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool) bool {
+func (s *sum) part(at *joints, later bool, n int64) bool {
 	pl := s.pl
 	var ob, mb [5]run
 	middle := runs(pl.mid, &mb)
-	var rows [3]row // of the middle loop's first, of those between, of its last
+	var rows [3]row // by place in the middle loop
+	known := -1     // the place in the outer loop that they are of
+	var above, below tile
 	for _, o := range runs(pl.outer, &ob) {
 		size := pl.size(o.index)
-		pl.row(o.index, 0, size, later, &rows[0])
-		if pl.mid > 1 {
-			pl.row(o.index, pl.mid-1, size, later, &rows[2])
-		}
-		if pl.mid > 2 {
-			pl.row(o.index, 1, size, later, &rows[1])
-		}
-		at := func(i int64) *row {
-			switch i {
-			case 0:
-				return &rows[0]
-			case pl.mid - 1:
-				return &rows[2]
+		if p := place(o.index, pl.outer); p != known {
+			known = p
+			pl.putRow(&rows[0], o.index, 0, size, later)
+			if pl.mid > 1 {
+				pl.putRow(&rows[2], o.index, pl.mid-1, size, later)
 			}
-			return &rows[1]
+			if pl.mid > 2 {
+				pl.putRow(&rows[1], o.index, 1, size, later)
+			}
 		}
-		var above, below tile // of the outer loop's neighbours
 		if o.index > 0 {
-			above = pl.at(o.index-1, pl.mid-1, pl.inner-1, later)
+			pl.put(&above, o.index-1, pl.mid-1, pl.inner-1, later)
 		}
 		if o.index < pl.outer-1 {
-			below = pl.at(o.index+1, 0, 0, later)
+			pl.put(&below, o.index+1, 0, 0, later)
 		}
 		for _, i := range middle {
-			r := at(i.index)
-			before, after := last, &below // of the product before
+			r := &rows[place(i.index, pl.mid)]
+			end := r.last(size)
+			before, after := &at.last, &below // of the product before
 			isFirst, isLast := false, false
 			switch {
 			case i.index > 0:
-				before = &at(i.index - 1).end
+				before = rows[place(i.index-1, pl.mid)].last(size)
 			case o.index > 0:
 				before = &above
 			default:
@@ -180,11 +183,11 @@ func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool
 			}
 			switch {
 			case i.index < pl.mid-1:
-				after = &at(i.index + 1).begin
+				after = &rows[place(i.index+1, pl.mid)].begin
 			case o.index == pl.outer-1:
 				isLast = true
 			}
-			times := o.times * i.times * n
+			times := float64(o.times * i.times * n)
 			second, beforeLast := &r.end, &r.begin
 			if size > 2 {
 				second, beforeLast = &r.between, &r.between
@@ -201,12 +204,10 @@ func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool
 			default:
 				s.add(second, before, r.begin.compute, times)
 			}
-			if !isLast {
-				s.final(follower{after, r.end.compute, times}, beforeLast, &start)
+			if isLast {
+				s.ends(at, later, n, end.compute, beforeLast, start)
 			} else {
-				for _, f := range s.after(later, n, first, firstLater, more, r.end.compute) {
-					s.final(f, beforeLast, &start)
-				}
+				s.final(after, beforeLast, end.compute, times, &start)
 			}
 			if s.waits > s.limit {
 				return false
@@ -217,27 +218,46 @@ func (s *sum) part(later bool, n int64, first, firstLater, last *tile, more bool
 }
 
 // inside adds the folds of an innermost loop of more than two but for its ends.
-func (s *sum) inside(r *row, size, times int64) {
+func (s *sum) inside(r *row, size int64, times float64) {
 	if size == 3 {
 		s.add(&r.end, &r.begin, r.between.compute, times)
 		return
 	}
 	s.add(&r.between, &r.begin, r.between.compute, times)
 	s.add(&r.end, &r.between, r.between.compute, times)
-	s.add(&r.between, &r.between, r.between.compute, times*(size-4))
+	s.add(&r.between, &r.between, r.between.compute, times*float64(size-4))
+}
+
+// ends adds the last folds of a part's n products: with chunks that find something, a
+// first product is followed by a later one, and a later one by another, or by the first
+// of the next group. The last of all is followed by nothing.
+func (s *sum) ends(at *joints, later bool, n int64, compute float64, prev *tile, start bool) {
+	m := &s.pl.p.Map
+	switch {
+	case later:
+		groups := s.pl.groups
+		s.final(&at.firstLater, prev, compute, float64(n-groups), &start)
+		s.final(&at.first, prev, compute, float64(groups-1), &start)
+	case n < m.Groups:
+		s.final(&at.firstLater, prev, compute, float64(n), &start)
+		return
+	default:
+		s.final(&at.first, prev, compute, float64(n-1), &start)
+	}
+	s.final(&nothing, prev, float64(m.LastFoldCycles(m.LastR, m.LastC)), 1, &start)
 }
 
 // final adds the last folds of innermost loops; where start is set, one of them is the
 // very first fold.
-func (s *sum) final(f follower, prev *tile, start *bool) {
-	if f.times == 0 {
+func (s *sum) final(next, prev *tile, compute, times float64, start *bool) {
+	if times == 0 {
 		return
 	}
 	if *start {
-		s.add(f.next, &nothing, f.compute, 1)
-		f.times, *start = f.times-1, false
+		s.add(next, &nothing, compute, 1)
+		times, *start = times-1, false
 	}
-	s.add(f.next, prev, f.compute, f.times)
+	s.add(next, prev, compute, times)
 }
 
 // count makes a sum of shares the whole number that it stands for.
