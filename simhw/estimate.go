@@ -152,8 +152,8 @@ func (s *Stalls) Main() string {
 
 // Layer is one layer's estimate. Cycles is the sum of ComputeCycles (operands
 // stream), FillDrainCycles (the array is filled, loaded or emptied),
-// StallCycles (it waits for DRAM between folds) and PrefetchCycles (it waits
-// for its first operands).
+// StallCycles (it waits for DRAM between folds, or for narrow buffers) and
+// PrefetchCycles (it waits for its first operands).
 type Layer struct {
 	Name  string      `json:"name"`
 	Kind  string      `json:"kind"`  // "conv" or "gemm"; "maxpool" and the like where they are modelled

@@ -32,7 +32,11 @@ func drawSpec(t *rapid.T) design.Spec {
 		s.Array.Drain = design.Drain(rapid.IntRange(0, 2).Draw(t, "drain"))
 	} else {
 		s.Array.WeightLoad = design.WeightLoad(rapid.IntRange(0, 2).Draw(t, "load"))
+		s.Buffers.OfmapPorts = rapid.IntRange(0, 2).Draw(t, "ports")
 	}
+	width := rapid.OneOf(rapid.Just(0), rapid.IntRange(1, 200))
+	b := &s.Buffers
+	b.IfmapBytesPerCycle, b.FilterBytesPerCycle, b.OfmapBytesPerCycle = width.Draw(t, "ifmap width"), width.Draw(t, "filter width"), width.Draw(t, "ofmap width")
 	return s
 }
 
@@ -124,12 +128,23 @@ func TestProperties(t *testing.T) {
 		if sum != e.Total.Cycles || e.Total.Utilization > 1 {
 			t.Fatalf("layers take %d cycles, the total is %d", sum, e.Total.Cycles)
 		}
-		// More bandwidth, larger buffers, a faster clock: never more time.
+		// More bandwidth, larger and wider buffers, a faster clock: never more time.
 		better := s
 		better.DRAM.BandwidthGBs += rapid.Float64Range(0, 20).Draw(t, "more bandwidth")
 		better.Buffers.IfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ifmap")
 		better.Buffers.FilterKiB += rapid.IntRange(0, 100).Draw(t, "more filter")
 		better.Buffers.OfmapKiB += rapid.IntRange(0, 100).Draw(t, "more ofmap")
+		for _, width := range []*int{&better.Buffers.IfmapBytesPerCycle, &better.Buffers.FilterBytesPerCycle, &better.Buffers.OfmapBytesPerCycle} {
+			if *width > 0 {
+				*width += rapid.IntRange(0, 100).Draw(t, "wider")
+			}
+			if rapid.IntRange(0, 4).Draw(t, "widest") == 0 {
+				*width = 0
+			}
+		}
+		if better.Buffers.OfmapPorts == 1 {
+			better.Buffers.OfmapPorts = rapid.IntRange(1, 2).Draw(t, "more ports")
+		}
 		if err := m.Set(&better); err != nil {
 			t.Fatal(err)
 		}

@@ -5,12 +5,13 @@ import (
 	"math"
 )
 
-// Roofline is the least time that a layer's products and its DRAM traffic allow: the
-// larger of MACs at the machine's peak and bytes at DRAM's bandwidth. The zero value
-// is not known, null in JSON.
+// Roofline is the least time that a layer's products and its traffic allow: the largest
+// of MACs at the machine's peak, bytes at DRAM's bandwidth, and words at the width of the
+// buffers where a design gives one. The zero value is not known, null in JSON.
 type Roofline struct {
 	ComputeCycles int64 // MACs over all lanes of all elements
 	DRAMCycles    int64 // bytes over bandwidth
+	BufferCycles  int64 // of the busiest buffer of a systolic array; 0: as wide as its edges
 }
 
 // rooflineOf bounds a layer of a machine that does macsPerCycle at best.
@@ -27,13 +28,15 @@ func rooflineOf(macs int64, macsPerCycle, dramBytes, bytesPerCycle float64) Roof
 func (r *Roofline) Known() bool { return r.ComputeCycles > 0 }
 
 // Cycles is the bound.
-func (r *Roofline) Cycles() int64 { return max(r.ComputeCycles, r.DRAMCycles) }
+func (r *Roofline) Cycles() int64 { return max(r.ComputeCycles, r.DRAMCycles, r.BufferCycles) }
 
-// Bound names what bounds: "compute" or "dram"; "" where it is not known.
+// Bound names what bounds: "compute", "dram" or "buffers"; "" where it is not known.
 func (r *Roofline) Bound() string {
 	switch {
 	case !r.Known():
 		return ""
+	case r.BufferCycles > max(r.ComputeCycles, r.DRAMCycles):
+		return "buffers"
 	case r.DRAMCycles > r.ComputeCycles:
 		return "dram"
 	}
@@ -54,6 +57,7 @@ type rooflineJSON struct {
 	Bound   string `json:"bound"`
 	Compute int64  `json:"compute_cycles"`
 	DRAM    int64  `json:"dram_cycles"`
+	Buffers int64  `json:"buffer_cycles,omitempty"`
 }
 
 // MarshalJSON writes null for what is not known.
@@ -61,7 +65,7 @@ func (r Roofline) MarshalJSON() ([]byte, error) {
 	if !r.Known() {
 		return []byte("null"), nil
 	}
-	return json.Marshal(rooflineJSON{r.Cycles(), r.Bound(), r.ComputeCycles, r.DRAMCycles})
+	return json.Marshal(rooflineJSON{r.Cycles(), r.Bound(), r.ComputeCycles, r.DRAMCycles, r.BufferCycles})
 }
 
 // UnmarshalJSON is the inverse of MarshalJSON.
@@ -74,6 +78,6 @@ func (r *Roofline) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*r = Roofline{j.Compute, j.DRAM}
+	*r = Roofline{j.Compute, j.DRAM, j.Buffers}
 	return nil
 }

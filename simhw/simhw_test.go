@@ -307,6 +307,48 @@ func TestUnmodelledIsListed(t *testing.T) {
 	}
 }
 
+// A dense layer of 64 rows, 32 outputs and K = 32 on array32, whose one fold has 32 steps
+// of loading, 64 of inputs and 62 more until the last sum. With 8 of an input line's 32
+// bytes a cycle, the first 62 steps take 4 cycles each, the next 2 too, the last 62 one:
+// 64·3 = 192 cycles more. With 4 bytes of the weights' 32, the 32 steps of loading take 8
+// cycles each, 224 more. A design with both waits for both, and the larger one is named.
+func TestNarrowBuffers(t *testing.T) {
+	d := load(t, "array32")
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "fc", Kind: workload.Gemm, M: 64, N: 32, K: 32, DType: dtype.Int8}}}
+	wide, err := m.Evaluate(&w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		ifmap, filter int
+		more          int64
+		cause         memory.Cause
+		bound         int64
+	}{{8, 0, 192, memory.IfmapPort, 256}, {0, 4, 224, memory.FilterPort, 256}, {8, 4, 416, memory.FilterPort, 256}, {32, 32, 0, 0, 64}} {
+		s := m.Spec()
+		s.Buffers.IfmapBytesPerCycle, s.Buffers.FilterBytesPerCycle = c.ifmap, c.filter
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, free := &e.Layers[0], &wide.Layers[0]
+		waits := l.Stalls[memory.IfmapPort] + l.Stalls[memory.FilterPort]
+		if l.ComputeCycles+l.FillDrainCycles != free.ComputeCycles+free.FillDrainCycles || waits != c.more || c.more > 0 && l.Stalls[c.cause] != c.more {
+			t.Errorf("%d and %d bytes a cycle: %d cycles of work, %v: want %d, %d for %v", c.ifmap, c.filter, l.ComputeCycles+l.FillDrainCycles, l.Stalls, free.ComputeCycles+free.FillDrainCycles, c.more, c.cause)
+		}
+		if l.Cycles-l.Stalls[memory.IfmapPort]-l.Stalls[memory.FilterPort] > free.Cycles || l.Cycles < free.Cycles || l.Roofline.BufferCycles != c.bound {
+			t.Errorf("%d and %d bytes a cycle: %d cycles, at least %d for buffers: want no more than %d and the wait, and %d", c.ifmap, c.filter, l.Cycles, l.Roofline.BufferCycles, free.Cycles, c.bound)
+		}
+	}
+}
+
 // The JSON has the promised keys and reads back as the same estimate.
 func TestJSON(t *testing.T) {
 	d, w := load(t, "array32"), cifar(t, dtype.Int8)

@@ -16,6 +16,7 @@ import (
 type systolicMachine struct {
 	spec   design.Spec
 	array  systolic.Array
+	ports  systolic.Ports
 	prices energy.Prices
 	area   energy.Area
 
@@ -38,7 +39,7 @@ const (
 )
 
 func (m *systolicMachine) set(s *design.Spec) error {
-	m.spec, m.array = *s, systolic.ArrayOf(s)
+	m.spec, m.array, m.ports = *s, systolic.ArrayOf(s), systolic.PortsOf(s)
 	if s.ScaleSim {
 		m.prices, m.area, m.unmodelled = energy.Prices{}, energy.Area{}, scaleSimUnmodelled
 		return nil
@@ -143,11 +144,13 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	groups := l.GroupCount()
 	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
 	p := m.array.Map(rows, cols, depth, int64(m.spec.Lanes(unit)), groups)
+	operand, weight := int64(l.DType.Bits()), int64(l.WeightBits())
+	acc, final := int64(m.spec.Array.AccumulatorBits[unit]), int64(l.OutputBits())
+	bits := systolic.Bits{Input: operand, Weight: weight, Sum: acc}
+	p.Feed(m.ports, bits)
 	if !p.Feasible(memory.MaxCycles) {
 		return tooLong(l.Name)
 	}
-	operand, weight := int64(l.DType.Bits()), int64(l.WeightBits())
-	acc, final := int64(m.spec.Array.AccumulatorBits[unit]), int64(l.OutputBits())
 	const bitsPerKiB = 1024 * 8
 	problem := memory.Problem{Map: p, InputWords: l.InputWords() / groups, LineWords: l.LineWords(),
 		OperandBits: operand, WeightBits: weight, AccumulatorBits: acc, OutputBits: final,
@@ -159,12 +162,13 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 		return tooLong(l.Name)
 	}
 	p = mem.Map // the order may do a product in parts
-	cycles := p.Cycles()
-	out.Cycles = cycles + mem.PrefetchCycles + mem.StallCycles
+	out.Stalls = mem.Stalls
+	out.Cycles = p.Cycles() + mem.PrefetchCycles + mem.StallCycles
+	cycles := m.fed(out, &p, bits)
 	out.ComputeCycles = p.ComputeCycles()
 	out.FillDrainCycles = cycles - out.ComputeCycles
-	out.StallCycles, out.PrefetchCycles = mem.StallCycles, mem.PrefetchCycles
-	out.Stalls = mem.Stalls
+	out.PrefetchCycles = mem.PrefetchCycles
+	out.StallCycles = out.Cycles - cycles - out.PrefetchCycles
 	out.MappingEfficiency = p.MappingEfficiency()
 	peak := float64(m.spec.PEs()) * float64(p.Lanes)
 	out.Utilization = float64(out.MACs) / (float64(out.Cycles) * peak)
@@ -180,6 +184,7 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 		Count(math.Ceil(dramBits / 8))}
 
 	out.Roofline = rooflineOf(out.MACs, peak, dramBits/8, m.spec.BytesPerCycle())
+	out.Roofline.BufferCycles = m.portCycles(&sram, bits)
 
 	// A word from DRAM is written to its buffer once before it is read; a sum
 	// is read from the ofmap buffer once more to leave it. Sums are held there
@@ -200,6 +205,43 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.NotModelled = m.unmodelled
 	return nil
+}
+
+// fed puts what the array waits for narrow buffers down to the one that alone makes it
+// wait most, and returns the cycles that the array takes without.
+func (m *systolicMachine) fed(out *Layer, p *systolic.Mapping, bits systolic.Bits) int64 {
+	if p.Waits == (systolic.Waits{}) {
+		return p.Cycles()
+	}
+	free := *p
+	free.Waits = systolic.Waits{}
+	cycles := free.Cycles()
+	waits := p.Cycles() - cycles
+	cause, most := memory.IfmapPort, int64(0)
+	for c, alone := range [...]systolic.Ports{{Ifmap: m.ports.Ifmap}, {Filter: m.ports.Filter}, {Ofmap: m.ports.Ofmap, OfmapShared: m.ports.OfmapShared}} {
+		free.Feed(alone, bits)
+		if n := free.Cycles(); n > most {
+			cause, most = memory.IfmapPort+memory.Cause(c), n
+		}
+	}
+	out.Stalls[cause] = waits
+	return cycles
+}
+
+// portCycles is what the busiest port of a buffer takes at least for the words between
+// array and buffers; 0 where all are as wide as the array's edges.
+func (m *systolicMachine) portCycles(a *systolic.Accesses, b systolic.Bits) int64 {
+	cycles := func(words, bits, width int64) int64 {
+		if width == 0 {
+			return 0
+		}
+		return int64(float64(words) * float64(bits) / 8 / float64(width)) // rounded down, so as to stay a bound
+	}
+	sums := a.OfmapWrites // of which all but the first are read back
+	if m.ports.OfmapShared {
+		sums += a.PsumReads
+	}
+	return max(cycles(a.IfmapReads, b.Input, m.ports.Ifmap), cycles(a.FilterReads, b.Weight, m.ports.Filter), cycles(sums, b.Sum, m.ports.Ofmap))
 }
 
 // scaleSim works out one layer by SCALE-Sim's formulas. Its groups are layers

@@ -44,6 +44,7 @@ const (
 	maxSide = 1 << 14
 	maxKiB  = 1 << 22
 	maxMACs = 1 << 10
+	maxPort = 1 << 20 // bytes a cycle
 )
 
 func required(f field) field { f.required = true; return f }

@@ -88,10 +88,18 @@ type Array struct {
 }
 
 // Buffers are the on-chip memories. Each is double-buffered: half of it feeds
-// the array while the other half is filled from or emptied to DRAM. The ports
-// are as wide as the array's edges: they never stall it.
+// the array while the other half, with ports of its own, is filled from or
+// emptied to DRAM.
 type Buffers struct {
 	IfmapKiB, FilterKiB, OfmapKiB int
+
+	// What a buffer's port gives to the array, or takes, in a cycle; 0: as wide
+	// as the array's edge, which it never stalls.
+	IfmapBytesPerCycle, FilterBytesPerCycle, OfmapBytesPerCycle int
+
+	// OfmapPorts is 1 where partial sums that are read back wait for those that
+	// are written; 2, or 0 for 2, where not. WS and IS only.
+	OfmapPorts int
 
 	// KeepActivations leaves a layer's outputs in the ifmap buffer for the
 	// next layer where inputs and outputs fit there together.
@@ -152,6 +160,10 @@ var systolicKind = kind{
 			integer("buffers.ifmap_kib", "input buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.IfmapKiB }),
 			integer("buffers.filter_kib", "weight buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.FilterKiB }),
 			integer("buffers.ofmap_kib", "output and partial-sum buffer, both halves", 1, maxKiB, func(s *Spec) *int { return &s.Buffers.OfmapKiB }),
+			port("ifmap", "inputs that it gives"),
+			port("filter", "weights that it gives"),
+			port("ofmap", "sums that it takes, and as many partial sums that it gives back"),
+			optional(only(integer("buffers.ofmap_ports", "ports between array and output buffer, 1: partial sums are read and written in turn; absent: 2, one each way", 1, 2, func(s *Spec) *int { return &s.Buffers.OfmapPorts }), isNotOS, "dataflow ws or is")),
 			flag("buffers.keep_activations", "keep outputs on chip as the next layer's inputs where both fit the ifmap buffer", func(s *Spec) *bool { return &s.Buffers.KeepActivations }),
 			dramBandwidth, dramEnergy, dramLow, dramHigh,
 		}),
@@ -167,6 +179,21 @@ var systolicKind = kind{
 
 func isOS(s *Spec) bool    { return s.Dataflow == OS }
 func isNotOS(s *Spec) bool { return s.Dataflow != OS }
+
+// port is the key of a buffer's width.
+func port(buffer, doc string) field {
+	return optional(integer("buffers."+buffer+"_bytes_per_cycle", "bytes a cycle of "+doc+"; the array waits for those of each step; absent: as wide as the array's edge", 1, maxPort,
+		func(s *Spec) *int {
+			b := &s.Buffers
+			switch buffer {
+			case "ifmap":
+				return &b.IfmapBytesPerCycle
+			case "filter":
+				return &b.FilterBytesPerCycle
+			}
+			return &b.OfmapBytesPerCycle
+		}))
+}
 
 var partialFolds = func() field {
 	return field{

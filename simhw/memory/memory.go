@@ -25,7 +25,7 @@ import "macroscope/simhw/systolic"
 // Cause is a reason for waiting.
 type Cause int
 
-// The causes of stalls, but for the last all for DRAM's bandwidth.
+// The causes of stalls; those before OnChip are all for DRAM's bandwidth.
 const (
 	IfmapRead  Cause = iota // reading inputs
 	FilterRead              // reading weights
@@ -33,10 +33,14 @@ const (
 	OfmapWrite              // writing outputs
 	WriteBack               // writing the last fold's outputs, with nothing left to compute
 	OnChip                  // buffers and buses on chip, of machines where those can be too narrow
+	IfmapPort               // a systolic array's input buffer gives too few words a cycle,
+	FilterPort              // its weight buffer,
+	OfmapPort               // its output buffer takes and gives too few
 	Causes                  // the number of causes
 )
 
-var causeNames = [Causes]string{"dram read of inputs", "dram read of weights", "dram traffic of partial sums", "dram write of outputs", "write-back of the last outputs", "buffers and buses on chip"}
+var causeNames = [Causes]string{"dram read of inputs", "dram read of weights", "dram traffic of partial sums", "dram write of outputs", "write-back of the last outputs", "buffers and buses on chip",
+	"width of the ifmap buffer", "width of the filter buffer", "width of the ofmap buffer"}
 
 // String describes the cause.
 func (c Cause) String() string { return causeNames[c] }

@@ -78,11 +78,19 @@ func drawProblem(t *rapid.T, m *systolic.Mapping) Problem {
 	*m = a.Map(dim.Draw(t, "m"), dim.Draw(t, "n"), dim.Draw(t, "k"), rapid.Int64Range(1, 4).Draw(t, "lanes"), rapid.Int64Range(1, 4).Draw(t, "groups"))
 	bits := rapid.SampledFrom([]int64{1, 8, 32})
 	buffer := rapid.Int64Range(1<<8, 1<<20)
+	if rapid.Bool().Draw(t, "narrow") {
+		m.Feed(drawPorts(t), systolic.Bits{Input: 8, Weight: 8, Sum: 32})
+	}
 	return Problem{Map: *m, InputWords: rapid.Int64Range(1, m.M*m.K).Draw(t, "input"), LineWords: dim.Draw(t, "line"),
 		OperandBits: bits.Draw(t, "bits"), WeightBits: rapid.Int64Range(1, 32).Draw(t, "weight bits"), AccumulatorBits: 32, OutputBits: bits.Draw(t, "out"),
 		IfmapBits: buffer.Draw(t, "ifmap"), FilterBits: buffer.Draw(t, "filter"), OfmapBits: buffer.Draw(t, "ofmap"),
 		BytesPerCycle: rapid.Float64Range(0.05, 200).Draw(t, "bytes"),
 		InputOnChip:   rapid.Bool().Draw(t, "in"), OutputOnChip: rapid.Bool().Draw(t, "outOnChip")}
+}
+
+func drawPorts(t *rapid.T) systolic.Ports {
+	width := rapid.Int64Range(0, 60)
+	return systolic.Ports{Ifmap: width.Draw(t, "ifmap width"), Filter: width.Draw(t, "filter width"), Ofmap: width.Draw(t, "ofmap width"), OfmapShared: rapid.Bool().Draw(t, "shared")}
 }
 
 // parts lists the numbers of chunks.
@@ -233,8 +241,26 @@ func TestMoreNeverCosts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var m systolic.Mapping
 		p := drawProblem(t, &m)
+		ports := drawPorts(t)
+		p.Map.Feed(ports, systolic.Bits{Input: 8, Weight: 8, Sum: 32})
 		before, _ := Run(&p)
 		q := p
+		wider := func(width *int64) {
+			if *width += rapid.Int64Range(0, 20).Draw(t, "wider"); rapid.IntRange(0, 4).Draw(t, "widest") == 0 {
+				*width = 0
+			}
+		}
+		if ports.Ifmap > 0 {
+			wider(&ports.Ifmap)
+		}
+		if ports.Filter > 0 {
+			wider(&ports.Filter)
+		}
+		if ports.Ofmap > 0 {
+			wider(&ports.Ofmap)
+		}
+		ports.OfmapShared = ports.OfmapShared && rapid.Bool().Draw(t, "still shared")
+		q.Map.Feed(ports, systolic.Bits{Input: 8, Weight: 8, Sum: 32})
 		grow := func(label string) int64 { return rapid.Int64Range(0, 1<<20).Draw(t, label) }
 		q.BytesPerCycle += rapid.Float64Range(0, 50).Draw(t, "more bytes")
 		q.IfmapBits += grow("more ifmap")

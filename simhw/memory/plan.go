@@ -225,12 +225,15 @@ func (pl *plan) stationary() {
 }
 
 // chunk is the array's work where a product is done in chunks.
-func chunk(m *systolic.Mapping, chunks int64) systolic.Mapping {
-	if m.Dataflow == design.IS {
+func chunk(whole *systolic.Mapping, chunks int64) (m systolic.Mapping) {
+	if whole.Dataflow == design.IS {
 		// The weights of some output channels.
-		return m.Array.Map(m.M, m.N/chunks, m.K, m.Lanes, m.Groups*chunks)
+		m = whole.Array.Map(whole.M, whole.N/chunks, whole.K, whole.Lanes, whole.Groups*chunks)
+	} else {
+		m = whole.Array.Map(whole.M/chunks, whole.N, whole.K, whole.Lanes, whole.Groups*chunks)
 	}
-	return m.Array.Map(m.M/chunks, m.N, m.K, m.Lanes, m.Groups*chunks)
+	m.Waits = whole.Waits // it has the same rows and columns
+	return m
 }
 
 // cut makes the problem that of a chunk.

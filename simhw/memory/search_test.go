@@ -234,6 +234,9 @@ func randomProblem(rnd *rand.Rand) Problem {
 	}
 	a.Gated = a.Drain != design.DrainOverlapped && a.WeightLoad == design.LoadSerial && rnd.IntN(2) == 0
 	m := a.Map(1+dim(), 1+dim(), 1+dim(), 1+rnd.Int64N(4), 1+rnd.Int64N(3))
+	if rnd.IntN(3) == 0 {
+		m.Feed(systolic.Ports{Ifmap: dim(), Filter: dim(), Ofmap: dim(), OfmapShared: rnd.IntN(2) == 0}, systolic.Bits{Input: 8, Weight: 8, Sum: 32})
+	}
 	bits := func() int64 { return []int64{1, 8, 32}[rnd.IntN(3)] }
 	buffer := func() int64 { return 1<<(8+rnd.IntN(12)) + rnd.Int64N(500) }
 	return Problem{Map: m, InputWords: 1 + rnd.Int64N(m.M*m.K), LineWords: 1 + dim(),

@@ -18,7 +18,9 @@ type Machine struct {
 	Array
 	Lanes       int64
 	Accumulator Accumulator
+	Ports       Ports // none in arrays whose folds overlap
 
+	lines  lines
 	cells  []cell
 	cycles int64
 }
@@ -57,6 +59,9 @@ func (mc *Machine) Run(x, w []int8, m, n, k int64) (sums []int32, cycles int64, 
 	if mc.Gated && mc.overlaps() {
 		return nil, 0, fmt.Errorf("an array whose folds overlap has no gated partial folds")
 	}
+	if mc.Ports != (Ports{}) && mc.overlaps() {
+		return nil, 0, fmt.Errorf("an array whose folds overlap has no narrow buffers here")
+	}
 	mc.cells = make([]cell, mc.Rows*mc.Cols)
 	mc.cycles = 0
 	steps := ceil(k, mc.Lanes)
@@ -66,10 +71,15 @@ func (mc *Machine) Run(x, w []int8, m, n, k int64) (sums []int32, cycles int64, 
 	// out is where the buffer has the sum of item t of the stream and held
 	// column col.
 	out := func(t, col int64) *int32 { return &sums[t*n+col] }
+	mc.lines = lines{rows: min(mc.Rows, steps), cols: min(mc.Cols, n), sumsReturn: steps > mc.Rows}
 	stream, held, length, columns := inputs, weights, m, n
 	if mc.Dataflow == design.IS {
 		out = func(t, col int64) *int32 { return &sums[col*n+t] }
 		stream, held, length, columns = weights, inputs, n, m
+		mc.lines.cols = min(mc.Cols, m)
+	}
+	if mc.Dataflow == design.OS {
+		mc.lines.rows = min(mc.Rows, m)
 	}
 	switch {
 	case mc.Dataflow == design.OS && mc.overlaps():
@@ -82,6 +92,58 @@ func (mc *Machine) Run(x, w []int8, m, n, k int64) (sums []int32, cycles int64, 
 		mc.stationary(stream, held, length, columns, steps, out)
 	}
 	return sums, mc.cycles, nil
+}
+
+// lines is what crosses the array's edges at once: as many words as in the largest fold.
+type lines struct {
+	rows, cols int64
+	sumsReturn bool // WS and IS: there are several row folds
+}
+
+// edge is a set of edges that a line crosses.
+type edge uint8
+
+const (
+	edgeLeft edge = 1 << iota // operands of all rows
+	edgeTop                   // of all columns
+	edgeOut                   // sums of all columns
+	edgeBack                  // and those that they are added to
+)
+
+// step lets a cycle pass, and as many more as a buffer takes beyond one to serve its
+// edges. The buffers work side by side; each gives a line byte by byte, so many a cycle.
+func (mc *Machine) step(edges edge) {
+	word, sum := mc.Lanes, mc.Accumulator.width()
+	serve := func(lines, bits, width int64) (cycles int64) {
+		for range lines {
+			for left := bits; width > 0 && left > 0; left -= 8 * width {
+				cycles++
+			}
+			if width == 0 {
+				cycles++
+			}
+		}
+		return cycles
+	}
+	left, top := mc.Ports.Ifmap, mc.Ports.Filter
+	if mc.Dataflow == design.IS {
+		left, top = top, left
+	}
+	longest := int64(1)
+	if edges&edgeLeft != 0 {
+		longest = max(longest, serve(1, mc.lines.rows*word*8, left))
+	}
+	if edges&edgeTop != 0 {
+		longest = max(longest, serve(1, mc.lines.cols*word*8, top))
+	}
+	if edges&edgeOut != 0 {
+		times := int64(1)
+		if edges&edgeBack != 0 && mc.Ports.OfmapShared {
+			times = 2
+		}
+		longest = max(longest, serve(times, mc.lines.cols*sum, mc.Ports.Ofmap))
+	}
+	mc.cycles += longest
 }
 
 // words cuts every line of k values into ⌈k/Lanes⌉ words, the last one filled

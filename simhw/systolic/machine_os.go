@@ -7,7 +7,7 @@ import "macroscope/simhw/design"
 // (r, c).
 func (mc *Machine) outputStationary(inputs, weights [][]int8, m, n, steps int64, sums []int32) {
 	idle := make([]int8, mc.Lanes)
-	edge := func(words [][]int8, line, limit, t int64) ([]int8, bool) {
+	enter := func(words [][]int8, line, limit, t int64) ([]int8, bool) {
 		if t < 0 || t >= steps {
 			return nil, false
 		}
@@ -20,7 +20,9 @@ func (mc *Machine) outputStationary(inputs, weights [][]int8, m, n, steps int64,
 		for r0 := int64(0); r0 < m; r0 += mc.Rows {
 			rows, cols, waitR, waitC := mc.fold(r0, c0, m, n)
 			clear(mc.cells)
+			start := mc.cycles
 			for t := int64(0); mc.at(waitR-1, waitC-1).done < steps; t++ {
+				var crossed edge
 				for r := waitR - 1; r >= 0; r-- {
 					for c := waitC - 1; c >= 0; c-- {
 						e := mc.at(r, c)
@@ -28,12 +30,14 @@ func (mc *Machine) outputStationary(inputs, weights [][]int8, m, n, steps int64,
 						if c > 0 {
 							e.a, live = mc.at(r, c-1).a, mc.at(r, c-1).live
 						} else {
-							e.a, live = edge(inputs, r0+r, r0+rows, t-r)
+							if e.a, live = enter(inputs, r0+r, r0+rows, t-r); live && r == 0 {
+								crossed |= edgeLeft | edgeTop // registers delay other rows and columns
+							}
 						}
 						if r > 0 {
 							e.b = mc.at(r-1, c).b
 						} else {
-							e.b, _ = edge(weights, c0+c, c0+cols, t-c)
+							e.b, _ = enter(weights, c0+c, c0+cols, t-c)
 						}
 						if e.live = live; live {
 							e.sum = mc.Accumulator.add(e.sum, dot(e.a, e.b))
@@ -41,9 +45,18 @@ func (mc *Machine) outputStationary(inputs, weights [][]int8, m, n, steps int64,
 						}
 					}
 				}
-				mc.cycles++
+				mc.step(crossed)
 			}
 			mc.drainFold(r0, c0, rows, cols, waitR, n, sums)
+			if mc.Drain == design.DrainInPlace {
+				// The sums leave beside the next fold, which cannot end before.
+				busy := mc.cycles
+				mc.cycles = start
+				for range waitR {
+					mc.step(edgeOut)
+				}
+				mc.cycles = max(mc.cycles, busy)
+			}
 		}
 	}
 }
@@ -70,7 +83,7 @@ func (mc *Machine) drainFold(r0, c0, rows, cols, waitR, n int64, sums []int32) {
 				mc.at(r, c).sum = mc.at(r-1, c).sum
 			}
 		}
-		mc.cycles++
+		mc.step(edgeOut)
 	}
 }
 

@@ -35,13 +35,18 @@ func TestMachineAgrees(t *testing.T) {
 		}
 		x, w := values(m*k, "x"), values(k*n, "w")
 		mc := Machine{Array: a, Lanes: lanes}
+		if !a.overlaps() && rapid.Bool().Draw(t, "narrow") {
+			width := rapid.Int64Range(0, 40)
+			mc.Ports = Ports{width.Draw(t, "ifmap"), width.Draw(t, "filter"), width.Draw(t, "ofmap"), rapid.Bool().Draw(t, "shared")}
+		}
 		sums, cycles, err := mc.Run(x, w, m, n, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := a.Map(m, n, k, lanes, 1)
+		p.Feed(mc.Ports, Bits{8, 8, 32})
 		if cycles != p.Cycles() {
-			t.Fatalf("%+v: the machine took %d cycles, the closed form says %d", a, cycles, p.Cycles())
+			t.Fatalf("%+v, %+v: the machine took %d cycles, the closed form says %d", a, mc.Ports, cycles, p.Cycles())
 		}
 		for i, want := range product(x, w, m, n, k) {
 			if sums[i] != want {
@@ -84,6 +89,7 @@ func TestMachineRefuses(t *testing.T) {
 	}{
 		{Machine{Array: Array{Rows: 2, Cols: 2}, Lanes: 1}, 3, "3 inputs"},
 		{Machine{Array: Array{Rows: 2, Cols: 2, Drain: design.DrainOverlapped, Gated: true}, Lanes: 1}, 4, "no gated"},
+		{Machine{Array: Array{Rows: 2, Cols: 2, Drain: design.DrainOverlapped}, Lanes: 1, Ports: Ports{Ofmap: 1}}, 4, "no narrow buffers"},
 		{Machine{Array: Array{Rows: 2, Cols: 2}, Lanes: 1, Accumulator: Accumulator{Bits: 33}}, 4, "33 bits: want 2 to 32"},
 		{Machine{Array: Array{Rows: 2, Cols: 2}}, 4, "all positive"},
 	} {

@@ -25,10 +25,12 @@ func (mc *Machine) stationary(stream, held [][]int8, length, sc, steps int64, ou
 					}
 					mc.at(0, c).b = word
 				}
-				mc.cycles++
+				mc.step(edgeTop)
 			}
 			bottom := mc.at(waitR-1, waitC-1)
 			for t := int64(0); bottom.done < length; t++ {
+				var crossed edge
+				sums := bottom.done
 				for r := waitR - 1; r >= 0; r-- {
 					for c := waitC - 1; c >= 0; c-- {
 						e := mc.at(r, c)
@@ -36,6 +38,9 @@ func (mc *Machine) stationary(stream, held [][]int8, length, sc, steps int64, ou
 							e.a, e.live = mc.at(r, c-1).a, mc.at(r, c-1).live
 						} else if i := t - r; i >= 0 && i < length {
 							e.live = true
+							if r == 0 {
+								crossed |= edgeLeft // registers delay the rows below
+							}
 							if e.a = idle; r < rows {
 								e.a = stream[i*steps+r0+r]
 							}
@@ -53,7 +58,13 @@ func (mc *Machine) stationary(stream, held [][]int8, length, sc, steps int64, ou
 						e.done++
 					}
 				}
-				mc.cycles++
+				if bottom.done > sums { // registers have kept the columns before
+					crossed |= edgeOut
+					if mc.lines.sumsReturn {
+						crossed |= edgeBack
+					}
+				}
+				mc.step(crossed)
 			}
 		}
 	}

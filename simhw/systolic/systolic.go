@@ -43,6 +43,8 @@ type Mapping struct {
 	LastR      int64 // rows in use in the last row fold
 	LastC      int64 // columns in use in the last column fold
 	groupFolds int64
+
+	Waits Waits // for narrow buffers, where Feed set them
 }
 
 // Map lays a product out. All arguments are at least 1.
@@ -85,22 +87,25 @@ func (p *Mapping) FoldCycles(r, c int64) int64 {
 	if !p.Gated {
 		r, c = p.Rows, p.Cols
 	}
+	in, latency := 1+p.Waits.In, r+c-2
 	if p.Dataflow == design.OS {
+		drain := 1 + p.Waits.Drain
 		switch p.Drain {
 		case design.DrainInPlace:
-			return p.T + r + c - 2
+			return max(p.T*in+latency, r*drain)
 		case design.DrainShift:
-			return p.T + 2*r + c - 2
+			return p.T*in + latency + r*drain
 		}
-		return max(p.T, 2*r-2)
+		return max(p.T*in, (r-1)*(in+drain), r*drain)
 	}
+	step, load := max(in, 1+p.Waits.Out), 1+p.Waits.Load
 	switch p.WeightLoad {
 	case design.LoadSerial:
-		return 2*r + c + p.T - 2
+		return r*load + p.stream(latency)
 	case design.LoadChain:
-		return max(p.T, 2*r-1)
+		return max(p.T*step, (r-1)*step+r*load)
 	}
-	return max(p.T, r)
+	return max(p.T*step, r*max(load, step))
 }
 
 // LastFoldCycles is what the last fold of all takes: no other overlaps its
@@ -109,16 +114,14 @@ func (p *Mapping) LastFoldCycles(r, c int64) int64 {
 	if !p.Gated {
 		r, c = p.Rows, p.Cols
 	}
+	if !p.overlaps() {
+		return p.FoldCycles(r, c)
+	}
+	in, latency := 1+p.Waits.In, r+c-2
 	if p.Dataflow == design.OS {
-		if p.Drain == design.DrainOverlapped {
-			return p.T + 2*r + c - 2
-		}
-		return p.FoldCycles(r, c)
+		return p.T*in + latency + r*(1+p.Waits.Drain)
 	}
-	if p.WeightLoad == design.LoadSerial {
-		return p.FoldCycles(r, c)
-	}
-	return p.T + r + c - 2
+	return p.T*max(in, 1+p.Waits.Out) + latency*(1+p.Waits.Out)
 }
 
 // LeadCycles is what passes before the first fold starts: loading the first
@@ -129,9 +132,10 @@ func (p *Mapping) LeadCycles() int64 {
 	}
 	switch p.WeightLoad {
 	case design.LoadChain:
-		return p.Rows
+		return p.Rows * (1 + p.Waits.Load)
 	case design.LoadBus:
-		return 1
+		// Its last rows' words come while the first fold's operands are on their way.
+		return p.Rows*(1+max(p.Waits.Load, p.Waits.In, p.Waits.Out)) - (p.Rows - 1)
 	}
 	return 0
 }
@@ -139,7 +143,7 @@ func (p *Mapping) LeadCycles() int64 {
 // Feasible tells whether the counts below fit an int64: whether the layer
 // takes fewer than limit cycles at least.
 func (p *Mapping) Feasible(limit float64) bool {
-	longest := float64(p.T) + 2*float64(p.Rows) + float64(p.Cols)
+	longest := (float64(p.T) + 2*float64(p.Rows) + float64(p.Cols)) * (1 + float64(p.Waits.In+p.Waits.Out+p.Waits.Load+p.Waits.Drain))
 	return float64(p.Groups)*float64(p.RowFolds)*float64(p.ColFolds)*longest < limit
 }
 
@@ -153,7 +157,16 @@ func (p *Mapping) Feasible(limit float64) bool {
 //	WS, IS bus     1 + (F−1)·max(T, R) + T+R+C−2
 //
 // Gated arrays (in place, shift and serial only) use each fold's own rows and
-// columns for R and C.
+// columns for R and C. Where buffers are narrow (Feed), a step takes i cycles for
+// operands that enter, o for sums that leave, l for operands to be held and d for finished
+// sums, s being the larger of i and o and L = R+C−2 the steps from an operand to its sum:
+//
+//	OS in place    F·max(T·i+L, R·d)
+//	OS shift       F·(T·i+L+R·d)
+//	OS overlapped  (F−1)·max(T·i, (R−1)·(i+d), R·d) + T·i+L+R·d
+//	WS, IS serial  F·(R·l + min(T,L)·(i+o) + max(T−L,0)·s + max(L−T,0))
+//	WS, IS chain   R·l + (F−1)·max(T·s, (R−1)·s+R·l) + T·s+L·o
+//	WS, IS bus     R·max(l,s)−R+1 + (F−1)·max(T·s, R·max(l,s)) + T·s+L·o
 func (p *Mapping) Cycles() int64 {
 	if p.Gated {
 		// Every fold is of one of four sizes.

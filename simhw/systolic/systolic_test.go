@@ -32,6 +32,38 @@ func TestFourByFourByHand(t *testing.T) {
 	}
 }
 
+// The same arrays with narrow buffers, int8 with 32-bit sums, by hand. An input line of
+// 4 bytes comes in 2 cycles at 2 bytes each, a weight line in 4 at 1, a line of sums, 16
+// bytes, leaves in 2 at 8. Weight stationary: 4 lines of weights, 16 cycles; 3 steps with
+// an input line, 3 with none, and 3 with sums, as the first leave 6 steps after the first
+// input: 6 + 3 + 6. Twice the K makes two such folds, whose sums are read and written in
+// 4 cycles by one port: 2·(16 + 6 + 3 + 12). Output stationary: 3 steps with operands of 2
+// cycles, 6 without, and 4 lines of sums of 4 cycles at 4 bytes: beside the next fold in
+// place, which all of them outlast, and after the fold by shifting.
+func TestNarrowBuffersByHand(t *testing.T) {
+	ws, os := Ports{Ifmap: 2, Filter: 1, Ofmap: 8}, Ports{Ifmap: 2, Filter: 4, Ofmap: 4}
+	shared := ws
+	shared.OfmapShared = true
+	for _, c := range []struct {
+		a       Array
+		b       Ports
+		m, n, k int64
+		want    int64
+	}{
+		{Array{Rows: 4, Cols: 4, Dataflow: design.WS}, ws, 3, 4, 4, 31},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.WS}, shared, 3, 4, 8, 74},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.IS}, Ports{Ifmap: 1, Filter: 2, Ofmap: 8}, 4, 3, 4, 31},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.OS}, os, 4, 4, 3, 16},
+		{Array{Rows: 4, Cols: 4, Dataflow: design.OS, Drain: design.DrainShift}, os, 4, 4, 3, 6 + 6 + 16},
+	} {
+		p := c.a.Map(c.m, c.n, c.k, 1, 1)
+		p.Feed(c.b, Bits{8, 8, 32})
+		if got := p.Cycles(); got != c.want {
+			t.Errorf("%+v, %+v: %d cycles, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 // 3×2 working elements of a 2×2 array (row folds of 2 and 1), K = 3 steps of
 // 2 lanes, int8 in 32-bit sums, by hand. Output stationary: 3·2·3 = 18 element
 // cycles, each two operand words of 16 bits and a sum of 32 bits: 18·64 bits;
