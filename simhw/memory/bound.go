@@ -34,25 +34,36 @@ func (pl *plan) bound(o Order) bounds {
 	bytes := reads + writes
 	m := &pl.p.Map
 	waits := pl.excess(bytes-pl.firstRead-pl.lastWrite, pl.work)
+	// Products that find nothing, and those that a chunk went before.
+	n, groups := float64(m.Groups), float64(m.Groups)
+	var together [2]float64
 	if pl.again {
-		// Products that find nothing, and those that a chunk went before.
+		groups = float64(pl.groups)
 		held := t.filter * pl.weightBytes
 		if m.Dataflow == design.IS {
 			held = t.ifmap * pl.inputBytes
 		}
-		n, groups := float64(m.Groups), float64(pl.groups)
 		each := (bytes-held)/n - pl.firstRead - pl.lastWrite
-		waits = max(waits, pl.excess(each*groups+held, pl.folds*groups)+pl.excess(each*(n-groups), pl.folds*(n-groups)+pl.lastMore))
+		together = [2]float64{pl.excess(each*groups+held, pl.folds*groups), pl.excess(each*(n-groups), pl.folds*(n-groups)+pl.lastMore)}
+		waits = max(waits, together[0]+together[1])
 	}
 	least := pl.work + pl.ends
 	b := bounds{bytes: bytes, rough: max(least, bytes*pl.perByte*(1-rounding)), kind: least + waits, close: least + waits}
-	if m.Dataflow != design.OS {
-		apart, beside := pl.busiest()
-		b.kind = least + max(waits, min(apart, beside))
-		if pl.outsBeside() {
-			apart = beside
+	if m.Dataflow == design.OS {
+		return b
+	}
+	apart, beside := pl.busiest(n, groups)
+	one := m.RowFolds == 1 && m.ColFolds == 1
+	sum := func(alone [2]float64) float64 {
+		if one { // they are not told apart
+			return max(waits, alone[0]+alone[1])
 		}
-		b.close = least + max(waits, apart)
+		return max(waits, max(together[0], alone[0])+max(together[1], alone[1]))
+	}
+	waitsApart, waitsBeside := sum(apart), sum(beside)
+	b.kind = least + min(waitsApart, waitsBeside)
+	if b.close = least + waitsApart; pl.outsBeside() {
+		b.close = least + waitsBeside
 	}
 	return b
 }
@@ -80,31 +91,41 @@ func (pl *plan) outsBeside() bool {
 // busiest is what some folds of a WS or IS array wait at least, each by itself: those
 // beside which a finished column fold's outputs are written, those before a row fold's
 // first, which reads what all of its folds share, and those where a product begins and
-// ends. Beside is for orders of which outsBeside is true, apart for others.
-func (pl *plan) busiest() (apart, beside float64) {
+// ends; first those of products that find nothing, then those of later ones. Beside is
+// for orders of which outsBeside is true, apart for others.
+func (pl *plan) busiest(n, groups float64) (apart, beside [2]float64) {
 	m := &pl.p.Map
-	n := float64(m.Groups)
 	last := float64(m.LastFoldCycles(m.LastR, m.LastC))
-	first, groups := pl.product(1), n
-	later := waiting{}
+	first, later := pl.product(1), waiting{}
 	if pl.again {
-		groups, later = float64(pl.groups), pl.product(0)
+		later = pl.product(0)
 	}
 	if m.RowFolds == 1 && m.ColFolds == 1 {
-		apart = (groups-1)*first.begins + (n-groups)*later.begins + pl.excess(pl.lastWrite, last)
-		switch { // nothing is written beside the very first fold
-		case pl.again:
-			apart -= later.begins - later.begin
-		case n > 1:
-			apart -= first.begins - first.begin
-		default:
-			apart = 0
+		if n == 1 {
+			return apart, apart
 		}
+		second := &first
+		if pl.again {
+			second = &later
+		}
+		apart[0] = (groups-1)*first.begins + (n-groups)*later.begins + pl.excess(pl.lastWrite, last)
+		apart[0] -= second.begins - second.begin // nothing is written beside the very first fold
 		return apart, apart
 	}
-	apart = groups*first.inside + (n-groups)*later.inside + first.begin + (groups-1)*first.begins + (n-groups)*later.begins
-	beside = apart + (groups-1)*first.ends[1] + (n-groups)*later.ends[1] + pl.excess(pl.written, last)
-	apart += (groups-1)*first.ends[0] + (n-groups)*later.ends[0] + groups*first.out + (n-groups)*later.out
+	alone := [2]float64{groups*first.inside + first.begin + (groups-1)*first.begins, (n - groups) * (later.inside + later.begins)}
+	apart = [2]float64{alone[0] + groups*first.out, alone[1] + (n-groups)*later.out}
+	beside = alone
+	beside[1] += pl.excess(pl.written, last)
+	// A product's last fold reads for the next one.
+	if pl.again {
+		apart[0] += groups * later.ends[0]
+		beside[0] += groups * later.ends[1]
+		apart[1] += (n-2*groups)*later.ends[0] + (groups-1)*first.ends[0]
+		beside[1] += (n-2*groups)*later.ends[1] + (groups-1)*first.ends[1]
+	} else {
+		apart[0] += (n - 1) * first.ends[0]
+		beside[0] += (n - 1) * first.ends[1]
+	}
 	return apart, beside
 }
 
