@@ -4,7 +4,9 @@ import "macroscope/simhw/design"
 
 // Ports are how wide the buffers are towards the array, in bytes a cycle; 0: as wide
 // as the array's edge. A narrow buffer gives the words of one step of the array in
-// several cycles, and all elements wait for them.
+// several cycles, and all elements wait for them. DRAM fills the other half of a buffer
+// by ports of its own. Where folds overlap, only the closed form has narrow buffers, and
+// takes all of a fold's steps for as long as the slower of what enters and leaves.
 type Ports struct {
 	Ifmap, Filter, Ofmap int64
 	OfmapShared          bool // partial sums are read and written by one port, not by two
