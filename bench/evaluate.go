@@ -80,19 +80,24 @@ type EvaluateOptions struct {
 }
 
 // Evaluate runs the plan over a labelled set with the very kernels that the
-// benchmarks time, and counts right answers (the first of equal maxima counts).
+// benchmarks time, and counts right answers (the first of equal maxima counts; a network
+// that ends in an ArgMax gives the class itself).
 // It stops when ctx ends.
 func Evaluate(ctx context.Context, p *nn.Plan, set *dataset.Set, o EvaluateOptions) (Accuracy, error) {
 	if p.InputSize() != set.Size() {
 		return Accuracy{}, fmt.Errorf("the network reads %d values an image: those of %s have %d", p.InputSize(), set.Name(), set.Size())
 	}
-	if p.OutputSize() != set.Classes() {
-		return Accuracy{}, fmt.Errorf("the network gives %d values an image: %s has %d classes", p.OutputSize(), set.Name(), set.Classes())
+	if p.Classes() != set.Classes() {
+		return Accuracy{}, fmt.Errorf("the network tells %d classes apart: %s has %d", p.Classes(), set.Name(), set.Classes())
 	}
 	r := p.NewRunner(max(1, min(o.Threads, evaluateBatch, set.Len())))
 	defer r.Close()
-	a, classes := Accuracy{Images: set.Len()}, p.OutputSize()
-	all := make([]float32, evaluateBatch*classes)
+	a, size := Accuracy{Images: set.Len()}, p.OutputSize()
+	answer := argmax
+	if size != p.Classes() {
+		answer = func(v []float32) int { return int(v[0]) }
+	}
+	all := make([]float32, evaluateBatch*size)
 	var b dataset.Batch
 	for i := 0; i < set.Len(); i += evaluateBatch {
 		if err := context.Cause(ctx); err != nil {
@@ -105,7 +110,7 @@ func Evaluate(ctx context.Context, p *nn.Plan, set *dataset.Set, o EvaluateOptio
 		if err := set.Read(&b, i, n); err != nil {
 			return Accuracy{}, err
 		}
-		logits := all[:n*classes]
+		logits := all[:n*size]
 		start := time.Now()
 		var err error
 		if set.Floats() {
@@ -118,7 +123,7 @@ func Evaluate(ctx context.Context, p *nn.Plan, set *dataset.Set, o EvaluateOptio
 		}
 		a.Seconds += time.Since(start).Seconds()
 		for j, label := range b.Labels {
-			if argmax(logits[j*classes:(j+1)*classes]) == int(label) {
+			if answer(logits[j*size:(j+1)*size]) == int(label) {
 				a.Correct++
 			}
 		}
@@ -149,5 +154,5 @@ func SampleSet(g *graph.Graph) (*dataset.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dataset.FromCIFAR10("the built-in sample of the test images", set, g.Input.Shape, g.Output.Shape.Size())
+	return dataset.FromCIFAR10("the built-in sample of the test images", set, g.Input.Shape, g.Classes())
 }

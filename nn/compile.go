@@ -47,7 +47,7 @@ type compiler struct {
 func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 	c := &compiler{
 		g: g, choice: choice,
-		plan:  &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size()},
+		plan:  &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size(), classes: g.Classes()},
 		joins: map[*graph.Node]bool{}, wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
 	}
 	c.index()

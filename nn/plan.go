@@ -31,6 +31,7 @@ type Plan struct {
 	name    string
 	in      graph.Shape
 	outSize int
+	classes int
 	first   *inputStep
 	steps   []step
 	bufs    []*buffer
@@ -86,6 +87,10 @@ func (p *Plan) InputSize() int { return p.in.Size() }
 
 // OutputSize is the number of values that an image gives.
 func (p *Plan) OutputSize() int { return p.outSize }
+
+// Classes is how many classes the network tells apart: OutputSize, unless its output is the
+// index of one (graph.Graph.Classes).
+func (p *Plan) Classes() int { return p.classes }
 
 // ArenaBytes is the memory of activations that one thread needs.
 func (p *Plan) ArenaBytes() int { return p.arena }

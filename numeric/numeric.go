@@ -73,7 +73,7 @@ func New(g *graph.Graph, m Machine) (*Network, error) {
 	if b.layers == 0 {
 		return nil, fmt.Errorf("graph %q: no int8 layer: want a quantized network", g.Name)
 	}
-	return &Network{input: g.Input.Shape.Size(), output: g.Output.Shape.Size(), steps: b.steps}, nil
+	return &Network{input: g.Input.Shape.Size(), output: g.Classes(), steps: b.steps}, nil
 }
 
 // builder walks along the chain.
@@ -120,6 +120,10 @@ func (b *builder) step(v *graph.Value) (*graph.Value, error) {
 		if n.Out != b.g.Output {
 			return nil, fmt.Errorf("node %q: a softmax that is not the last: not computed here", n.Name)
 		} // it keeps the order of the classes
+	case *graph.ArgMax:
+		if n.Out != b.g.Output || op.Last || n.In[0].Shape.Plane() != 1 {
+			return nil, fmt.Errorf("node %q: an argmax that is not the last, of one pixel, the first of equal values: not computed here", n.Name)
+		} // who asks for classes takes it
 	default:
 		return nil, fmt.Errorf("node %q (%s): not computed here", n.Name, n.Op.Kind())
 	}
@@ -194,7 +198,7 @@ func (b *builder) follow(v *graph.Value) epilogue {
 	return e
 }
 
-// Output is the number of values that an inference gives.
+// Output is the number of values that an inference gives: those that a last ArgMax takes.
 func (n *Network) Output() int { return n.output }
 
 // Runner computes inferences, one at a time.

@@ -38,7 +38,7 @@ func (f *dataFlags) set(path string, split dataset.Split, g *graph.Graph) (*data
 	if err != nil {
 		return nil, nil, err
 	}
-	set, err := src.Set(g.Input.Shape, g.Output.Shape.Size())
+	set, err := src.Set(g.Input.Shape, g.Classes())
 	if err != nil {
 		src.Close()
 		return nil, nil, err
