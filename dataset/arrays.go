@@ -186,6 +186,12 @@ func (a *array) order(shape []int, layout Layout) (swap bool, err error) {
 	planes := slices.Equal(have, shape) || c == 1 && slices.Equal(have, []int{h, w})
 	pixels := slices.Equal(have, []int{h, w, c}) || c == 1 && slices.Equal(have, []int{h, w})
 	first, second := fmt.Sprintf("(N, %d, %d, %d)", c, h, w), fmt.Sprintf("(N, %d, %d, %d)", h, w, c)
+	if h == 1 { // sequences, which a graph has as images of one row
+		sequence := c == 1 && slices.Equal(have, []int{w})
+		planes = planes || sequence || slices.Equal(have, []int{c, w})
+		pixels = pixels || sequence || slices.Equal(have, []int{w, c})
+		first, second = fmt.Sprintf("(N, %d, %d)", c, w), fmt.Sprintf("(N, %d, %d)", w, c)
+	}
 	switch {
 	case layout == NCHW && !planes:
 		return false, wrong(first)

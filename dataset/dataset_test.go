@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -171,6 +172,47 @@ func TestLayoutMustBeSaid(t *testing.T) {
 	s = mustLoad(t, cube, Options{Labels: labels, Layout: NCHW}, []int{3, 3, 3}, 2)
 	if err := s.Read(&b, 0, 1); err != nil || !slices.Equal(b.Bytes, counting(0, 27)) {
 		t.Errorf("planes: %v, %v", b.Bytes, err)
+	}
+}
+
+// Sequences, [C 1 W] in a graph, are [N C W] or [N W C] in arrays.
+func TestSequences(t *testing.T) {
+	dir := t.TempDir()
+	labels := filepath.Join(dir, "y.npy")
+	writeNPY(t, labels, "|u1", "(1,)", []byte{1})
+	for _, tt := range []struct {
+		dims   string
+		shape  []int
+		layout Layout
+		second uint8 // of channel 0
+		want   string
+	}{
+		{"(1, 2, 3)", []int{2, 1, 3}, "", 1, ""},
+		{"(1, 3, 2)", []int{2, 1, 3}, "", 2, ""},
+		{"(1, 2, 1, 3)", []int{2, 1, 3}, "", 1, ""},
+		{"(1, 6)", []int{1, 1, 6}, "", 1, ""},
+		{"(1, 3, 2)", []int{2, 1, 3}, NHWC, 2, ""},
+		{"(1, 3, 2)", []int{2, 1, 3}, NCHW, 0, "want (N, 2, 3)"},
+		{"(1, 2, 3)", []int{2, 3, 1}, "", 0, "want (N, 2, 3, 1) or (N, 3, 1, 2)"},
+		{"(1, 2, 4)", []int{2, 1, 3}, "", 0, "want (N, 2, 3) or (N, 3, 2)"},
+		{"(1, 3, 3)", []int{3, 1, 3}, "", 0, "say which by --data-layout"},
+		{"(1, 3, 3)", []int{3, 1, 3}, NHWC, 3, ""},
+	} {
+		x := filepath.Join(dir, "x.npy")
+		var a, b, c int
+		fmt.Sscanf(tt.dims, "(1, %d, %d, %d)", &a, &b, &c)
+		writeNPY(t, x, "|u1", tt.dims, counting(0, a*max(b, 1)*max(c, 1)))
+		s, err := load(t, x, Options{Labels: labels, Layout: tt.layout}, tt.shape, 2)
+		if tt.want != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s for %v: got %v, want %s", tt.dims, tt.shape, err, tt.want)
+			}
+			continue
+		}
+		var batch Batch
+		if err != nil || s.Read(&batch, 0, 1) != nil || batch.Bytes[1] != tt.second {
+			t.Errorf("%s for %v: %v, %v: want %d as the second", tt.dims, tt.shape, err, batch.Bytes, tt.second)
+		}
 	}
 }
 
