@@ -49,7 +49,7 @@ func Names() []string {
 func Load(name string, d dtype.DType) (*graph.Graph, error) {
 	byType, ok := files[name]
 	if !ok {
-		return nil, fmt.Errorf("model %q: want %s", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("model %q: want %s, or a file whose name ends in .onnx or .tflite", name, strings.Join(Names(), ", "))
 	}
 	data, ok := byType[d]
 	if !ok {

@@ -241,7 +241,7 @@ func TestNames(t *testing.T) {
 		d    dtype.DType
 		want string
 	}{
-		{"resnet", dtype.Float32, `model "resnet": want cifar10cnn`},
+		{"resnet", dtype.Float32, `model "resnet": want cifar10cnn, or a file whose name ends in .onnx or .tflite`},
 		{"cifar10cnn", 77, `model "cifar10cnn": no dtype(77) network`},
 	} {
 		if _, err := models.Load(c.name, c.d); err == nil || err.Error() != c.want {

@@ -90,6 +90,10 @@ func (r *reader) external(entries []*onnxpb.StringStringEntryProto, n int) (e *e
 	if errors.Is(err, fs.ErrNotExist) && r.options.Weightless {
 		return nil, true, nil
 	}
+	var at *fs.PathError
+	if errors.As(err, &at) { // its own words name the call
+		err = fmt.Errorf("%s: %w", quote(e.path), at.Err)
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("external data: %w", err)
 	}

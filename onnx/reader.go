@@ -155,6 +155,9 @@ func (r *reader) input() error {
 		}
 	}
 	if ok {
+		if t != nil && t.Shape != nil && len(t.Shape.Dim) != len(given) {
+			return fmt.Errorf("input %s: a shape of %d dimensions was given, %v: want %d as in the file, the batch first", quote(in.GetName()), len(given), given, len(t.Shape.Dim))
+		}
 		t = givenShape(t, given)
 	}
 	if t == nil || t.Shape == nil {
@@ -178,7 +181,7 @@ func (r *reader) input() error {
 			if p := d.GetDimParam(); p != "" {
 				was = quote(p)
 			}
-			return fmt.Errorf("input %s: dimension %d is %s: want a number from 1 to %d (only the first, the batch, may be open)",
+			return fmt.Errorf("input %s: dimension %d is %s: want a number from 1 to %d (only the first, the batch, may be open; --input NAME:1x3x32x32 gives a shape)",
 				quote(in.GetName()), i+1, was, graph.MaxElements)
 		}
 		view = append(view, int(v))

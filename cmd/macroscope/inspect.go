@@ -20,7 +20,7 @@ import (
 
 type inspectCmd struct {
 	Model     string `arg:"" optional:"" help:"The network: a built-in name, an ONNX or a TFLite file."`
-	DType     string `name:"dtype" default:"float32" help:"Which version of a built-in network: float32, int8 or binary." placeholder:"D"`
+	DType     string `name:"dtype" help:"Which version of a built-in network: float32 (without it), int8 or binary." placeholder:"D"`
 	Operators bool   `help:"Instead: list the ONNX operators that are read, then TFLite's."`
 	shapeFlags
 	Output string `short:"o" enum:"text,json,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
@@ -117,7 +117,7 @@ func (c *inspectCmd) operators(e *env) error {
 // network reads the model, after what its file says of itself.
 func (c *inspectCmd) network(r *inspectResult) (*graph.Graph, error) {
 	if !isFile(c.Model) {
-		d, err := dtype.Parse(c.DType)
+		d, err := dtype.Parse(cmp.Or(c.DType, dtype.Float32.String()))
 		if err != nil {
 			return nil, usageError{err}
 		}
@@ -126,6 +126,9 @@ func (c *inspectCmd) network(r *inspectResult) (*graph.Graph, error) {
 			return nil, usageError{err}
 		}
 		return g, nil
+	}
+	if c.DType != "" {
+		return nil, usageError{fmt.Errorf("--dtype %s: %s is shown as the file has it", c.DType, c.Model)}
 	}
 	if tflite.IsFile(c.Model) {
 		s, err := tflite.SurveyFile(c.Model)
