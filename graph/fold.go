@@ -18,20 +18,26 @@ import "math"
 //   - one whose layer's output something else reads too;
 //   - one whose folded constants would leave float32's range;
 //   - the ninth and later ones of a row: each makes the layer's weights anew, and a small
-//     file can have very many.
+//     file can have very many;
+//   - those whose constants would take, all together, more memory than g's own weights and
+//     16 MiB: a small file can have very many layers that share their weights.
 //
 // A folded layer keeps its node's name and gives the value that the batch norm
 // gave.
 func FoldBatchNorm(g *Graph) *Graph {
 	const maxJoined = 8
 
+	left := g.weightBytes() + 16<<20 // memory that constants may still take
 	uses := map[*Value]int{g.Output: 1}
 	for _, n := range g.Nodes {
 		for _, v := range n.In {
 			uses[v]++
 		}
 	}
-	out := &Graph{Name: g.Name, Integer: g.Integer}
+	if g.Weightless {
+		left = 16 << 20
+	}
+	out := &Graph{Name: g.Name, Integer: g.Integer, Weightless: g.Weightless}
 	joined := map[*Node]int{}
 	now := map[*Value]*Value{}  // value of g → value of out
 	giver := map[*Value]*Node{} // value of out → the node of out that gives it
@@ -49,11 +55,16 @@ func FoldBatchNorm(g *Graph) *Graph {
 			continue
 		}
 		if prev := giver[now[n.In[0]]]; prev != nil && len(n.In) == 1 && uses[n.In[0]] == 1 {
-			if joined[prev]++; joined[prev] > maxJoined {
+			takes := joinBytes(prev.Op, n.Op, n.Out.Shape.Channels())
+			if _, layer := prev.Op.(*Affine); !layer && joined[prev] > 0 {
+				takes = 0 // it replaces what the join before has made
+			}
+			if joined[prev]++; joined[prev] > maxJoined || takes > left {
 				// prev stays as it is
 			} else if op := join(prev.Op, n.Op, n.Out.Shape.Channels()); op != nil {
 				prev.Op, prev.Out = op, value(n.Out)
 				giver[prev.Out] = prev
+				left -= takes
 				continue
 			}
 		}
@@ -107,6 +118,42 @@ func join(first, second Op, channels int) Op {
 		}
 	}
 	return nil
+}
+
+// joinBytes is the memory that join takes, where it is not nil.
+func joinBytes(first, second Op, channels int) int64 {
+	switch op := first.(type) {
+	case *Conv2D:
+		return 4 * int64(len(op.Float)+channels)
+	case *Dense:
+		return 4 * int64(len(op.Float)+channels)
+	case *Affine:
+		if second, ok := second.(*Affine); ok {
+			return 8 * int64(max(len(op.Scale), len(op.Shift), len(second.Scale), len(second.Shift)))
+		}
+	}
+	return 0
+}
+
+// weightBytes is the memory of the layers' float weights, those that several share once.
+func (g *Graph) weightBytes() (n int64) {
+	seen := map[*float32]bool{}
+	for _, node := range g.Nodes {
+		var w *Weights
+		switch op := node.Op.(type) {
+		case *Conv2D:
+			w = &op.Weights
+		case *Dense:
+			w = &op.Weights
+		default:
+			continue
+		}
+		if len(w.Float) > 0 && !seen[&w.Float[0]] {
+			seen[&w.Float[0]] = true
+			n += 4 * int64(len(w.Float))
+		}
+	}
+	return n
 }
 
 // line is op, a BatchNorm or Affine, as x·scale + shift for channel c.

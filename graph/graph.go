@@ -22,6 +22,10 @@ type Graph struct {
 	// Integer says by whose rules values with a Scale are computed in integers alone;
 	// NotInteger: a runtime rounds its own way.
 	Integer Integers
+
+	// Weightless says that weights were not at hand: they are zeros, which layers may share.
+	// Shapes and sizes are right, what the network computes is not.
+	Weightless bool
 }
 
 // Integers are rules by which bytes are computed from bytes: those of TFLite's kernels

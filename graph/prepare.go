@@ -37,7 +37,7 @@ func Prepare(g *Graph, p Preparation) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Graph{Name: g.Name, Input: g.Input, Output: g.Output, Nodes: slices.Clone(g.Nodes), Integer: g.Integer}
+	out := &Graph{Name: g.Name, Input: g.Input, Output: g.Output, Nodes: slices.Clone(g.Nodes), Integer: g.Integer, Weightless: g.Weightless}
 	if p.HWC {
 		out.before("layout", &Transpose{View: slices.Clone(in), Perm: []int{1, 2, 0}, To: g.Input.Shape.Clone()}, in)
 		out.dropTurning()

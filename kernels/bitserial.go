@@ -74,11 +74,25 @@ type product struct{ x, w, level int }
 // are of sums Σ x·w, as for an int8 convolution of x, whose bytes and bits the result
 // has. With Store the sums come Factor() times too large.
 func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, error) {
+	b, h, err := newBitSerial(im, spec, l, w)
+	if err != nil {
+		return nil, err
+	}
+	c := b.conv
+	words := c.packPlanes(w, h)
+	c.serial.panel = len(words) / (spec.Out.C * len(h)) * im.k.NR
+	c.prepare(words)
+	return b, nil
+}
+
+// newBitSerial is NewBitSerial up to where it takes memory but for the channels' constants,
+// and the steps of the weights.
+func newBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (b *BitSerial, h []int, err error) {
 	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
 	if spec.Pool {
 		c.pool = 4
 	}
-	err := func() error {
+	err = func() error {
 		if im.k.DType != dtype.Binary {
 			return fmt.Errorf("want a binary implementation")
 		}
@@ -95,30 +109,29 @@ func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, erro
 		if !(k >= 1) || float64(len(w)) != float64(spec.Out.C)*k {
 			return fmt.Errorf("%d weights: want OutC %d · KH %d · KW %d · C %d", len(w), spec.Out.C, spec.KH, spec.KW, spec.In.C)
 		}
-		h, ternary, err := im.weightSteps(w)
+		steps, ternary, err := im.weightSteps(w)
 		if err != nil {
 			return err
 		}
+		h = steps
 		c.serial = &serial{bits: l.Bits, planes: len(h), ternary: ternary}
 		if err := spec.In.check("input"); err != nil {
 			return err
 		}
-		words := c.packPlanes(w, h)
-		if err := c.check(len(words)); err != nil {
+		c.weightsB = 4 * spec.Out.C * spec.KH * spec.KW * Words(dtype.Binary, spec.In.C) * c.serial.weightPlanes()
+		if err := c.check(c.weightsB / 4); err != nil {
 			return err
 		}
 		if err := c.serial.prepare(&c.spec, l, w, h); err != nil {
 			return err
 		}
 		c.serial.distance, c.serial.doubling = spec.In.Bytes(), im.k.Doubles
-		c.serial.panel = len(words) / (spec.Out.C * len(h)) * im.k.NR
-		c.prepare(words)
 		return nil
 	}()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", im.FullName("bitserial"), err)
+		return nil, nil, fmt.Errorf("%s: %w", im.FullName("bitserial"), err)
 	}
-	return &BitSerial{c}, nil
+	return &BitSerial{c}, h, nil
 }
 
 // weightSteps gives h for weights, and whether their planes are ternary.

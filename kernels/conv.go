@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"macroscope/dtype"
@@ -96,6 +97,16 @@ const maxInt8K = 131071
 // NewConv prepares a convolution; weights are [OutC][KH][KW] rows of In.C
 // values as PackFloat32, PackInt8 or PackBinary give them.
 func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
+	c, err := newConv(im, spec, len(weights))
+	if err != nil {
+		return nil, err
+	}
+	c.prepare(weights)
+	return c, nil
+}
+
+// newConv is NewConv up to where it takes memory.
+func newConv(im *Impl, spec ConvSpec, weights int) (*Conv, error) {
 	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
 	if spec.NonNegative && im.k.NonNegativeTile != nil {
 		c.tile = im.k.NonNegativeTile
@@ -106,10 +117,9 @@ func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
 	if im.k.DType == dtype.Float32 && spec.Lo == 0 && spec.Hi == 0 {
 		c.spec.Lo, c.spec.Hi = unclampedLo, unclampedHi
 	}
-	if err := c.check(len(weights)); err != nil {
+	if err := c.check(weights); err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("conv2d"), err)
 	}
-	c.prepare(weights)
 	return c, nil
 }
 
@@ -119,6 +129,22 @@ func (c *Conv) prepare(weights []uint32) {
 		c.mode, c.rescale = tile.Store, newRescaler(c.im, &c.spec)
 	}
 	c.addresses()
+	c.pack(weights)
+}
+
+// prepareLike is prepare of one whose spec differs in constants alone from that of another
+// which is prepared: they share their tables, which do not depend on them.
+func (c *Conv) prepareLike(like *Conv, weights []uint32) {
+	spec, im := c.spec, c.im
+	*c = *like
+	c.spec, c.im, c.panels = spec, im, nil
+	c.edges = slices.Clone(like.edges)
+	for i := range c.edges {
+		c.edges[i].init = nil
+	}
+	if spec.Multipliers != nil {
+		c.rescale = newRescaler(im, &c.spec)
+	}
 	c.pack(weights)
 }
 
@@ -229,7 +255,7 @@ func (s *ConvSpec) inputBytes() int {
 // maximum in registers.
 func (c *Conv) addresses() {
 	s, mr := &c.spec, c.im.k.MR
-	var units []unit
+	units := make([]unit, 0, s.Out.H*s.Out.W)
 	for y := range s.Out.H {
 		for x := range s.Out.W {
 			units = append(units, unit{y, x})
@@ -245,6 +271,7 @@ func (c *Conv) addresses() {
 	for len(units)%per != 0 { // a ragged end repeats the last one
 		units = append(units, units[len(units)-1])
 	}
+	c.rows, c.coff = make([]int, 0, len(units)*c.pool), make([]int, 0, len(units))
 	for ; len(units) > 0; units = units[per:] {
 		c.addTile(units[:per])
 	}

@@ -34,6 +34,7 @@ func NewDepthwiseFloat32(im *Impl, spec ConvSpec, weights []float32) (*Depthwise
 	if err != nil {
 		return nil, err
 	}
+	d.addTaps()
 	if d.spec.Lo == 0 && d.spec.Hi == 0 {
 		d.spec.Lo, d.spec.Hi = unclampedLo, unclampedHi
 	}
@@ -50,6 +51,7 @@ func NewDepthwiseInt8(im *Impl, spec ConvSpec, weights []int8) (*Depthwise, erro
 	if err != nil {
 		return nil, err
 	}
+	d.addTaps()
 	c := spec.In.C
 	d.ints, d.sums = alignedSlice[int32](len(weights)), alignedSlice[int32](c)
 	byTap(d.ints, widened(weights), c)
@@ -97,12 +99,17 @@ func newDepthwise(im *Impl, spec ConvSpec, weights int) (*Depthwise, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("depthwise"), err)
 	}
+	return d, nil
+}
+
+// addTaps notes where the taps are.
+func (d *Depthwise) addTaps() {
+	spec := &d.spec
 	for ky := range spec.KH {
 		for kx := range spec.KW {
 			d.taps = append(d.taps, ky*spec.DilationH*spec.In.RowBytes()+kx*spec.DilationW*spec.In.PixelBytes())
 		}
 	}
-	return d, nil
 }
 
 // byTap turns [C][taps] into [taps][C].

@@ -23,11 +23,32 @@ type Grouped struct {
 // or PackInt8 give them. The spec is that of all channels, float32 or int8, without Pool
 // and not in mode Bits.
 func NewGrouped(im *Impl, spec ConvSpec, groups int, weights []uint32) (*Grouped, error) {
+	g, err := newGrouped(im, spec, groups, len(weights))
+	if err != nil {
+		return nil, err
+	}
+	for i := range groups {
+		c, err := g.group(i, groups, len(weights))
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			c.prepare(part(weights, i, groups))
+		} else {
+			c.prepareLike(g.convs[0], part(weights, i, groups))
+		}
+		g.convs = append(g.convs, c)
+	}
+	return g, nil
+}
+
+// newGrouped is NewGrouped up to where it takes memory.
+func newGrouped(im *Impl, spec ConvSpec, groups, weights int) (*Grouped, error) {
 	g := &Grouped{im: im, spec: spec, in: spec.In, out: Image{DType: spec.Out.DType, H: spec.Out.H, W: spec.Out.W}}
 	err := func() error {
 		switch {
-		case groups < 1 || spec.In.C%groups != 0 || spec.Out.C%groups != 0 || len(weights)%groups != 0:
-			return fmt.Errorf("%d groups of %d channels in, %d out, %d words of weights: want a divisor", groups, spec.In.C, spec.Out.C, len(weights))
+		case groups < 1 || spec.In.C%groups != 0 || spec.Out.C%groups != 0 || weights%groups != 0:
+			return fmt.Errorf("%d groups of %d channels in, %d out, %d words of weights: want a divisor", groups, spec.In.C, spec.Out.C, weights)
 		case spec.In.DType == dtype.Binary || spec.Mode == tile.Bits || spec.Pool:
 			return fmt.Errorf("%v, mode %d, pool %t: want float32 or int8 sums without a pool", spec.In.DType, spec.Mode, spec.Pool)
 		}
@@ -37,23 +58,25 @@ func NewGrouped(im *Impl, spec ConvSpec, groups int, weights []uint32) (*Grouped
 			}
 		}
 		g.in.C, g.out.C = spec.In.C/groups, spec.Out.C/groups
-		for i := range groups {
-			s := spec
-			s.In, s.Out = g.in, g.out
-			s.BiasF, s.BiasI = part(spec.BiasF, i, groups), part(spec.BiasI, i, groups)
-			s.Scale, s.Offset, s.Multipliers = part(spec.Scale, i, groups), part(spec.Offset, i, groups), part(spec.Multipliers, i, groups)
-			c, err := NewConv(im, s, part(weights, i, groups))
-			if err != nil {
-				return err
-			}
-			g.convs = append(g.convs, c)
+		if err := checkMultipliers(spec.Multipliers); err != nil {
+			return err
 		}
-		return nil
+		_, err := g.group(0, groups, weights)
+		return err // of all: they differ in constants alone
 	}()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", im.FullName("grouped"), err)
 	}
 	return g, nil
+}
+
+// group is the convolution of one group, checked and not yet laid out.
+func (g *Grouped) group(i, groups, weights int) (*Conv, error) {
+	s := g.spec
+	s.In, s.Out = g.in, g.out
+	s.BiasF, s.BiasI = part(s.BiasF, i, groups), part(s.BiasI, i, groups)
+	s.Scale, s.Offset, s.Multipliers = part(s.Scale, i, groups), part(s.Offset, i, groups), part(s.Multipliers, i, groups)
+	return newConv(g.im, s, weights/groups)
 }
 
 // part is the i-th of n equal parts.

@@ -48,7 +48,17 @@ const winogradBlock = 16
 // are [OutC][3][3][In.C]. It says why where the shape does not suit: channels
 // must be whole vectors, the sums whole tiles.
 func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, error) {
-	direct, err := NewConv(im, spec, PackFloat32(weights)) // checks all that is common
+	w, err := newWinograd(im, spec, len(weights), m)
+	if err != nil {
+		return nil, err
+	}
+	w.prepare(weights)
+	return w, nil
+}
+
+// newWinograd is NewWinograd up to where it takes memory.
+func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
+	direct, err := newConv(im, spec, weights) // checks all that is common
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +80,12 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
 	}
 	w.tilesY, w.tilesX = h/m, wd/m
+	return w, nil
+}
+
+// prepare lays out what Run needs, after the checks.
+func (w *Winograd) prepare(weights []float32) {
+	im, spec, m := w.im, &w.spec, w.t.M
 	w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile
 	if im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0 {
 		w.mr, w.nr, w.gemm = im.k.FlatMR, im.k.FlatNR, im.k.FlatTile
@@ -96,7 +112,6 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 		}
 	}
 	w.inBytes, w.outBytes = spec.In.Bytes(), spec.Out.Bytes()
-	return w, nil
 }
 
 // winogradG is G of F(m, 3) by m, for the points 0, ±1, ±2 and infinity.

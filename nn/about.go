@@ -24,7 +24,7 @@ var partNames = [Parts]string{"kernel", "packing", "epilogue", "pool", "other"}
 func (p Part) String() string { return partNames[p] }
 
 // Step describes a step of a plan: a layer with what is fused into it, or what
-// stands between layers. Weights are packed once, when a network is compiled, and
+// stands between layers. Weights are packed once, by a plan's first Runner, and
 // halos are filled once, when a Runner is made: neither is a step.
 type Step struct {
 	Name  string // of the layer's or op's node; "input", "output"; of the value that a conversion writes
@@ -67,13 +67,13 @@ func (st *inputStep) about() Step {
 
 func (st *convStep) about() Step {
 	part := Epilogue
-	switch st.conv.(type) {
+	switch st.conv().(type) {
 	case *kernels.Winograd:
 		part = Packing
 	case *kernels.Grouped, *kernels.Depthwise, *kernels.BitSerial: // whose parts nobody tells apart
 		part = Kernel
 	}
-	return Step{Name: st.node, Kind: "conv2d", Layer: st.layer, Reader: -1, part: part, BytesRead: st.conv.InputBytes(), BytesWritten: st.out.valueBytes()}
+	return Step{Name: st.node, Kind: "conv2d", Layer: st.layer, Reader: -1, part: part, BytesRead: st.conv().InputBytes(), BytesWritten: st.out.valueBytes()}
 }
 
 func (st *denseFloat) about() Step { return st.denseAbout.step(st.in, st.out) }

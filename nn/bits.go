@@ -42,13 +42,13 @@ func (c *compiler) signsAsIntegers() {
 			padded := op.PadTop+op.PadLeft+op.PadBottom+op.PadRight > 0
 			if (!padded || op.PadValue == 0) && c.signsOnIntegers(&op.Weights, n.In[0], op.OutC, padded) {
 				conv := *op
-				conv.Weights = integerSigns(op.Weights)
+				conv.Weights = c.integerSigns(op.Weights)
 				n.Op = &conv
 			}
 		case *graph.Dense:
 			if c.signsOnIntegers(&op.Weights, n.In[0], op.Out, true) {
 				dense := *op
-				dense.Weights = integerSigns(op.Weights)
+				dense.Weights = c.integerSigns(op.Weights)
 				n.Op = &dense
 			}
 		}
@@ -60,12 +60,23 @@ func (c *compiler) signsOnIntegers(w *graph.Weights, in *graph.Value, outs int, 
 	return w.Binary && w.Int8 == nil && len(w.Float)/outs <= maxInt8Row/2 && c.g.Integer == graph.NotInteger && (c.scaleOf(in) != 0 || signs && c.signed(in))
 }
 
-func integerSigns(w graph.Weights) graph.Weights {
-	w.Binary, w.Scale, w.Int8 = false, []float32{1}, make([]int8, len(w.Float))
-	for i, v := range w.Float {
-		w.Int8[i] = int8(v)
+// integerSigns are w as bytes, which layers that share w share too.
+func (c *compiler) integerSigns(w graph.Weights) graph.Weights {
+	of := signsOf{&w.Float[0], len(w.Float)}
+	if c.signs[of] == nil {
+		c.signs[of] = make([]int8, len(w.Float))
+		for i, v := range w.Float {
+			c.signs[of][i] = int8(v)
+		}
 	}
+	w.Binary, w.Scale, w.Int8 = false, []float32{1}, c.signs[of]
 	return w
+}
+
+// signsOf are weights of ±1 in memory.
+type signsOf struct {
+	first *float32
+	n     int
 }
 
 // plusMinusOne are the levels of what is carried as binary.

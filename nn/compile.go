@@ -42,6 +42,9 @@ type compiler struct {
 	joins    map[*graph.Node]bool // layers whose sums a stream takes in
 	wanted   map[bufferKey]*buffer
 	forms    map[*graph.Value][]*buffer // of each value, in the order asked for
+	signs    map[signsOf][]int8         // weights of ±1 as bytes
+	spare    int                        // bytes that the layers' constants may still take
+	tables   float64                    // bytes of what the first runner lays out by pixels
 }
 
 func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
@@ -49,6 +52,7 @@ func newCompiler(g *graph.Graph, choice *kernels.Choice) *compiler {
 		g: g, choice: choice,
 		plan:  &Plan{name: g.Name, in: g.Input.Shape.Clone(), outSize: g.Output.Shape.Size(), classes: g.Classes()},
 		joins: map[*graph.Node]bool{}, wanted: map[bufferKey]*buffer{}, forms: map[*graph.Value][]*buffer{},
+		signs: map[signsOf][]int8{}, spare: maxConstants,
 	}
 	c.index()
 	return c
@@ -105,7 +109,6 @@ func (c *compiler) compile(whole *graph.Graph, observe func(*graph.Value, []floa
 
 	in := &inputStep{norms: norms}
 	in.out = c.native(input, c.carried(input))
-	in.prepare()
 	c.plan.first = in
 	c.converts(in.out, observe)
 	for _, grp := range c.groups {
@@ -274,15 +277,37 @@ func (c *compiler) converts(from *buffer, observe func(*graph.Value, []float32))
 	}
 }
 
-// checkArena refuses more activations than maxArena.
+// maxConstants bounds what a plan has for the layers' channels beside their weights: a small
+// file can have very many layers that share constants, of which each has its own form.
+const maxConstants = 32 << 20
+
+// afford counts bytes of the layers' constants; false where they are too many.
+func (c *compiler) afford(bytes int) bool {
+	if bytes > c.spare {
+		return false
+	}
+	c.spare -= bytes
+	return true
+}
+
+// channels counts the constants of a layer of integers or bits with n outputs.
+func (c *compiler) channels(n int) error {
+	if !c.afford(32 * n) { // scales, offsets, multipliers, thresholds
+		return fmt.Errorf("constants of the layers' channels: more than %d MiB", maxConstants>>20)
+	}
+	return nil
+}
+
+// checkArena refuses more than maxArena of activations and of the tables that their pixels
+// have in some steps.
 func (c *compiler) checkArena() error {
-	var size float64
+	size := c.tables
 	for _, b := range c.plan.bufs {
 		m := b.img
 		size += float64(b.images()) * float64(m.Top+m.H+m.Bottom) * float64(m.Left+m.W+m.Right) * float64(m.PixelBytes())
 	}
 	if size > maxArena {
-		return fmt.Errorf("activations of one image need %.3g MiB: want at most %d", size/(1<<20), maxArena>>20)
+		return fmt.Errorf("activations of one image and tables of its pixels need %.3g MiB: want at most %d", size/(1<<20), maxArena>>20)
 	}
 	return nil
 }

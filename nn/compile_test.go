@@ -77,10 +77,10 @@ func TestCompileErrors(t *testing.T) {
 		{`network random: node "odd1": op odd is not supported by the runtime`, image, func(m *maker, in *graph.Value) *graph.Value {
 			return m.add(odd{}, in)
 		}},
-		{`network random: activations of one image need 2.05e+03 MiB: want at most 1024`, graph.Shape{1, 1 << 14, 1 << 14}, func(m *maker, in *graph.Value) *graph.Value {
+		{`network random: activations of one image and tables of its pixels need 2.05e+03 MiB: want at most 1024`, graph.Shape{1, 1 << 14, 1 << 14}, func(m *maker, in *graph.Value) *graph.Value {
 			return m.add(&graph.ReLU{}, in)
 		}},
-		{`network random: activations of one image need 5.37e+08 MiB: want at most 1024`, graph.Shape{2, 1, 1}, func(m *maker, in *graph.Value) *graph.Value {
+		{`network random: activations of one image and tables of its pixels need 5.37e+08 MiB: want at most 1024`, graph.Shape{2, 1, 1}, func(m *maker, in *graph.Value) *graph.Value {
 			c := m.fill(same(graph.Shape{2, 1, 1}, 1))
 			c.PadTop, c.PadLeft, c.StrideH, c.StrideW = 1<<23, 1<<23, 1<<22, 1<<22
 			return m.add(c, in)

@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"sync"
+
 	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
@@ -20,15 +22,16 @@ type denseAbout struct {
 type denseFloat struct {
 	denseAbout
 	im      *kernels.Impl
-	rows    [][]float32
-	bias    []float32 // nil is 0
+	rows    func() [][]float32 // in the order of the input's memory
+	bias    []float32          // nil is 0
 	lo, hi  float32
 	in, out *buffer
 }
 
 func (st *denseFloat) run(s *state) {
-	x, to := floats(st.in.bytes(s))[:len(st.rows[0])], floats(st.out.bytes(s))
-	for o, w := range st.rows {
+	rows := st.rows()
+	x, to := floats(st.in.bytes(s))[:len(rows[0])], floats(st.out.bytes(s))
+	for o, w := range rows {
 		y := st.im.DotFloat32(x, w)
 		if st.bias != nil {
 			y += st.bias[o]
@@ -40,7 +43,7 @@ func (st *denseFloat) run(s *state) {
 type denseInt8 struct {
 	denseAbout
 	im      *kernels.Impl
-	rows    [][]int8
+	rows    func() [][]int8 // in the order of the input's memory
 	m, b    []float32
 	zero    []int32 // −Σw·(the input's zero point); nil is 0
 	lo, hi  float32
@@ -48,9 +51,10 @@ type denseInt8 struct {
 }
 
 func (st *denseInt8) run(s *state) {
-	x, to := signedBytes(st.in.bytes(s))[:len(st.rows[0])], st.out.bytes(s)
+	rows := st.rows()
+	x, to := signedBytes(st.in.bytes(s))[:len(rows[0])], st.out.bytes(s)
 	lo, hi := int8Bounds(st.lo, st.hi, st.out)
-	for o, w := range st.rows {
+	for o, w := range rows {
 		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
 		if st.zero != nil {
 			sum += st.zero[o]
@@ -71,15 +75,18 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 		if to.written == nil {
 			to.written = to.out
 		}
-		st := &denseFloat{im: im, rows: memoryOrder(op.Floats(), in), bias: op.Bias, lo: g.lo, hi: g.hi, in: in, out: to.written}
+		st := &denseFloat{im: im, rows: memoryOrder(op.Floats, in), bias: op.Bias, lo: g.lo, hi: g.hi, in: in, out: to.written}
 		st.denseAbout = denseAbout{g.node.Name, c.layer(g, d, im, "dot", denseProblem(op, d, to.written), 4*(op.In*op.Out+len(op.Bias)))}
 		c.plan.steps = append(append(c.plan.steps, st), to.after...)
 		return to.out, nil
 	}
+	if err := c.channels(2 * op.Out); err != nil {
+		return nil, err
+	}
 	if op.In > maxInt8Row {
 		return nil, errInt8Row(op.In)
 	}
-	st := &denseInt8{im: im, rows: memoryOrder(op.Int8, in), lo: g.lo, hi: g.hi, in: in}
+	st := &denseInt8{im: im, rows: memoryOrder(func() []int8 { return op.Int8 }, in), lo: g.lo, hi: g.hi, in: in}
 	st.out = c.native(g.out, c.carried(g.out))
 	scale := float32(1)
 	if st.out.form.dtype == dtype.Int8 {
@@ -103,20 +110,22 @@ func (c *compiler) emitDense(g *group, op *graph.Dense) (*buffer, error) {
 	return st.out, nil
 }
 
-// memoryOrder splits w, rows over [C][H][W], into rows over the buffer's own
-// order.
-func memoryOrder[T any](w []T, in *buffer) [][]T {
-	m := in.img
-	n := m.C * m.H * m.W
-	perPixel := m.PixelBytes() * 8 / m.DType.Bits()
-	rows := make([][]T, len(w)/n)
-	for o := range rows {
-		rows[o] = make([]T, m.H*m.W*perPixel)
-		for ch := range m.C {
-			for p := range m.H * m.W {
-				rows[o][p*perPixel+ch] = w[o*n+ch*m.H*m.W+p]
+// memoryOrder splits weights, rows over [C][H][W], into rows over the buffer's own order,
+// when the plan's first runner asks for them.
+func memoryOrder[T any](weights func() []T, in *buffer) func() [][]T {
+	return sync.OnceValue(func() [][]T {
+		w, m := weights(), in.img
+		n := m.C * m.H * m.W
+		perPixel := m.PixelBytes() * 8 / m.DType.Bits()
+		rows := make([][]T, len(w)/n)
+		for o := range rows {
+			rows[o] = make([]T, m.H*m.W*perPixel)
+			for ch := range m.C {
+				for p := range m.H * m.W {
+					rows[o][p*perPixel+ch] = w[o*n+ch*m.H*m.W+p]
+				}
 			}
 		}
-	}
-	return rows
+		return rows
+	})
 }

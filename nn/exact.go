@@ -77,7 +77,7 @@ type denseExact struct {
 
 func (c *compiler) emitDenseExact(g *group, op *graph.Dense, out *buffer) (*buffer, error) {
 	im, in := c.pick(g.node).Impl, g.inputs[0]
-	st := &denseExact{denseInt8: &denseInt8{im: im, rows: memoryOrder(op.Int8, in), in: in, out: out}}
+	st := &denseExact{denseInt8: &denseInt8{im: im, rows: memoryOrder(func() []int8 { return op.Int8 }, in), in: in, out: out}}
 	var err error
 	if st.zero, err = zeroBias(op.Int8, op.Out, in.zero); err != nil {
 		return nil, err
@@ -100,8 +100,9 @@ func (c *compiler) emitDenseExact(g *group, op *graph.Dense, out *buffer) (*buff
 }
 
 func (st *denseExact) run(s *state) {
-	x, to := signedBytes(st.in.bytes(s))[:len(st.rows[0])], st.out.bytes(s)
-	for o, w := range st.rows {
+	rows := st.rows()
+	x, to := signedBytes(st.in.bytes(s))[:len(rows[0])], st.out.bytes(s)
+	for o, w := range rows {
 		sum := int32(st.im.DotInt8(x, w)) // within int32: Compile refuses longer rows
 		if st.zero != nil {
 			sum += st.zero[o]
@@ -113,6 +114,9 @@ func (st *denseExact) run(s *state) {
 // emitExact adds a single op from int8 to int8.
 func (c *compiler) emitExact(g *group) (*buffer, error) {
 	out := c.native(g.out, dtype.Int8)
+	if _, moves := g.node.Op.(graph.Mover); moves {
+		c.tables += (8 + 8) * float64(g.out.Shape.Size()) // as emitMove's
+	}
 	f, err := exactFunc(c.choice.For(dtype.Int8), g, out)
 	if err != nil {
 		return nil, err

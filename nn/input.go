@@ -2,6 +2,7 @@ package nn
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -15,6 +16,7 @@ type inputStep struct {
 	norms []*graph.Node // affines from the graph's input on
 	out   *buffer
 
+	once   sync.Once      // the first runner makes what follows
 	floats [][256]float32 // a table a channel, or one for all that are alike
 	bytes  [][256]uint8
 	words  *[3][256]uint32 // bytes of three channels, each at its place in a pixel's word
@@ -75,6 +77,7 @@ func (st *inputStep) run(s *state) { st.runUnits(s, nil, 0, st.units()) }
 func (st *inputStep) units() int { return st.out.img.H }
 
 func (st *inputStep) runUnits(s *state, _ *kernels.Context, from, to int) {
+	st.once.Do(st.prepare)
 	mem := st.out.bytes(s)
 	switch {
 	case s.pixels == nil:

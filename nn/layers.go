@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -58,19 +59,21 @@ type convolver interface {
 	InputBytes() int
 }
 
+// convStep is a convolution, which the plan's first runner lays out: a plan alone takes no
+// memory for packed weights and for tables of pixels.
 type convStep struct {
 	node    string
 	layer   int // in Plan.layers
-	conv    convolver
+	conv    func() convolver
 	in, out *buffer
 }
 
-func (st *convStep) run(s *state) { st.conv.Run(&s.ctx, st.out.bytes(s), st.in.bytes(s)) }
+func (st *convStep) run(s *state) { st.conv().Run(&s.ctx, st.out.bytes(s), st.in.bytes(s)) }
 
-func (st *convStep) units() int { return st.conv.Tiles() }
+func (st *convStep) units() int { return st.conv().Tiles() }
 
 func (st *convStep) runUnits(s *state, ctx *kernels.Context, from, to int) {
-	st.conv.RunTiles(ctx, st.out.bytes(s), st.in.bytes(s), from, to)
+	st.conv().RunTiles(ctx, st.out.bytes(s), st.in.bytes(s), from, to)
 }
 
 func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
@@ -80,17 +83,19 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		KH: op.KH, KW: op.KW, StrideH: op.StrideH, StrideW: op.StrideW, DilationH: op.DilationH, DilationW: op.DilationW,
 		PadTop: op.PadTop, PadLeft: op.PadLeft, Halo: in.halo(), NonNegative: in.zero == 0 && c.nonNegative(in.value), Pool: g.pool,
 	}
-	var weights []uint32
+	if d != dtype.Float32 {
+		if err := c.channels(op.OutC); err != nil {
+			return nil, err
+		}
+	}
 	constants := 0 // bytes of the epilogue's
 	switch d {
 	case dtype.Float32:
-		weights = kernels.PackFloat32(channelsLast(op.Floats(), op))
 		spec.BiasF, constants = op.Bias, 4*len(op.Bias)
 		if g.clamped() {
 			spec.Lo, spec.Hi = g.lo, g.hi
 		}
 	case dtype.Int8:
-		weights = kernels.PackInt8(channelsLast(op.Int8, op), op.InC/op.Groups)
 		var err error
 		if spec.BiasI, err = zeroBias(op.Int8, op.OutC, in.zero); err != nil {
 			return nil, err
@@ -98,8 +103,6 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 		if g.exact {
 			spec.BiasI = plus(spec.BiasI, op.IntBias)
 		}
-	default:
-		weights = kernels.PackBinary(channelsLast(op.Float, op), op.InC)
 	}
 
 	var to landing
@@ -153,54 +156,105 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	if ok {
 		problem += fmt.Sprintf(", %d bits from %d, %d products", few.Bits, few.Base, c.choice.For(dtype.Binary).SerialProducts(few.Bits, op.Int8))
 	}
-	conv, im, name, err := c.prepare(pick, spec, weights, op, by, l)
+	r, err := recipeOf(pick, spec, op, by, l)
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := conv.(*kernels.BitSerial); ok && spec.Mode == tile.Store {
-		to.after[0].(*dequantStep).divide(float32(s.Factor()))
+	if r.name != "depthwise" {
+		c.tables += kernels.TableBytes * float64(g.node.Out.Shape.Plane())
 	}
-	at := c.layer(g, d, im, name, convProblem(&spec, op.Groups)+problem, conv.WeightBytes()+constants)
+	if spec.Mode == tile.Store && r.factor != 0 {
+		to.after[0].(*dequantStep).divide(float32(r.factor))
+	}
+	at := c.layer(g, d, r.im, r.name, convProblem(&spec, op.Groups)+problem, r.bytes+constants)
 	c.plan.layers[at].FewBits = ok
 	c.readPlanes(in, at)
-	st := &convStep{g.node.Name, at, conv, in, to.written}
+	st := &convStep{g.node.Name, at, sync.OnceValue(r.make), in, to.written}
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil
 }
 
-// prepare chooses the algorithm of a convolution and names it and who computes it.
-func (c *compiler) prepare(pick Pick, spec kernels.ConvSpec, weights []uint32, op *graph.Conv2D, serial *kernels.Impl, l kernels.Levels) (convolver, *kernels.Impl, string, error) {
+// recipe is a convolution that was checked but takes no memory yet.
+type recipe struct {
+	make   func() convolver
+	im     *kernels.Impl
+	name   string // of the algorithm
+	bytes  int    // of weights
+	factor int32  // what sums are multiplied by; 0: nothing
+}
+
+// recipeOf chooses the algorithm of a convolution and names it and who computes it.
+func recipeOf(pick Pick, spec kernels.ConvSpec, op *graph.Conv2D, serial *kernels.Impl, l kernels.Levels) (r recipe, err error) {
+	r.im = pick.Impl
 	switch {
 	case serial != nil:
 		spec.NonNegative = false
 		if l == plusMinusOne {
 			spec.Halo = kernels.HaloAny
 		}
-		s, err := kernels.NewBitSerial(serial, spec, l, channelsLast(op.Int8, op))
-		return s, serial, "bitserial", err
+		r.im, r.name = serial, "bitserial"
+		r.bytes, r.factor, err = kernels.CheckBitSerial(serial, spec, l, op.Int8)
+		r.make = made(func() (convolver, error) { return kernels.NewBitSerial(serial, spec, l, channelsLast(op.Int8, op)) })
+		return r, err
 	case op.Groups > 1 && op.Groups == op.InC && op.InC == op.OutC:
-		var d *kernels.Depthwise
-		var err error
-		if spec.In.DType == dtype.Int8 {
-			d, err = kernels.NewDepthwiseInt8(pick.Impl, spec, op.Int8)
-		} else {
-			d, err = kernels.NewDepthwiseFloat32(pick.Impl, spec, op.Floats())
-		}
-		if err != nil {
-			return nil, nil, "", err
-		}
-		return d, d.Impl(), "depthwise", nil
+		r.name = "depthwise"
+		r.im, r.bytes, err = kernels.CheckDepthwise(pick.Impl, spec, op.OutC*op.KH*op.KW)
+		r.make = made(func() (convolver, error) {
+			if spec.In.DType == dtype.Int8 {
+				return kernels.NewDepthwiseInt8(pick.Impl, spec, op.Int8)
+			}
+			return kernels.NewDepthwiseFloat32(pick.Impl, spec, op.Floats())
+		})
+		return r, err
 	case op.Groups > 1:
-		g, err := kernels.NewGrouped(pick.Impl, spec, op.Groups, weights)
-		return g, pick.Impl, "grouped", err
+		r.name = "grouped"
+		r.bytes, err = kernels.CheckGrouped(pick.Impl, spec, op.Groups, weightWords(spec.In.DType, op))
+		r.make = made(func() (convolver, error) {
+			return kernels.NewGrouped(pick.Impl, spec, op.Groups, packed(spec.In.DType, op))
+		})
+		return r, err
 	}
 	for m := pick.Winograd; m >= 2; m -= 2 {
-		if w, err := kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Floats(), op), m); err == nil {
-			return w, pick.Impl, fmt.Sprintf("winograd%d", m), nil
+		if r.bytes, err = kernels.CheckWinograd(pick.Impl, spec, op.OutC*op.K(), m); err == nil {
+			r.name = fmt.Sprintf("winograd%d", m)
+			r.make = made(func() (convolver, error) {
+				return kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Floats(), op), m)
+			})
+			return r, nil
 		} // the shape does not suit: the next one
 	}
-	conv, err := kernels.NewConv(pick.Impl, spec, weights)
-	return conv, pick.Impl, "conv2d", err
+	r.name = "conv2d"
+	r.bytes, err = kernels.CheckConv(pick.Impl, spec, weightWords(spec.In.DType, op))
+	r.make = made(func() (convolver, error) { return kernels.NewConv(pick.Impl, spec, packed(spec.In.DType, op)) })
+	return r, err
+}
+
+// made is f, which fails only where the check before it did.
+func made(f func() (convolver, error)) func() convolver {
+	return func() convolver {
+		c, err := f()
+		if err != nil {
+			panic(fmt.Sprintf("nn: checked, but then refused: %v", err))
+		}
+		return c
+	}
+}
+
+// packed are a convolution's weights as words, [OutC][KH][KW] rows of InC/Groups values.
+func packed(d dtype.DType, op *graph.Conv2D) []uint32 {
+	switch d {
+	case dtype.Float32:
+		return kernels.PackFloat32(channelsLast(op.Floats(), op))
+	case dtype.Int8:
+		return kernels.PackInt8(channelsLast(op.Int8, op), op.InC/op.Groups)
+	default:
+		return kernels.PackBinary(channelsLast(op.Float, op), op.InC)
+	}
+}
+
+// weightWords is how many words packed gives.
+func weightWords(d dtype.DType, op *graph.Conv2D) int {
+	return op.OutC * op.KH * op.KW * kernels.Words(d, op.InC/op.Groups)
 }
 
 // landing is where a layer's result goes: the buffer that its kernel writes

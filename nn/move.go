@@ -32,6 +32,7 @@ func (c *compiler) emitMove(g *group, op graph.Mover) (*buffer, error) {
 	if in.Bytes()/4 > math.MaxInt32 {
 		return nil, fmt.Errorf("an input of %d bytes: want at most %d", in.Bytes(), 4*math.MaxInt32)
 	}
+	c.tables += (4 + 8) * float64(g.out.Shape.Size()) // from, and the op's own while it is made
 	st.from = sync.OnceValue(func() []int32 { return movedFrom[int32](op.Source(g.node.In[0].Shape), in, out, 4) })
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
 	return to.out, nil

@@ -17,7 +17,7 @@ func (c *compiler) foldNorm(g *group, next *graph.Node) bool {
 		return false
 	}
 	at := affineOf(next.Op)
-	if at == nil {
+	if at == nil || !c.afford(g.node.Bytes()) {
 		return false
 	}
 	switch op := g.node.Op.(type) {
@@ -57,7 +57,7 @@ func affineOf(op graph.Op) func(o int) (scale, shift float64) {
 // normed is w with its n outputs scaled and shifted; false where one cannot be: scaled
 // far beyond float32, or turned round behind a pool.
 func normed(w *graph.Weights, n int, pooled bool, at func(o int) (scale, shift float64)) (graph.Weights, bool) {
-	out := graph.Weights{Int8: append([]int8(nil), w.Int8...), Float: make([]float32, len(w.Int8)), Scale: make([]float32, n), Bias: make([]float32, n)}
+	out := graph.Weights{Int8: append([]int8(nil), w.Int8...), Scale: make([]float32, n), Bias: make([]float32, n)}
 	k := len(w.Int8) / n
 	for o := range n {
 		scale, shift := at(o)
@@ -78,7 +78,6 @@ func normed(w *graph.Weights, n int, pooled bool, at func(o int) (scale, shift f
 				}
 				row[i] = -q
 			}
-			out.Float[o*k+i] = float32(row[i]) * unit
 		}
 	}
 	return out, true

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"macroscope/dtype"
 	"macroscope/graph"
@@ -58,8 +59,11 @@ func opFunc(by *kernels.Floats, g *group) (func(s *state, ins []*buffer, out *bu
 	case *graph.ReLU:
 		return clamp(by, 0, float32(math.Inf(1))), nil
 	case *graph.BatchNorm:
-		at := op.Prepared()
-		return perElement(func(ch int, x float32) float32 { return float32(at(ch, float64(x))) }), nil
+		norm := sync.OnceValue(func() func(*state, []*buffer, *buffer) { // the first runner takes the roots
+			at := op.Prepared()
+			return perElement(func(ch int, x float32) float32 { return float32(at(ch, float64(x))) })
+		})
+		return func(s *state, ins []*buffer, out *buffer) { norm()(s, ins, out) }, nil
 	case *graph.Affine:
 		return perElement(func(ch int, x float32) float32 { return float32(op.At(ch, float64(x))) }), nil
 	case *graph.PReLU:

@@ -164,37 +164,40 @@ func twins(st step) (bare, flat step) {
 	switch st := st.(type) {
 	case *convStep:
 		b, f := *st, *st
-		switch conv := st.conv.(type) {
+		switch conv := st.conv().(type) {
 		case *kernels.Conv:
-			b.conv = conv.WithoutProducts()
+			b.conv = always(conv.WithoutProducts())
 			c := conv.WithoutPool()
 			if c == nil {
 				return &b, &b
 			}
-			f.conv = c
+			f.conv = always(c)
 		case *kernels.Grouped, *kernels.Depthwise, *kernels.BitSerial:
 			return st, st
 		case *kernels.Winograd:
-			b.conv, f.conv = conv.WithoutProducts(), conv.InputTransform()
+			b.conv, f.conv = always(conv.WithoutProducts()), always(conv.InputTransform())
 		}
 		return &b, &f
 	case *denseFloat:
 		b := *st
-		b.rows = shortRows(st.rows)
+		b.rows = shortRows(st.rows())
 		return &b, &b
 	case *denseInt8:
 		b := *st
-		b.rows = shortRows(st.rows)
+		b.rows = shortRows(st.rows())
 		return &b, &b
 	}
 	return st, st
 }
 
+func always(c convolver) func() convolver { return func() convolver { return c } }
+
 // shortRows cuts rows to one block of every implementation's dot product.
-func shortRows[T any](rows [][]T) (short [][]T) {
+func shortRows[T any](rows [][]T) func() [][]T {
 	const block = 64
+	var short [][]T
 	for _, r := range rows {
 		short = append(short, r[:min(block, len(r))])
 	}
-	return short
+	return func() [][]T { return short }
 }

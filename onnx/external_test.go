@@ -102,6 +102,15 @@ func TestReadOptions(t *testing.T) {
 	if _, err := ReadWith(data, "m", ReadOptions{Weightless: true, Inputs: map[string][]int{"z": {1, 3, 10, 8}}}); err == nil || !strings.Contains(err.Error(), `input "z": want "x"`) {
 		t.Errorf("another name: got %v", err)
 	}
+	if !g.Weightless || !graph.FoldBatchNorm(g).Weightless {
+		t.Error("nothing says that weights are missing")
+	}
+	// Large weights that are not at hand cost nothing, however they are turned.
+	large := marshal(t, model(dims(4000), floats("w", dims(6000, 4000)), outside("location", "gone.bin"), op("Transpose", "t", in("w"), attrInts("perm", 1, 0)), op("MatMul", "h", in("x", "t")),
+		floats("v", dims(6000, 5000)), outside("location", "gone.bin"), op("Gemm", "y", in("h", "v"))))
+	if g, err := ReadWith(large, "m", ReadOptions{Weightless: true}); err != nil || g.Params() != 6000*(4000+5000) || !g.Weightless {
+		t.Errorf("54 million weights: %v", err)
+	}
 	// Arithmetic with the batch needs to know it: 2 images of 4 are as good as 8 numbers.
 	batch := marshal(t, model(dims(4), op("Shape", "s", in("x")), ints("i", 0), op("Gather", "b", in("s", "i")), ints("two", 2), op("Mul", "n", in("b", "two")),
 		ints("rest", 2), op("Div", "back", in("n", "two")), op("Concat", "c", in("back", "rest", "rest"), attrInt("axis", 0)), op("Reshape", "r", in("x", "c")), relu("y", "r")))

@@ -131,6 +131,10 @@ func pickedFrom[T any](v []T, from []int) []T {
 	return out
 }
 
+// absent says whether k has no data, so that all its elements are the same zeros, in
+// whatever order.
+func (k *constant) absent() bool { return k.zero || k.of != nil && k.of.absent() }
+
 // again is k with other dimensions.
 func (k *constant) again(dims []int) *constant {
 	c := *k

@@ -2,7 +2,9 @@ package onnx
 
 import (
 	"archive/zip"
+	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -55,3 +57,49 @@ var underTest = graphtest.Reader{
 func TestMutated(t *testing.T) { underTest.Hostile(t, mutator(t).Mutate) }
 
 func TestMutatedShort(t *testing.T) { underTest.Starved(t, &spare, mutator(t).Mutate) }
+
+// Very many nodes are read within the memory that their file may take, or refused.
+func TestManyNodes(t *testing.T) {
+	read := 0
+	for n := 8000; n <= 32000; n += 8000 {
+		for _, kind := range []string{"Relu", "Sigmoid", "Add", "Conv"} {
+			parts := []part{floats("w", dims(1, 1, 1, 1), 1)}
+			last := "x"
+			for i := range n {
+				next := fmt.Sprintf("%x", i)
+				if i == n-1 {
+					next = "y"
+				}
+				from := in(last)
+				switch kind {
+				case "Add":
+					from = in(last, "x")
+				case "Conv":
+					from = in(last, "w")
+				}
+				parts, last = append(parts, op(kind, next, from)), next
+			}
+			data := marshal(t, model(dims(1, 2, 2), parts...))
+			parts = nil
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			g, err := Read(data, "m")
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > mutate.Allowed(len(data)) {
+				t.Errorf("%d × %s, %d bytes: took %d: want at most %d", n, kind, len(data), took, mutate.Allowed(len(data)))
+			}
+			if err == nil {
+				read++
+				if len(g.Nodes) < 1 {
+					t.Errorf("%d × %s: no nodes", n, kind)
+				}
+			} else if !strings.Contains(err.Error(), "more memory than 4 times the file's size") {
+				t.Errorf("%d × %s: %v", n, kind, err)
+			}
+		}
+	}
+	if read < 4 {
+		t.Errorf("%d files were read: want those of 8,000 nodes at least", read)
+	}
+	t.Logf("%d files were read", read)
+}

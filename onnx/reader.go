@@ -468,6 +468,7 @@ func (r *reader) output() (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.Weightless = len(r.bud.none) > 0
 	return g, r.oneFormEach(g)
 }
 

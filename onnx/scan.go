@@ -19,7 +19,7 @@ const maxDepth = 64
 // What the reader itself keeps for each node, its inputs, and each initializer, beside
 // the decoded message: table entries, the graph's node and value. Rounded up.
 const (
-	nodeCost        = 1024
+	nodeCost        = 2048
 	inputCost       = 160  // each of a node's
 	stepCost        = 1536 // each op that a node becomes beside its own
 	initializerCost = 512

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"io/fs"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -116,3 +117,43 @@ var underTest = graphtest.Reader{
 func TestMutated(t *testing.T) { underTest.Hostile(t, mutator(t).Mutate) }
 
 func TestMutatedShort(t *testing.T) { underTest.Starved(t, &spare, mutator(t).Mutate) }
+
+// Very many operators are read within the memory that their file may take, or refused.
+func TestManyOperators(t *testing.T) {
+	read := 0
+	for n := 8000; n <= 64000; n *= 2 {
+		for _, code := range []int32{opReLU, opAdd} {
+			net := newNet()
+			at := net.tensor("", kindFloat32, []int32{1, 2, 2, 1}, nil, nil)
+			for range n {
+				to := net.tensor("", kindFloat32, []int32{1, 2, 2, 1}, nil, nil)
+				if code == opAdd {
+					net.op(opAdd, 0, nil, to, at, 0)
+				} else {
+					net.op(opReLU, 0, nil, to, at)
+				}
+				net.codes = net.codes[:1]
+				net.operators[len(net.operators)-1][0] = int32(0)
+				at = to
+			}
+			data := net.file()
+			net = nil
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Read(data, "m")
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > mutate.Allowed(len(data)) {
+				t.Errorf("%d × %s, %d bytes: took %d: want at most %d", n, builtins[code], len(data), took, mutate.Allowed(len(data)))
+			}
+			if err == nil {
+				read++
+			} else if !strings.Contains(err.Error(), "more memory than") {
+				t.Errorf("%d × %s: %v", n, builtins[code], err)
+			}
+		}
+	}
+	if read < 2 {
+		t.Errorf("%d files were read: want those of 8,000 operators at least", read)
+	}
+	t.Logf("%d files were read", read)
+}

@@ -74,6 +74,7 @@ type inspectResult struct {
 	Params int            `json:"parameters"`
 	Bytes  int            `json:"bytes"`
 	MACs   int64          `json:"macs"`
+	Absent bool           `json:"weights_absent,omitempty"` // they lie in a file that is not there
 	Run    string         `json:"cannot_run,omitempty"` // why the runtime refuses it
 	Arena  int            `json:"activation_bytes,omitempty"`
 }
@@ -154,7 +155,7 @@ func (c *inspectCmd) network(r *inspectResult) (*graph.Graph, error) {
 
 // layers describes g's nodes and how they would run.
 func (r *inspectResult) layers(g *graph.Graph) {
-	r.Params, r.Bytes, r.MACs = g.Params(), g.Bytes(), g.MACs()
+	r.Params, r.Bytes, r.MACs, r.Absent = g.Params(), g.Bytes(), g.MACs(), g.Weightless
 	how := map[string]nn.How{}
 	plan, err := nn.Compile(g, nn.Options{})
 	formats := map[string]string{}
@@ -275,6 +276,9 @@ func (r *inspectResult) print(e *env, format string) error {
 	t.Add("total", "", "", "", "", "", strconv.Itoa(r.Params), strconv.Itoa(r.Bytes), strconv.FormatInt(r.MACs, 10))
 	if err := e.writeTable(format, &t); err != nil {
 		return err
+	}
+	if r.Absent {
+		fmt.Fprint(e.stdout, "\nweights are not at hand, in the file or beside it: sizes are right, and sim can cost the network, but nothing can compute it\n")
 	}
 	if r.Run != "" {
 		_, err := fmt.Fprintf(e.stdout, "\nthe runtime cannot run it: %s\n", r.Run)
