@@ -75,7 +75,7 @@ type inspectResult struct {
 	Bytes  int            `json:"bytes"`
 	MACs   int64          `json:"macs"`
 	Absent bool           `json:"weights_absent,omitempty"` // they lie in a file that is not there
-	Run    string         `json:"cannot_run,omitempty"` // why the runtime refuses it
+	Run    string         `json:"cannot_run,omitempty"`     // why the runtime refuses it
 	Arena  int            `json:"activation_bytes,omitempty"`
 }
 
