@@ -51,6 +51,7 @@ const (
 	opDepthwiseConv  = 4
 	opDequantize     = 6
 	opFullyConnected = 9
+	opLogistic       = 14
 	opMaxPool        = 17
 	opMul            = 18
 	opReLU           = 19
@@ -58,14 +59,23 @@ const (
 	opReLU6          = 21
 	opReshape        = 22
 	opSoftmax        = 25
+	opTanh           = 28
 	opCustom         = 32
 	opPad            = 34
+	opBatchToSpace   = 37
+	opSpaceToBatch   = 38
+	opTranspose      = 39
 	opMean           = 40
+	opSub            = 41
+	opDiv            = 42
 	opSqueeze        = 43
 	opStridedSlice   = 45
+	opPReLU          = 54
 	opPadV2          = 60
 	opExpandDims     = 70
 	opShape          = 77
 	opPack           = 83
+	opLeakyReLU      = 98
 	opQuantize       = 114
+	opHardSwish      = 117
 )

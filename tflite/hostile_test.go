@@ -92,7 +92,7 @@ func alone(n *net, o tab) []byte {
 
 func mutator(t *testing.T) *mutate.Flat {
 	t.Helper()
-	files := keptSeeds(t, 4000)
+	files := keptSeeds(t, 5100)
 	for _, name := range []string{"float32", "int8"} {
 		n := samples()[name]
 		files = append(files, n.file())

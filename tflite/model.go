@@ -61,6 +61,7 @@ type operator struct {
 	in, out     []int // tensors, −1 for an input that is left out
 	options     table
 	optionsType int
+	spaced      *spaced // of a convolution that is read with what is around it
 }
 
 func (o *operator) String() string { return opName(o.code, o.custom) }

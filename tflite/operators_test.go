@@ -8,11 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"macroscope/graph"
 	"macroscope/nn"
 )
+
+// floatOnly says that a maker's operators are read of float32 alone.
+func (m *maker) floatOnly() bool { return strings.HasPrefix(m.name, "float") }
 
 // A maker adds one operator with random attributes to a network whose input, an image of
 // the given extents, is tensor 0.
@@ -215,6 +219,83 @@ var makers = []maker{
 	{"relu", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
 		n.op([]int32{opReLU, opReLU6, opReLUN1To1}[r.IntN(3)], 0, nil, f.value("y", f.format(2), 1, h, w, c), 0)
 	}},
+	{"transpose", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
+		p := [][]int32{{0, 1, 2, 3}, {0, 3, 1, 2}, {0, 2, 3, 1}, {0, 2, 1, 3}, {0, 3, 2, 1}, {0, 1, 3, 2}}[r.IntN(6)]
+		from, to := [4]int32{1, h, w, c}, [4]int32{}
+		for i := range to {
+			to[i] = from[p[i]]
+		}
+		n.op(opTranspose, 26, tab{}, f.value("y", same(n), to[:]...), 0, n.tensor("p", kindInt32, []int32{4}, int32s(p...), nil))
+	}},
+	{"dilated", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
+		kh, kw := 1+r.Int32N(3), 1+r.Int32N(3)
+		block, at := [2]int32{1 + r.Int32N(3), 1 + r.Int32N(3)}, [4]int32{}
+		var crop [4]int32
+		var padded, out [2]int32
+		for i, size := range [2]int32{h, w} {
+			k := [2]int32{kh, kw}[i]
+			at[2*i], at[2*i+1] = r.Int32N(3), r.Int32N(3)
+			for (size+at[2*i]+at[2*i+1])%block[i] != 0 || size+at[2*i]+at[2*i+1] < block[i]*k {
+				at[2*i+1]++
+			}
+			padded[i] = (size + at[2*i] + at[2*i+1]) / block[i]
+			out[i] = (padded[i] - k + 1) * block[i]
+			if out[i] > 1 { // cut off some of what was added
+				crop[2*i+1] = min(r.Int32N(2), at[2*i+1], out[i]-1)
+				crop[2*i] = min(r.Int32N(2), at[2*i], out[i]-1-crop[2*i+1])
+			}
+		}
+		images := block[0] * block[1]
+		ints := func(name string, dims []int32, v ...int32) int32 {
+			return n.tensor(name, kindInt32, dims, int32s(v...), nil)
+		}
+		dealt := f.value("dealt", same(n), images, padded[0], padded[1], c)
+		n.op(opSpaceToBatch, 25, tab{}, dealt, 0, ints("block", []int32{2}, block[:]...), ints("pads", []int32{2, 2}, at[:]...))
+		q := f.format(4)
+		if r.IntN(2) == 0 {
+			o := 1 + r.Int32N(5)
+			t, s := f.weights("w", 0, true, o, kh, kw, c)
+			b := f.bias(o, scaleOf(same(n)), s, true)
+			sums := f.value("sums", q, images, padded[0]-kh+1, padded[1]-kw+1, o)
+			n.op(opConv, 1, tab{0: int8(1), 1: int32(1), 2: int32(1), 3: activation(r)}, sums, dealt, t, b)
+			c = o
+		} else {
+			t, s := f.weights("w", 3, true, 1, kh, kw, c)
+			b := f.bias(c, scaleOf(same(n)), s, true)
+			sums := f.value("sums", q, images, padded[0]-kh+1, padded[1]-kw+1, c)
+			n.op(opDepthwiseConv, 2, tab{0: int8(1), 1: int32(1), 2: int32(1), 3: int32(1), 4: activation(r)}, sums, dealt, t, b)
+		}
+		y := f.value("y", q, 1, out[0]-crop[0]-crop[1], out[1]-crop[2]-crop[3], c)
+		n.op(opBatchToSpace, 24, tab{}, y, n.out, ints("block", []int32{2}, block[:]...), ints("crops", []int32{2, 2}, crop[:]...))
+	}},
+	{"float", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
+		y := f.value("y", nil, 1, h, w, c)
+		switch code := []int32{opLogistic, opTanh, opHardSwish, opLeakyReLU, opPReLU}[r.IntN(5)]; code {
+		case opLeakyReLU:
+			n.op(code, 75, tab{0: r.Float32()}, y, 0)
+		case opPReLU:
+			t, _ := f.weights("slopes", 0, false, 1, 1, c)
+			n.op(code, 0, nil, y, 0, t)
+		default:
+			n.op(code, 0, nil, y, 0)
+		}
+	}},
+	{"float differences", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
+		code, options := opSub, int8(28)
+		if r.IntN(2) == 0 {
+			code, options = opDiv, 29
+		}
+		other, _ := f.weights("k", 0, false, [][]int32{{c}, {1}, {h, w, c}, {1, h, 1, 1}}[r.IntN(4)]...)
+		if code == opSub && r.IntN(3) == 0 {
+			other = f.value("other", nil, 1, h, w, c)
+			n.op(opReLU, 0, nil, other, 0)
+		}
+		in := [2]int32{0, other}
+		if code == opSub && r.IntN(2) == 0 {
+			in[0], in[1] = in[1], in[0]
+		}
+		n.op(int32(code), options, tab{0: activation(r)}, f.value("y", nil, 1, h, w, c), in[0], in[1])
+	}},
 	{"quantize", func(r *rand.Rand, n *net, h, w, c int32, f formats) {
 		y := n.tensor("q", kindInt8, []int32{1, h, w, c}, nil, scaled(float32(math.Exp(r.Float64()-5)), int64(r.IntN(256)-128)))
 		n.op(opQuantize, 0, nil, y, 0)
@@ -253,7 +334,7 @@ func TestOperatorsInterpreter(t *testing.T) {
 		for i := range 2 * each {
 			h, w, c := 1+rng.Int32N(6), 1+rng.Int32N(6), 1+rng.Int32N(9)
 			n := newNet()
-			f := formats{rng, n, i%2 == 1}
+			f := formats{rng, n, i%2 == 1 && !m.floatOnly()}
 			f.value("x", f.format(1), 1, h, w, c)
 			m.add(rng, n, h, w, c, f)
 			s := sample{name: m.name, path: filepath.Join(dir, fmt.Sprintf("%s-%d", m.name, i)), int8: f.int8}

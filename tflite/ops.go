@@ -84,6 +84,9 @@ func (r *reader) imageAndFilter(o *operator) (*graph.Value, *tensor, error) {
 }
 
 func (r *reader) conv(o *operator) error {
+	if found, err := r.ofSpaced(o); found {
+		return err
+	}
 	in, w, err := r.imageAndFilter(o)
 	if err != nil {
 		return err
@@ -115,6 +118,9 @@ func (r *reader) filter(o *operator) (*tensor, error) {
 }
 
 func (r *reader) depthwise(o *operator) error {
+	if found, err := r.ofSpaced(o); found {
+		return err
+	}
 	in, w, err := r.imageAndFilter(o)
 	if err != nil {
 		return err
@@ -145,6 +151,11 @@ func (r *reader) finishConv(o *operator, c *graph.Conv2D, in *graph.Value, k, ax
 	}
 	if c.PadLeft, c.PadRight, err = window("width", in.Shape[2], c.KW, c.StrideW, c.DilationW, padding); err != nil {
 		return err
+	}
+	if o.spaced != nil {
+		if err := o.spaced.dilate(c); err != nil {
+			return err
+		}
 	}
 	if c.Weights, err = r.weights(o, c.OutC, k, axis, in.Scale, at); err != nil {
 		return err

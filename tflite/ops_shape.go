@@ -148,7 +148,8 @@ func (r *reader) pad(o *operator) error {
 	return r.chain(o, []*graph.Value{in}, p)
 }
 
-// arith is ADD or MUL of two values, or of one and a constant.
+// arith is ADD, MUL, SUB or DIV of two values, or of one and a constant; the latter two of
+// float32 alone.
 func (r *reader) arith(o *operator, op graph.Op) error {
 	in := make([]*graph.Value, 2)
 	activation := o.options.int8(0, "fused_activation_function")
@@ -165,6 +166,11 @@ func (r *reader) arith(o *operator, op graph.Op) error {
 		}
 		if err := r.sameKind(o, t); err != nil {
 			return err
+		}
+		if o.code == opSub || o.code == opDiv {
+			if err := inFloats(t); err != nil {
+				return err
+			}
 		}
 		in[i] = v
 	}
@@ -204,11 +210,24 @@ func (r *reader) withConstant(o *operator, op graph.Op, activation int, in []*gr
 		return fmt.Errorf("constant %s is %s, the other input %s: want one type", quote(t.name), kindName(t.kind), kindName(r.tensors[o.in[1-i]].kind))
 	}
 	if !quantized && s.Plane() == 1 && (len(f) == 1 || s[0] == v.Shape[0]) {
-		a := &graph.Affine{Scale: []float32{1}, Shift: f}
-		if _, ok := op.(*graph.Mul); ok {
-			a.Scale, a.Shift = f, []float32{0}
+		switch op.(type) {
+		case *graph.Add:
+			return r.finish(o, &graph.Affine{Scale: []float32{1}, Shift: f}, activation, v)
+		case *graph.Mul:
+			return r.finish(o, &graph.Affine{Scale: f, Shift: []float32{0}}, activation, v)
+		case *graph.Sub:
+			if i == 0 {
+				return r.finish(o, &graph.Affine{Scale: []float32{-1}, Shift: f}, activation, v)
+			}
+			if err := r.take(t, len(f), 4); err != nil {
+				return err
+			}
+			shift := make([]float32, len(f))
+			for j, x := range f {
+				shift[j] = -x
+			}
+			return r.finish(o, &graph.Affine{Scale: []float32{1}, Shift: shift}, activation, v)
 		}
-		return r.finish(o, a, activation, v)
 	}
 	if err := r.take(t, len(f), 4); err != nil {
 		return err

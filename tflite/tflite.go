@@ -65,14 +65,15 @@ type reader struct {
 	folded   map[int][]float32   // constants that an operator made of constants
 	integers map[int][]int       // integers that operators made, by tensor
 	readers  map[int][]*operator
-	names    map[string]int // how many others wanted each
-	integer  bool           // some operator computes in integers
+	spaced   map[int]*spaced // what SPACE_TO_BATCH_ND gave, and a convolution of that, by tensor
+	names    map[string]int  // how many others wanted each
+	integer  bool            // some operator computes in integers
 }
 
 func newReader(m *model) *reader {
 	r := &reader{
 		model: m, values: map[int]*graph.Value{}, shapes: map[int]graph.Shape{}, folded: map[int][]float32{}, integers: map[int][]int{}, readers: map[int][]*operator{},
-		names: map[string]int{},
+		spaced: map[int]*spaced{}, names: map[string]int{},
 	}
 	for i := range m.operators {
 		o := &m.operators[i]
@@ -219,18 +220,24 @@ type operatorReader struct {
 var operatorReaders = []operatorReader{
 	{opAdd, 11, [2]int{2, 2}, func(r *reader, o *operator) error { return r.arith(o, &graph.Add{}) }},
 	{opAveragePool, 5, [2]int{1, 1}, (*reader).pool},
+	{opBatchToSpace, 24, [2]int{3, 3}, (*reader).batchToSpace},
 	{opConcatenation, 10, [2]int{1, math.MaxInt}, (*reader).concat},
 	{opConv, 1, [2]int{2, 3}, (*reader).conv},
 	{opDepthwiseConv, 2, [2]int{2, 3}, (*reader).depthwise},
 	{opDequantize, 0, [2]int{1, 1}, (*reader).dequantize},
+	{opDiv, 29, [2]int{2, 2}, func(r *reader, o *operator) error { return r.arith(o, &graph.Div{}) }},
 	{opExpandDims, 0, [2]int{2, 2}, (*reader).squeezed},
 	{opFullyConnected, 8, [2]int{2, 3}, (*reader).fullyConnected},
+	{opHardSwish, 91, [2]int{1, 1}, func(r *reader, o *operator) error { return r.function(o, "hardswish") }},
+	{opLeakyReLU, 75, [2]int{1, 1}, (*reader).leakyReLU},
+	{opLogistic, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.function(o, "sigmoid") }},
 	{opMaxPool, 5, [2]int{1, 1}, (*reader).pool},
 	{opMean, 27, [2]int{2, 2}, (*reader).mean},
 	{opMul, 21, [2]int{2, 2}, func(r *reader, o *operator) error { return r.arith(o, &graph.Mul{}) }},
 	{opPad, 0, [2]int{2, 2}, (*reader).pad},
 	{opPack, 59, [2]int{1, maxRank}, (*reader).pack},
 	{opPadV2, 0, [2]int{3, 3}, (*reader).pad},
+	{opPReLU, 0, [2]int{2, 2}, (*reader).prelu},
 	{opQuantize, 0, [2]int{1, 1}, (*reader).quantize},
 	{opReLU, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.clamp(o, &graph.ReLU{}) }},
 	{opReLU6, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.clamp(o, &graph.Clip{Lo: 0, Hi: 6}) }},
@@ -238,8 +245,12 @@ var operatorReaders = []operatorReader{
 	{opReshape, 0, [2]int{1, 2}, (*reader).reshape},
 	{opShape, 0, [2]int{1, 1}, (*reader).shapeOf},
 	{opSoftmax, 9, [2]int{1, 1}, (*reader).softmax},
+	{opSpaceToBatch, 25, [2]int{3, 3}, (*reader).spaceToBatch},
 	{opSqueeze, 0, [2]int{1, 1}, (*reader).squeezed},
 	{opStridedSlice, 32, [2]int{4, 4}, (*reader).stridedSlice},
+	{opSub, 28, [2]int{2, 2}, func(r *reader, o *operator) error { return r.arith(o, &graph.Sub{}) }},
+	{opTanh, 0, [2]int{1, 1}, func(r *reader, o *operator) error { return r.function(o, "tanh") }},
+	{opTranspose, 26, [2]int{2, 2}, (*reader).transpose},
 }
 
 // Operators lists the operators that are read, in alphabetical order.

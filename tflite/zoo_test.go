@@ -16,15 +16,13 @@ import (
 // kerasRules are those of tensorflow-cpu 2.21.0's interpreter, which gave the zoo's bytes.
 const kerasRules = graph.LiteRT
 
-// refusedKeras are the zoo's networks that are there to be refused, and the operator that
-// the error must name.
+// refusedKeras are the zoo's networks that are there to be refused, some in int8 alone, and
+// the operator that the error must name.
 var refusedKeras = map[string]string{
 	"cropped":    "STRIDED_SLICE", // of an image
-	"dilated":    "SPACE_TO_BATCH_ND",
 	"hard_swish": "HARD_SWISH",
 	"leaky":      "LEAKY_RELU",
 	"maximal":    "REDUCE_MAX",
-	"permuted":   "TRANSPOSE",
 	"sigmoid":    "LOGISTIC",
 	"subtracted": "SUB",
 	"tanh":       "TANH",
