@@ -158,6 +158,11 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// list is a constant list of integers.
+func list(n *net, v ...int32) int32 {
+	return n.tensor("k", kindInt32, []int32{int32(len(v))}, int32s(v...), nil)
+}
+
 // Errors are one line that says where and what was expected.
 func TestErrors(t *testing.T) {
 	one := func(change func(n *net)) []byte {
@@ -190,6 +195,27 @@ func TestErrors(t *testing.T) {
 		{"activation", one(func(n *net) {
 			n.op(opAdd, 11, tab{0: int8(4)}, y(n, 1, 4, 4, 2), 0, 0)
 		}), []string{"ADD", "fused activation 4"}},
+		{"dealt out to no convolution", one(func(n *net) {
+			n.op(opSpaceToBatch, 0, nil, n.tensor("s", kindFloat32, []int32{4, 2, 2, 2}, nil, nil), 0, list(n, 2, 2), list(n, 0, 0, 0, 0))
+			n.op(opReLU, 0, nil, y(n, 4, 2, 2, 2), n.out)
+		}), []string{"operator 0 SPACE_TO_BATCH_ND", `operator 1 RELU (gives "y")`, "want a convolution alone"}},
+		{"dealt out and in otherwise", one(func(n *net) {
+			n.op(opSpaceToBatch, 0, nil, n.tensor("s", kindFloat32, []int32{4, 2, 2, 2}, nil, nil), 0, list(n, 2, 2), list(n, 0, 0, 0, 0))
+			w := n.tensor("w", kindFloat32, []int32{1, 1, 1, 2}, float32s(1, 2), nil)
+			n.op(opConv, 1, tab{0: int8(1), 1: int32(1), 2: int32(1)}, n.tensor("c", kindFloat32, []int32{4, 2, 2, 1}, nil, nil), n.out, w)
+			n.op(opBatchToSpace, 0, nil, y(n, 1, 4, 3, 1), n.out, list(n, 2, 2), list(n, 0, 0, 0, 1))
+		}), []string{"operator 2 BATCH_TO_SPACE_ND", "cut off [0 0] and [0 1]", "and no more"}},
+		{"dealt in alone", one(func(n *net) { n.op(opBatchToSpace, 0, nil, y(n, 1, 4, 4, 2), 0, list(n, 1, 1), list(n, 0, 0, 0, 0)) }),
+			[]string{"BATCH_TO_SPACE_ND", "want what a convolution makes of SPACE_TO_BATCH_ND"}},
+		{"batch turned", one(func(n *net) { n.op(opTranspose, 0, nil, y(n, 4, 1, 4, 2), 0, list(n, 1, 0, 2, 3)) }), []string{"TRANSPOSE", "[1 0 2 3]", "the batch first"}},
+		{"slopes", one(func(n *net) {
+			n.op(opPReLU, 0, nil, y(n, 1, 4, 4, 2), 0, n.tensor("k", kindFloat32, []int32{4}, float32s(1, 2, 3, 4), nil))
+		}),
+			[]string{"PRELU", `tensor "k" at offset`, "one for each of 2 channels"}},
+		{"bytes", one(func(n *net) {
+			n.op(opQuantize, 0, nil, n.tensor("q", kindInt8, []int32{1, 4, 4, 2}, nil, scaled(0.5, 0)), 0)
+			n.op(opLogistic, 0, nil, n.tensor("y", kindInt8, []int32{1, 4, 4, 2}, nil, scaled(0.5, 0)), n.out)
+		}), []string{"operator 1 LOGISTIC", `input "q" is INT8: want FLOAT32`}},
 	} {
 		_, err := Read(c.data, "m.tflite")
 		if err == nil {
