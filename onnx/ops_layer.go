@@ -19,9 +19,12 @@ func readGemm(c *call) error {
 	}
 	d := c.dense(w, v, c.attrInt("transB", 0) != 0)
 	if alpha != 1 && d.Int8 != nil {
-		c.fail("attribute alpha: %g: want 1 with int8 weights", alpha)
+		if !(alpha > 0) {
+			c.fail("attribute alpha: %g: want a positive number with int8 weights", alpha)
+		}
+		d.Float, d.Scale = nil, scaled(d.Scale, alpha) // of the products, as good as of the weights
 	}
-	if alpha != 1 && c.take(4*len(d.Float)) {
+	if alpha != 1 && d.Int8 == nil && c.take(4*len(d.Float)) {
 		d.Float, d.Binary = scaled(d.Float, alpha), false
 	}
 	d.Bias = c.later(c.gemmBias(d.Out, beta))

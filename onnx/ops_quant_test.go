@@ -90,7 +90,10 @@ func TestQDQ(t *testing.T) {
 		{"scales of no axis", dims(3), []part{weights, each, op("DequantizeLinear", "d", in("w", "each"), attrInt("axis", 2)), gemm}, "2 scales for axis 2 of [2 3]", 0, 0, nil},
 		{"scales too many", dims(3), []part{weights, each, op("DequantizeLinear", "d", in("w", "each"), attrInt("axis", 1)), gemm}, "2 scales for axis 1 of [2 3]", 0, 0, nil},
 		{"int8 without DequantizeLinear", dims(3), []part{weights, op("Gemm", "y", in("x", "w"), attrInt("transB", 1))}, "integer data: want FLOAT", 0, 0, nil},
-		{"alpha", dims(3), []part{weights, each, byRow, op("Gemm", "y", in("x", "d"), attrInt("transB", 1), attrFloat("alpha", 2))}, "attribute alpha: 2: want 1 with int8 weights", 0, 0, nil},
+		{"alpha", dims(3), []part{weights, each, byRow, op("Gemm", "y", in("x", "d"), attrInt("transB", 1), attrFloat("alpha", 2))}, "", 0, 0,
+			&graph.Weights{Float: []float32{1, -2, 3, -80, 100, 2540}, Int8: []int8{1, -2, 3, -4, 5, 127}, Scale: []float32{1, 20}}},
+		{"negative alpha", dims(3), []part{weights, each, byRow, op("Gemm", "y", in("x", "d"), attrInt("transB", 1), attrFloat("alpha", -2))},
+			"attribute alpha: -2: want a positive number with int8 weights", 0, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, err := Read(marshal(t, model(c.input, c.parts...)), "m.onnx")

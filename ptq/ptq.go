@@ -141,11 +141,18 @@ func signs(g *graph.Graph, n *graph.Node) bool {
 	return false
 }
 
-// scaleInput gives a layer's input its scale; what is ±1 needs none. Of a stream that
-// is flattened, the flat copy alone becomes int8.
+// scaleInput gives a layer's input its scale; what is ±1 needs none, and what has one keeps
+// it: some files round values alone, or have weights that int8 does not hold. Of a stream
+// that is flattened, the flat copy alone becomes int8.
 func scaleInput(g *graph.Graph, n *graph.Node, streams *graph.Streams, cal *Calibration, method string) error {
 	v, giver := source(g, n.In[0])
 	if signs(g, giver) {
+		return nil
+	}
+	if in := n.In[0]; in.Scale != 0 || v.Scale != 0 {
+		if in.Scale == 0 {
+			in.Scale, in.Zero, in.Full = v.Scale, v.Zero, v.Full
+		}
 		return nil
 	}
 	r, ok := cal.Values[v.Name]

@@ -191,6 +191,34 @@ func TestQuantizeTwice(t *testing.T) {
 	}
 }
 
+// Values that a file rounds already keep their scales: its layers' weights alone become
+// int8, as those of unsigned bytes with a zero point, which an importer reads as floats.
+func TestQuantizeRoundedValues(t *testing.T) {
+	g := small(t)
+	g.Input.Scale, g.Input.Zero = 0.5, -128
+	for _, n := range g.Nodes {
+		if n.Name == "pool" { // the flattening takes it over
+			n.Out.Scale, n.Out.Zero = 0.25, 7
+		}
+	}
+	q := quantize(t, g, &Calibration{Network: "small"}, Options{})
+	if !Done(q) {
+		t.Error("a layer is still float")
+	}
+	if q.Input.Scale != 0.5 || q.Input.Zero != -128 {
+		t.Errorf("input: scale %v, zero point %d", q.Input.Scale, q.Input.Zero)
+	}
+	if flat := node(t, q, "flat").Out; flat.Scale != 0.25 || flat.Zero != 7 {
+		t.Errorf("flattened: scale %v, zero point %d", flat.Scale, flat.Zero)
+	}
+	if w := node(t, q, "dense").Op.(*graph.Dense).Int8; !slices.Equal(w[:2], []int8{32, -127}) {
+		t.Errorf("weights %v", w)
+	}
+	if _, err := nn.Compile(q, nn.Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Only the first and the last layer of the binary network become int8; the ±1
 // layers between them, their batch norms and signs stay.
 func TestBinaryNetwork(t *testing.T) {
