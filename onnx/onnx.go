@@ -6,7 +6,8 @@
 // QuantizeLinear and DequantizeLinear stand around each value that is a byte, or as
 // operators on bytes (QLinearConv, ...); and binary networks in the QONNX dialect, where BipolarQuant (domain
 // qonnx.custom_op.general) marks ±1 values, or with plain operators alone; int16
-// streams are quantization annotations on float32 values.
+// streams are quantization annotations on float32 values. Networks of doubles and of half
+// precision are computed in float32.
 // Everything else is refused by name. A file is not trusted: whatever it holds,
 // reading ends with a graph that graph.Check accepts or with one error that says
 // where, having taken at most 4 times the file's size and 64 MiB of memory.

@@ -30,8 +30,8 @@ func readCast(c *call) error {
 	if err := c.done(1); err != nil {
 		return err
 	}
-	if kind := onnxpb.TensorProto_DataType(to); kind != onnxpb.TensorProto_FLOAT {
-		return fmt.Errorf("a value cast to %s: want FLOAT", kind)
+	if kind := onnxpb.TensorProto_DataType(to); !computed(kind) {
+		return fmt.Errorf("a value cast to %s: want FLOAT, DOUBLE, FLOAT16 or BFLOAT16", kind)
 	}
 	return c.bind(c.in[0])
 }

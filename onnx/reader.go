@@ -163,8 +163,11 @@ func (r *reader) input() error {
 	if t == nil || t.Shape == nil {
 		return fmt.Errorf("input %s: want a tensor with a shape", quote(in.GetName()))
 	}
-	if kind := onnxpb.TensorProto_DataType(t.GetElemType()); kind != onnxpb.TensorProto_FLOAT {
-		return fmt.Errorf("input %s: data type %s: want FLOAT", quote(in.GetName()), kind)
+	switch kind := onnxpb.TensorProto_DataType(t.GetElemType()); {
+	case computed(kind):
+	case kind == onnxpb.TensorProto_UINT8 && r.onlyCast(in.GetName()):
+	default:
+		return fmt.Errorf("input %s: data type %s: want FLOAT, DOUBLE, FLOAT16 or BFLOAT16, or UINT8 that Cast alone reads", quote(in.GetName()), kind)
 	}
 	dims := t.Shape.Dim
 	if len(dims) < 2 || len(dims) > maxRank {
@@ -204,6 +207,25 @@ func (r *reader) input() error {
 		return fmt.Errorf("input %s: %w", quote(in.GetName()), errors.Unwrap(err))
 	}
 	return nil
+}
+
+// computed says whether values of a type are computed, all in float32.
+func computed(kind onnxpb.TensorProto_DataType) bool {
+	switch kind {
+	case onnxpb.TensorProto_FLOAT, onnxpb.TensorProto_DOUBLE, onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16:
+		return true
+	}
+	return false
+}
+
+// onlyCast says whether nothing reads a value but Cast.
+func (r *reader) onlyCast(name string) bool {
+	for _, n := range r.g.Node {
+		if slices.Contains(n.Input, name) && (n.GetOpType() != "Cast" || domain(n.GetDomain()) != "") {
+			return false
+		}
+	}
+	return true
 }
 
 // givenShape is t with another shape.

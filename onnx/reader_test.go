@@ -67,6 +67,13 @@ func TestModels(t *testing.T) {
 		{"input uint8", []part{relu("y", "x"), edit(func(m *onnxpb.ModelProto) {
 			m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnxpb.TensorProto_UINT8))
 		})}, "data type UINT8: want FLOAT"},
+		{"input uint8, cast", []part{op("Cast", "c", in("x"), attrInt("to", 1)), relu("y", "c"), edit(func(m *onnxpb.ModelProto) {
+			m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnxpb.TensorProto_UINT8))
+		})}, ""},
+		{"input uint8, cast to integers", []part{op("Cast", "c", in("x"), attrInt("to", 6)), relu("y", "c")}, "a value cast to INT32: want FLOAT"},
+		{"half precision", []part{op("Cast", "c", in("x"), attrInt("to", 10)), relu("y", "c"), edit(func(m *onnxpb.ModelProto) {
+			m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnxpb.TensorProto_FLOAT16))
+		})}, ""},
 		{"input untyped", []part{relu("y", "x"), edit(func(m *onnxpb.ModelProto) { m.Graph.Input[0].Type = nil })}, "want a tensor with a shape"},
 		{"no input", []part{relu("y", "x"), edit(func(m *onnxpb.ModelProto) { m.Graph.Input = nil })}, "0 inputs"},
 		{"two inputs", []part{relu("y", "x"), edit(func(m *onnxpb.ModelProto) { m.Graph.Input = append(m.Graph.Input, info("z", -1, 2)) })}, "2 inputs that are not initializers: want 1"},
