@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -88,11 +89,27 @@ func run(ctx context.Context, stdout, stderr io.Writer, args []string) (code int
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(withNegatives(args))
 	if err != nil {
 		return report(stderr, usageError{err})
 	}
 	return report(stderr, parsed.Run(&env{ctx, stdout, stderr}))
+}
+
+// negative is a value that begins with a number below 0.
+var negative = regexp.MustCompile(`^-[0-9.]`)
+
+// withNegatives are args with "--flag -1" as "--flag=-1": kong takes what begins with a
+// hyphen for a flag, and none of ours begins with a number.
+func withNegatives(args []string) (out []string) {
+	for i, a := range args {
+		if i > 0 && negative.MatchString(a) && strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=") {
+			out[len(out)-1] += "=" + a
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 // report prints err as one line and gives the exit code that it means.
