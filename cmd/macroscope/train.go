@@ -19,6 +19,7 @@ import (
 	"macroscope/nn"
 	"macroscope/onnx"
 	"macroscope/ptq"
+	"macroscope/tflite"
 	"macroscope/train"
 )
 
@@ -199,6 +200,9 @@ func (c *trainCmd) network(e *env, d dtype.DType, set *cifar10.Set) (*graph.Grap
 	}
 	if builtIn {
 		return bench.LoadNetwork(c.Model, d, ptq.Options{})
+	}
+	if tflite.IsFile(c.Model) {
+		return nil, usageError{fmt.Errorf("--model %s: want an ONNX file to go on from, not TFLite", c.Model)}
 	}
 	g, err := onnx.ReadFile(c.Model)
 	if err != nil || d != dtype.Int8 {
