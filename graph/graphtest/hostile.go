@@ -20,14 +20,14 @@ type Reader struct {
 	Survey func(b []byte) error // what a file says of itself
 }
 
-// Hostile tries files of make as mutate.Run does. They are read or refused: without a panic,
+// Hostile tries files as mutate.Run does. They are read or refused: without a panic,
 // soon, within the memory that they may take; what is read is a graph whose parameters, MACs
-// and workload can be told, and is planned as inspect does. It fails where no file is read.
-func (r *Reader) Hostile(t *testing.T, make func(r *rand.Rand) []byte) {
+// and workload can be told, and is planned as inspect does; small ones are run. It fails where no file is read.
+func (r *Reader) Hostile(t *testing.T, file func(r *rand.Rand) []byte) {
 	t.Helper()
 	read, planned := 0, 0
 	var g *graph.Graph
-	mutate.Run(t, make, r.surveyed, func(b []byte) (err error) {
+	mutate.Run(t, file, r.surveyed, func(b []byte) (err error) {
 		if g, err = r.whole(b); g != nil {
 			read++
 		}
@@ -36,15 +36,31 @@ func (r *Reader) Hostile(t *testing.T, make func(r *rand.Rand) []byte) {
 		if g == nil {
 			return nil
 		}
-		if _, err := nn.Compile(g, nn.Options{}); err == nil {
-			planned++
+		p, err := nn.Compile(g, nn.Options{})
+		if err != nil {
+			return nil
 		}
-		return nil
+		planned++
+		return runSmall(p)
 	})
 	t.Logf("%d files were read, %d planned", read, planned)
 	if read == 0 || planned == 0 {
 		t.Errorf("%d read, %d planned: the files are too broken to show anything", read, planned)
 	}
+}
+
+// runSmall passes an image through a plan, where that does not take long.
+func runSmall(p *nn.Plan) error {
+	if p.ArenaBytes() > 1<<20 || p.MACs() > 1<<22 || p.InputSize() > 1<<16 {
+		return nil
+	}
+	r := p.NewRunner(1)
+	defer r.Close()
+	in := make([]float32, p.InputSize())
+	for i := range in {
+		in[i] = float32(i%7) - 3
+	}
+	return r.Run(make([]float32, p.OutputSize()), in)
 }
 
 // Starved tries files of make with little memory to spare, which it sets anew before each,
