@@ -150,6 +150,9 @@ func (n *nest) time(a *Arch, p *Problem, r *Result) {
 			reads += c.Reads
 			writes += c.Fills + c.Updates
 			bits[s] = float64(c.Reads+c.Fills+c.Updates) * float64(a.Bits[s])
+			if i == a.Count-1 {
+				bits[s] = p.outerBits(a, Space(s), float64(c.Reads+c.Updates))
+			}
 			if l.Bus[s] > 0 {
 				times[3+s] = float64(n.crossing(a, p, Space(s), i, r)) / l.Bus[s]
 			}

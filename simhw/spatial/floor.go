@@ -12,14 +12,21 @@ import (
 // Levels above it that can have no loops have the same tile; with them it makes the
 // inner group.
 
-// trade is how fast a choice of tile and spread at the inner group can be and what
-// passes into the group at least: none of the others is both faster and cheaper.
-type trade struct{ parallel, energy float64 }
+// trade is how many cycles a choice of tile and spread at the inner group takes at least,
+// what passes into the group at least, and how many multipliers are at work: no other is
+// better in all three.
+type trade struct{ cycles, energy, parallel float64 }
 
 // pair is such a choice.
 type pair struct {
 	tile, spread [Dims]uint32
 	trade
+}
+
+// rank is where a pair stands among them.
+type rank struct {
+	cost cost
+	at   int
 }
 
 // mostPairs bounds the choices that are looked at beforehand; with more there is no
@@ -36,9 +43,10 @@ func (a *Arch) group() int {
 }
 
 // inner is the least energy of what passes into the inner group whose tile is t, spread
-// over spread in space.
-func (s *Search) inner(t, spread *Factors) float64 {
+// over spread in space, and the fewest cycles of all that is computed from there.
+func (s *Search) inner(t, spread *Factors) (energy, cycles float64) {
 	p, a := s.p, s.Arch
+	top, up := a.Count-1, &a.Levels[s.group+1]
 	steps, all := 1.0, 1.0
 	var rest [Dims]float64 // loops in time around the tile
 	for d := range Dims {
@@ -46,17 +54,16 @@ func (s *Search) inner(t, spread *Factors) float64 {
 		steps *= rest[d]
 		all *= float64(spread[d])
 	}
-	var tile, each, often, slid [Spaces]float64
+	var tile, each, often, slid, here [Spaces]float64 // here: children's tiles below one instance
+	var child, parent [Spaces]int
 	first := 0.0
 	for sp := range Space(Spaces) {
 		often[sp] = 1
-		child := a.keeper(sp, s.group+1)
-		if child < 0 {
+		if child[sp] = a.keeper(sp, s.group+1); child[sp] < 0 {
 			continue
 		}
-		parent := s.group + 1
-		for !a.Levels[parent].Keep[sp] {
-			parent++
+		for parent[sp] = s.group + 1; !a.Levels[parent[sp]].Keep[sp]; {
+			parent[sp]++
 		}
 		tile[sp] = float64(p.Words(sp, t))
 		shared := 1.0
@@ -69,11 +76,14 @@ func (s *Search) inner(t, spread *Factors) float64 {
 		if sp == Inputs {
 			shared = s.sharedInputs(t, spread)
 		}
-		up := a.Levels[parent].AccessPJ[sp]
-		each[sp] = all*(a.Levels[child].AccessPJ[sp]+a.Levels[s.group+1].NetworkPJ) + shared*up
+		if here[sp] = 1; s.together {
+			here[sp] = shared
+		}
+		access := a.Levels[parent[sp]].AccessPJ[sp]
+		each[sp] = all*(a.Levels[child[sp]].AccessPJ[sp]+up.NetworkPJ) + shared*access
 		if sp == Outputs { // first sums are not read
-			each[sp] += shared * up
-			first = float64(p.Words(Outputs, &p.Bounds)) * s.widest[a.Count] / s.widest[parent+1] * up
+			each[sp] += shared * access
+			first = float64(p.Words(Outputs, &p.Bounds)) * s.widest[a.Count] / s.widest[parent[sp]+1] * access
 		}
 		slid[sp] = 1
 	}
@@ -82,16 +92,29 @@ func (s *Search) inner(t, spread *Factors) float64 {
 		slid[Inputs] = math.Min(slides(rest[P], rest[R], t[P]*spread[P]*p.StrideP, t[R]*spread[R]*p.DilationR, w),
 			slides(rest[Q], rest[S], t[Q]*spread[Q]*p.StrideQ, t[S]*spread[S]*p.DilationS, h))
 	}
-	least := math.Inf(1)
-	for d := range Dims {
+	wait := 0.0
+	if up.Waits && slid[Weights] > 0 {
+		for _, sp := range [...]Space{Weights, Inputs} {
+			if up.Bus[sp] > 0 {
+				wait = max(wait, tile[sp]*here[sp]/up.Bus[sp])
+			}
+		}
+	}
+	compute := float64(p.Bounds.Product()) / (all * s.widest[1])
+	energy, cycles = math.Inf(1), math.Inf(1)
+	for d := range Dims { // the innermost loop
 		if rest[d] == 1 && steps > 1 {
 			continue
 		}
-		e := -first
+		e, c := -first, compute
+		reads, writes, outer := 0.0, 0.0, 0.0
 		for sp := range Space(Spaces) {
 			n, part := often[sp], 1.0
 			if relevant[sp][d] {
 				n = steps
+			}
+			if sp == Weights {
+				c += wait * n
 			}
 			if sp == Inputs && (!relevant[sp][d] || d < int(C)) {
 				part = slid[sp]
@@ -100,10 +123,31 @@ func (s *Search) inner(t, spread *Factors) float64 {
 				}
 			}
 			e += tile[sp] * n * part * each[sp]
+			words := tile[sp] * n * part * here[sp]
+			if up.Bus[sp] > 0 {
+				c = max(c, words/up.Bus[sp])
+			}
+			switch {
+			case slid[sp] == 0:
+			case parent[sp] == top:
+				if l := &a.Levels[top]; sp == Weights || !l.Alternates && p.OuterBits[sp] == 0 {
+					outer += words * p.outerBits(a, sp, 1)
+				}
+			case parent[sp] > s.group+1:
+			case sp == Outputs:
+				writes += words
+			default:
+				reads += words
+			}
 		}
-		least = math.Min(least, e)
+		for _, v := range [...][2]float64{{reads, up.ReadBandwidth}, {writes, up.WriteBandwidth}, {outer, a.Levels[top].BitsPerCycle}} {
+			if v[1] > 0 {
+				c = max(c, v[0]/v[1])
+			}
+		}
+		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
-	return math.Max(0, least)
+	return math.Max(0, energy), cycles
 }
 
 // sharedInputs is by how much the inputs of all children are more at least than those of
@@ -165,38 +209,45 @@ func (s *Search) findPairs() {
 		s.pairs = s.pairs[:0]
 		return
 	}
-	slices.SortFunc(s.pairs, func(x, y pair) int {
-		switch {
-		case x.parallel > y.parallel || x.parallel == y.parallel && x.energy < y.energy:
-			return -1
-		case x.trade == y.trade:
-			return 0
-		}
-		return 1
-	})
-	best := math.Inf(1)
+	s.usePairs = s.together && a.Levels[s.group+1].FanoutY == 1 && a.Levels[s.group+1].AcrossX == s.around
+}
+
+// rank sorts the pairs for the pass at work and finds the best trades among them.
+func (s *Search) rank() {
+	s.ranks, s.trades = s.ranks[:0], s.trades[:0]
 	for i := range s.pairs {
-		if t := s.pairs[i].trade; t.energy < best {
-			best = t.energy
+		x := &s.pairs[i]
+		if c := s.pairCost(&x.trade); !s.found || c.less(s.bestCost) {
+			s.ranks = append(s.ranks, rank{c, i})
+		}
+	}
+	slices.SortFunc(s.ranks, func(x, y rank) int {
+		switch {
+		case x.cost.less(y.cost):
+			return -1
+		case y.cost.less(x.cost):
+			return 1
+		}
+		return x.at - y.at
+	})
+	for i := range s.ranks {
+		t := s.pairs[s.ranks[i].at].trade
+		beaten := false
+		for j := range s.trades {
+			o := &s.trades[j]
+			if beaten = o.cycles <= t.cycles && (s.timing || o.energy <= t.energy && (o.parallel <= t.parallel || s.Arch.CyclePJ == 0)); beaten {
+				break
+			}
+		}
+		if !beaten {
 			s.trades = append(s.trades, t)
 		}
 	}
-	s.usePairs = s.together && a.Levels[s.group+1].FanoutY == 1 && a.Levels[s.group+1].AcrossX == s.around
-	slices.SortFunc(s.pairs, func(x, y pair) int {
-		switch cx, cy := s.pairCost(&x), s.pairCost(&y); {
-		case cx.less(cy):
-			return -1
-		case cy.less(cx):
-			return 1
-		}
-		return 0
-	})
 }
 
-// pairCost is the least cost of a mapping with a pair.
-func (s *Search) pairCost(x *pair) cost {
-	cycles := float64(s.p.Bounds.Product()) / (x.parallel * s.widest[1])
-	return s.atLeast(s.part.energy+s.floor[1]+x.energy, x.parallel, cycles)
+// pairCost is the least cost of a mapping with a pair, after what is chosen already.
+func (s *Search) pairCost(t *trade) cost {
+	return s.atLeast(s.part.energy+s.floor[1]+t.energy, t.parallel, t.cycles)
 }
 
 func (s *Search) tryPairs(d Dim, wide float64) {
@@ -204,7 +255,8 @@ func (s *Search) tryPairs(d Dim, wide float64) {
 		return
 	}
 	if d == Dims {
-		x := pair{trade: trade{float64(s.spread.Product()), s.inner(&s.t0, &s.spread)}}
+		x := pair{trade: trade{parallel: float64(s.spread.Product())}}
+		x.energy, x.cycles = s.inner(&s.t0, &s.spread)
 		for d := range Dims {
 			x.tile[d], x.spread[d] = uint32(s.t0[d]), uint32(s.spread[d])
 		}
@@ -244,17 +296,19 @@ func (s *Search) roomyGroup(f *Factors) bool {
 	return true
 }
 
-// fromPairs appends the choices of the level above the inner group.
-func (s *Search) fromPairs(i int, rest *Factors, list []candidate) []candidate {
+// explorePairs chooses the loops of the level above the inner group.
+func (s *Search) explorePairs(i int, rest *Factors) {
 	l, c := &s.Arch.Levels[i], &s.choice[i]
-	*c = candidate{time: Ones(), x: Ones(), y: Ones(), order: DefaultOrder()}
 next:
-	for j := range s.pairs {
-		x := &s.pairs[j]
-		if !s.more(i, len(list)) {
-			return list
+	for j := range s.ranks {
+		x := &s.pairs[s.ranks[j].at]
+		if !s.more(i, 0) {
+			return
 		}
-		if s.found && !s.pairCost(x).less(s.bestCost) {
+		if s.found && !s.pairCost(&x.trade).less(s.bestCost) {
+			if s.timing { // the others take as many
+				return
+			}
 			continue
 		}
 		for d := range Dim(Dims) {
@@ -266,26 +320,18 @@ next:
 				continue next
 			}
 		}
-		if list = s.expand(i, c, list); s.seeding && len(list) > 0 {
-			return list
-		}
+		s.inOrders(i, c)
 	}
-	return list
 }
 
 // traded is the least cost of a mapping of which energy outside the innermost level's
 // transfers is known.
 func (s *Search) traded(energy float64) cost {
 	best := cost{math.Inf(1), math.Inf(1)}
-	macs := float64(s.p.Bounds.Product())
-	for _, t := range s.trades {
-		c := s.atLeast(energy+t.energy, t.parallel, macs/(t.parallel*s.widest[1]))
-		if c[0] < best[0] {
-			best[0] = c[0]
-		}
-		if c[1] < best[1] {
-			best[1] = c[1]
-		}
+	for i := range s.trades {
+		t := &s.trades[i]
+		c := s.atLeast(energy+t.energy, t.parallel, t.cycles)
+		best[0], best[1] = min(best[0], c[0]), min(best[1], c[1])
 	}
 	return best
 }

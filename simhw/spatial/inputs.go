@@ -16,8 +16,8 @@ type progression struct{ step, count int64 }
 
 // axis is how a set of children's tiles lies along one axis.
 type axis struct {
-	length int64 // of each tile
-	spread [2 * MaxLevels]progression
+	length int64                      // of each tile
+	spread [4 * MaxLevels]progression // in space and, of all words that pass, in time
 	n      int
 }
 
@@ -92,6 +92,53 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 		back[at] += (l.bound - 1) * step
 	}
 	return words
+}
+
+// distinctInputs is how many different words the loops in time from level child+1 on
+// let pass down, to one child or, with last above child, to all those below level last.
+// It may be less where tiles leave gaps.
+func (n *nest) distinctInputs(p *Problem, child, last int) int64 {
+	var ax [axes]axis
+	tile := &n.tile[child+1]
+	ax[axisW].length, ax[axisH].length = p.axes(tile)
+	ax[axisC].length, ax[axisN].length, ax[axisG].length = tile[C], tile[N], tile[G]
+	for l := child + 1; l <= last; l++ {
+		below, steps := &n.below[l], &n.steps[l]
+		ax[axisW].add(steps[P]*p.StrideP, below[P])
+		ax[axisW].add(steps[R]*p.DilationR, below[R])
+		ax[axisH].add(steps[Q]*p.StrideQ, below[Q])
+		ax[axisH].add(steps[S]*p.DilationS, below[S])
+		ax[axisC].add(steps[C], below[C])
+		ax[axisN].add(steps[N], below[N])
+		ax[axisG].add(steps[G], below[G])
+	}
+	for _, l := range n.loops[n.start[child+1]:n.n] {
+		if l.dim != K {
+			at, step := p.moves(l)
+			ax[at].add(step, l.bound)
+		}
+	}
+	words := int64(1)
+	for i := range ax {
+		words *= ax[i].atLeast()
+	}
+	return words
+}
+
+// atLeast is union, or less where gaps are filled in part.
+func (x *axis) atLeast() int64 {
+	length, teeth, end := x.length, int64(1), x.length
+	for _, s := range x.spread[:x.n] {
+		switch {
+		case teeth == 1 && s.step <= length:
+			length += (s.count - 1) * s.step
+			end = length
+		case s.step >= end:
+			teeth *= s.count
+			end += (s.count - 1) * s.step
+		}
+	}
+	return teeth * length
 }
 
 // moves is the axis along which a loop moves an input tile, and by how much.

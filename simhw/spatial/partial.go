@@ -5,19 +5,12 @@ package spatial
 // partial is the cost so far of a half-built mapping.
 type partial struct {
 	energy   float64
-	slowest  float64               // cycles that some buffer's bandwidth needs
+	slowest  float64               // cycles that some buffer's or bus's bandwidth needs
+	waits    float64               // cycles of waiting for weights
 	parallel float64               // loops in space
 	traffic  [MaxLevels][2]float64 // words read and written by one instance
 	bits     [MaxLevels]float64
 	apart    float64 // cycles in which nothing is computed, see Level.Alternates
-}
-
-// atLeast is the least cost of what has an energy without its clock, keeps so many
-// multipliers busy and needs so many cycles where nothing waits.
-func (s *Search) atLeast(energy, multipliers, cycles float64) cost {
-	cycles = max(cycles, s.part.slowest) + s.part.apart
-	idle := multipliers*cycles - float64(s.p.Bounds.Product()) // the products' own cycles are in the energy
-	return s.Objective.bound(energy+s.Arch.CyclePJ*max(0, idle), cycles)
 }
 
 // take puts a candidate's loops into the nest.
@@ -51,41 +44,103 @@ func (s *Search) take(i int, c *candidate) {
 
 // advance adds what passes into level i-1 to the cost so far.
 func (s *Search) advance(i int) {
-	a, p := s.Arch, s.p
-	t := &s.part
-	t.parallel *= float64(s.n.below[i].Product())
 	child := i - 1
+	s.part.parallel *= float64(s.n.below[i].Product())
 	for sp := range Space(Spaces) {
-		if !a.Levels[child].Keep[sp] {
+		if s.Arch.Levels[child].Keep[sp] {
+			s.pass(child, sp, s.n.fills(s.Arch, s.p, sp, child), false)
+		}
+	}
+	for l := i; l < s.Arch.Count; l++ {
+		if s.Arch.Levels[l].Waits && s.waitsFrom(l) == child {
+			s.part.waits += s.n.waits(s.Arch, s.p, l)
+		}
+	}
+	s.pace(child)
+}
+
+// advanceAtLeast is advance where the order of level i's loops is open: it adds what
+// passes in the order that is best for each dataspace.
+func (s *Search) advanceAtLeast(i int) {
+	n, child := &s.n, i-1
+	s.part.parallel *= float64(n.below[i].Product())
+	for sp := range Space(Spaces) {
+		if !s.Arch.Levels[child].Keep[sp] {
 			continue
 		}
-		parent := i
-		for !a.Levels[parent].Keep[sp] {
-			parent++
-		}
-		var down int64
-		fills := s.n.fills(a, p, sp, child)
 		if sp == Inputs {
-			down = s.n.inputs(a, p, child, child+1, parent)
-		} else {
-			down = fills
-			for l := child + 1; l <= parent; l++ {
-				for d := range Dims {
-					if relevant[sp][d] {
-						down *= s.n.below[l][d]
-					}
-				}
+			s.pass(child, sp, n.distinctInputs(s.p, child, -1), true)
+			continue
+		}
+		events, moves := int64(1), false
+		for _, l := range n.loops[n.start[i]:n.start[i+1]] {
+			if relevant[sp][l.dim] {
+				events, moves = events*l.bound, true
 			}
 		}
-		t.move(a, parent, sp, down, s.n.above[parent].Product(), s.distinct(sp, parent))
-		s.carry(child, parent, sp, fills)
-		in := float64(fills)
-		t.traffic[child][1] += in
-		t.bits[child] += in * float64(a.Bits[sp])
-		t.energy += in * float64(s.n.above[child].Product()) * a.Levels[child].AccessPJ[sp]
+		if moves {
+			for _, l := range n.loops[n.start[i+1]:n.n] {
+				events *= l.bound
+			}
+		} else {
+			events = n.events(sp, n.start[i+1])
+		}
+		s.pass(child, sp, s.p.Words(sp, &n.tile[i])*events, true)
 	}
-	for l := child; l < a.Count; l++ {
+	s.pace(child)
+}
+
+// waitsFrom is the level whose tiles are the last to be known of what waits for weights
+// below a level.
+func (s *Search) waitsFrom(l int) int {
+	from := s.Arch.keeper(Weights, l)
+	if child := s.Arch.keeper(Inputs, l); child >= 0 {
+		from = min(from, child)
+	}
+	return from
+}
+
+// pass adds what passes down to level child, which is filled with so many words, and on
+// the networks above it. open says that the order of the loops is.
+func (s *Search) pass(child int, sp Space, fills int64, open bool) {
+	a, n, t := s.Arch, &s.n, &s.part
+	each := fills // what passes into an instance of the level below l
+	parent := child + 1
+	for l := child + 1; ; l++ {
 		lv := &a.Levels[l]
+		t.energy += float64(each) * float64(n.above[l-1].Product()) * lv.NetworkPJ
+		switch {
+		case sp != Inputs:
+			for d := range Dims {
+				if relevant[sp][d] {
+					each *= n.below[l][d]
+				}
+			}
+		case open:
+			each = n.distinctInputs(s.p, child, l)
+		case lv.Keep[sp] || lv.Bus[sp] > 0 || a.Levels[l+1].NetworkPJ > 0:
+			each = n.inputs(a, s.p, child, child+1, l)
+		}
+		if lv.Bus[sp] > 0 {
+			t.slowest = max(t.slowest, float64(each)/lv.Bus[sp])
+		}
+		if lv.Keep[sp] {
+			parent = l
+			break
+		}
+	}
+	s.move(parent, sp, each, n.above[parent].Product(), s.distinct(sp, parent))
+	in := float64(fills)
+	t.traffic[child][1] += in
+	t.bits[child] += in * float64(a.Bits[sp])
+	t.energy += in * float64(n.above[child].Product()) * a.Levels[child].AccessPJ[sp]
+}
+
+// pace takes the bandwidths of the levels from child up into account.
+func (s *Search) pace(child int) {
+	t := &s.part
+	for l := child; l < s.Arch.Count; l++ {
+		lv := &s.Arch.Levels[l]
 		if lv.ReadBandwidth > 0 {
 			t.slowest = max(t.slowest, t.traffic[l][0]/lv.ReadBandwidth)
 		}
@@ -99,40 +154,24 @@ func (s *Search) advance(i int) {
 }
 
 // move adds what passes down from a level, or up to it.
-func (t *partial) move(a *Arch, level int, sp Space, down, instances, distinct int64) {
+func (s *Search) move(level int, sp Space, down, instances, distinct int64) {
+	t, l := &s.part, &s.Arch.Levels[level]
 	reads, updates := float64(down), 0.0
 	if sp == Outputs {
 		reads, updates = float64(down-distinct), float64(down)
 	}
 	t.traffic[level][0] += reads
 	t.traffic[level][1] += updates
-	bits := (reads + updates) * float64(a.Bits[sp])
-	t.bits[level] += bits
-	if l := &a.Levels[level]; l.Alternates && l.BitsPerCycle > 0 && sp != Weights {
-		t.bits[level] -= bits
+	bits := (reads + updates) * float64(s.Arch.Bits[sp])
+	if level == s.Arch.Count-1 {
+		bits = s.p.outerBits(s.Arch, sp, reads+updates)
+	}
+	if l.Alternates && l.BitsPerCycle > 0 && sp != Weights {
 		t.apart += bits / l.BitsPerCycle
+	} else {
+		t.bits[level] += bits
 	}
-	t.energy += (reads + updates) * float64(instances) * a.Levels[level].AccessPJ[sp]
-}
-
-// carry adds what the networks between two levels cost.
-func (s *Search) carry(child, parent int, sp Space, fills int64) {
-	a := s.Arch
-	each := fills
-	for l := child + 1; l <= parent; l++ {
-		if l > child+1 { // what passes through an instance of l-1
-			if sp == Inputs {
-				each = s.n.inputs(a, s.p, child, child+1, l-1)
-			} else {
-				for d := range Dims {
-					if relevant[sp][d] {
-						each *= s.n.below[l-1][d]
-					}
-				}
-			}
-		}
-		s.part.energy += float64(each) * float64(s.n.above[l-1].Product()) * a.Levels[l].NetworkPJ
-	}
+	t.energy += (reads + updates) * float64(instances) * l.AccessPJ[sp]
 }
 
 // distinct is how many different outputs one instance of a level sees.
@@ -151,7 +190,7 @@ func (s *Search) distinct(sp Space, level int) int64 {
 
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
-	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * s.widest[i])
+	cycles := float64(s.p.Bounds.Product())/(s.part.parallel*s.widest[i]) + s.part.waits
 	c := s.atLeast(s.part.energy+s.floor[i], s.part.parallel, cycles)
 	if i > s.group+1 && len(s.trades) > 0 {
 		t := s.traded(s.part.energy + s.floor[i] - s.transferFloor)

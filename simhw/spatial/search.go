@@ -3,6 +3,7 @@ package spatial
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -34,34 +35,6 @@ func ParseDims(text string) (DimSet, error) {
 	return s, nil
 }
 
-// Objective is what the best mapping has least of.
-type Objective uint8
-
-// The objectives.
-const (
-	EnergyDelay Objective = iota // energy times cycles
-	Cycles                       // cycles; of equal ones the least energy
-	Energy                       // energy; of equal ones the fewest cycles
-)
-
-// cost is a result as an objective sees it: the second breaks ties.
-type cost [2]float64
-
-func (c cost) less(o cost) bool { return c[0] < o[0] || c[0] == o[0] && c[1] < o[1] }
-
-func (o Objective) cost(energy, cycles float64) cost {
-	switch o {
-	case Cycles:
-		return cost{cycles, energy}
-	case Energy:
-		return cost{energy, cycles}
-	}
-	return cost{energy * cycles, cycles}
-}
-
-// bound is a cost that is not above the true one for the rounding of its sums.
-func (o Objective) bound(energy, cycles float64) cost { return o.cost(energy*(1-1e-12), cycles) }
-
 // Search looks for the best mapping of a layer. Its memory is used again: once that has
 // grown, a search allocates nothing.
 //
@@ -82,13 +55,17 @@ type Search struct {
 
 	Looked   int64 // half-built and whole mappings
 	Complete bool  // every mapping was looked at or ruled out
+	Fastest  bool  // none takes fewer cycles, of Objective Cycles; also true of many that are not Complete
 
 	p        *Problem
+	timing   bool    // only cycles count
+	within   float64 // the most cycles that a mapping may take
 	n        nest
 	m        Mapping
 	best     Mapping
 	bestCost cost
 	found    bool
+	until    int64
 	stopped  bool // the limit was reached
 	cut      bool // a list of choices was cut short
 	result   Result
@@ -97,6 +74,7 @@ type Search struct {
 	widest   [MaxLevels + 1]float64 // most children of levels below i
 	part     partial
 	lists    [MaxLevels][]candidate
+	turns    [MaxLevels][]candidate // one of them in its orders
 	choice   [MaxLevels]candidate
 	rest     [MaxLevels]Factors    // what a level and those inside it must make
 	left     [MaxLevels]Factors    // what a choice leaves to those inside
@@ -105,9 +83,9 @@ type Search struct {
 	// What passes into the innermost level, see trade.
 	group         int // see Arch.group
 	pairs         []pair
-	together      bool // one level, next to the group, has all loops in space
-	usePairs      bool // they are the choices of level group+1
-	seeding       bool // one of them is enough
+	ranks         []rank // of the pairs, the best first
+	together      bool   // one level, next to the group, has all loops in space
+	usePairs      bool   // they are the choices of level group+1
 	trades        []trade
 	transferFloor float64 // what floor has for it
 	around        DimSet
@@ -124,6 +102,8 @@ type candidate struct {
 	bound      cost
 }
 
+var noLoops = candidate{time: Ones(), x: Ones(), y: Ones(), order: DefaultOrder()}
+
 var errNone = errors.New("no split of the layer's loops fits the buffers")
 
 // Find searches the best mapping of a problem; both have passed their checks. The
@@ -132,23 +112,39 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 	if s.Arch.Timeloop { // its counts can be less than the words that a floor is made of
 		return errors.New("the search counts words exactly, not in Timeloop's way")
 	}
-	s.p, s.found, s.Looked, s.stopped, s.cut = p, false, 0, false, false
+	s.p, s.found, s.Looked, s.cut = p, false, 0, false
 	s.m = Empty()
 	s.prepare()
 	if top := s.Arch.Count - 1; !s.roomy(top, &p.Bounds) {
 		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
 	}
-	s.descend(s.Arch.Count-1, &p.Bounds)
-	s.Complete = !s.stopped && !s.cut
+	s.within = math.Inf(1)
+	s.timing = s.Objective == Cycles
+	s.Complete = s.run()
+	s.Fastest = s.timing && s.Complete
 	if !s.found {
 		if !s.Complete {
 			return fmt.Errorf("no mapping among the first %d that fits the buffers", s.Looked)
 		}
 		return errNone
 	}
+	if s.timing { // of those as fast the one with the least energy
+		s.timing, s.within = false, s.bestCost[0]
+		s.Arch.Evaluate(p, &s.best, &s.result)
+		s.bestCost = s.cost(s.result.EnergyPJ, s.within)
+		s.Complete = s.run() && s.Fastest
+	}
 	*m = s.best
 	s.Arch.Evaluate(p, m, r)
 	return nil
+}
+
+// run goes over the space and tells whether it came to the end.
+func (s *Search) run() bool {
+	s.stopped, s.until = false, s.Looked+s.limit()
+	s.rank()
+	s.explore(s.Arch.Count-1, &s.p.Bounds)
+	return !s.stopped && !s.cut
 }
 
 func (s *Search) limit() int64 {
@@ -246,51 +242,60 @@ func (s *Search) floors(sp Space) {
 	}
 }
 
-// descend chooses the loops of level i; rest is what they and those inside must make. A
-// first mapping is sought by the shortest way, to have something to beat.
-func (s *Search) descend(i int, rest *Factors) {
-	if s.usePairs && i == s.group+1 && !s.found {
-		s.seeding = true
-		s.explore(i, rest)
-		s.seeding = false
-	}
-	s.explore(i, rest)
-}
-
+// explore chooses the loops of level i; rest is what they and those inside must make.
 func (s *Search) explore(i int, rest *Factors) {
-	s.lists[i] = s.choices(i, rest, s.lists[i][:0])
+	s.choice[i] = noLoops
+	if s.usePairs && i == s.group+1 {
+		s.explorePairs(i, rest)
+		return
+	}
+	s.left[i] = Ones()
+	s.lists[i] = s.split(i, 0, rest, &s.choice[i], s.lists[i][:0])
 	list := s.lists[i]
 	if i > 0 {
-		slices.SortFunc(list, func(a, b candidate) int {
-			switch {
-			case a.bound.less(b.bound):
-				return -1
-			case b.bound.less(a.bound):
-				return 1
-			}
-			return 0
-		})
+		slices.SortFunc(list, byBound)
 	}
-	before, start := s.part, s.n.start[i]
 	for j := range list {
 		c := &list[j]
-		if s.stopped {
+		if s.stopped || i > 0 && s.found && !c.bound.less(s.bestCost) {
 			break
 		}
-		if s.found && !c.bound.less(s.bestCost) {
-			if i > 0 {
-				break
-			}
+		if i > 0 {
+			s.inOrders(i, c)
 			continue
 		}
+		before, start := s.part, s.n.start[i]
 		s.take(i, c)
-		if i == 0 {
-			s.whole()
-		} else {
-			s.advance(i)
-			s.rest[i-1] = s.n.tile[i]
-			s.descend(i-1, &s.rest[i-1])
+		s.whole()
+		s.part, s.n.start[i] = before, start
+	}
+}
+
+func byBound(a, b candidate) int {
+	switch {
+	case a.bound.less(b.bound):
+		return -1
+	case b.bound.less(a.bound):
+		return 1
+	}
+	return 0
+}
+
+// inOrders goes on with a choice of level i in each order that makes a difference.
+func (s *Search) inOrders(i int, c *candidate) {
+	s.turns[i] = s.expand(i, c, s.turns[i][:0])
+	turns := s.turns[i]
+	slices.SortFunc(turns, byBound)
+	before, start := s.part, s.n.start[i]
+	for j := range turns {
+		t := &turns[j]
+		if s.stopped || s.found && !t.bound.less(s.bestCost) {
+			return
 		}
+		s.take(i, t)
+		s.advance(i)
+		s.rest[i-1] = s.n.tile[i]
+		s.explore(i-1, &s.rest[i-1])
 		s.part, s.n.start[i] = before, start
 	}
 }
@@ -298,21 +303,10 @@ func (s *Search) explore(i int, rest *Factors) {
 // whole evaluates a mapping that is built.
 func (s *Search) whole() {
 	s.Arch.Evaluate(s.p, &s.m, &s.result)
-	c := s.Objective.cost(s.result.EnergyPJ, float64(s.result.Cycles))
-	if !s.found || c.less(s.bestCost) {
+	c := s.cost(s.result.EnergyPJ, float64(s.result.Cycles))
+	if !s.found && !math.IsInf(c[0], 1) || c.less(s.bestCost) {
 		s.found, s.best, s.bestCost = true, s.m, c
 	}
-}
-
-// choices appends what a level's loops may be. Below the outermost the remainder goes
-// inwards; at the innermost all of it must be used up.
-func (s *Search) choices(i int, rest *Factors, list []candidate) []candidate {
-	if s.usePairs && i == s.group+1 {
-		return s.fromPairs(i, rest, list)
-	}
-	s.choice[i] = candidate{time: Ones(), x: Ones(), y: Ones(), order: DefaultOrder()}
-	s.left[i] = Ones()
-	return s.split(i, 0, rest, &s.choice[i], list)
 }
 
 // split goes over the factors of dimension d and on.
@@ -370,18 +364,17 @@ const mostChoices = 1 << 18
 // more counts a step of the search and tells whether choices of level i may still be
 // listed. Those of the outermost level leave half of the limit for what is inside.
 func (s *Search) more(i, listed int) bool {
-	if s.Looked++; s.Looked >= s.limit() {
+	if s.Looked++; s.Looked >= s.until {
 		s.stopped = true
 	}
-	if listed >= mostChoices || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.limit()/2 {
+	if listed >= mostChoices || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.until/2 {
 		s.cut = true
 		return false
 	}
 	return !s.stopped
 }
 
-// offer appends a choice in each order that makes a difference, if the tiles inside fit
-// and its bound is below the best.
+// offer appends a choice of loops, whatever their order, if its bound is below the best.
 func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
 	if i == 0 { // what is inside are the multipliers
 		c.bound = cost{}
@@ -390,7 +383,15 @@ func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
 	if i == s.group+1 && s.found && !s.promising(c) {
 		return list
 	}
-	return s.expand(i, c, list)
+	before, start := s.part, s.n.start[i]
+	s.take(i, c)
+	s.advanceAtLeast(i)
+	c.bound = s.bound(i)
+	s.part, s.n.start[i] = before, start
+	if !s.found || c.bound.less(s.bestCost) {
+		list = append(list, *c)
+	}
+	return list
 }
 
 // expand appends a choice in each order that makes a difference.
@@ -423,8 +424,8 @@ func (s *Search) promising(c *candidate) bool {
 		here *= float64(spread[d])
 		spread[d] *= s.n.above[i][d]
 	}
-	cycles := float64(s.p.Bounds.Product()) / (s.part.parallel * here * s.widest[1])
-	return s.atLeast(s.part.energy+s.floor[1]+s.inner(&s.left[i], &spread), s.part.parallel*here, cycles).less(s.bestCost)
+	energy, cycles := s.inner(&s.left[i], &spread)
+	return s.atLeast(s.part.energy+s.floor[1]+energy, s.part.parallel*here, cycles).less(s.bestCost)
 }
 
 // roomy tells whether the tiles of a level fit.
@@ -453,7 +454,13 @@ func (s *Search) orders(i, fixed, loops int, moved uint8, c *candidate, list []c
 		before, start := s.part, s.n.start[i]
 		s.take(i, c)
 		s.advance(i)
-		c.bound = s.bound(i)
+		j := i
+		for i == s.group+1 && j > 1 { // levels without loops
+			j--
+			s.take(j, &noLoops)
+			s.advance(j)
+		}
+		c.bound = s.bound(j)
 		s.part, s.n.start[i] = before, start
 		s.Looked++
 		if !s.found || c.bound.less(s.bestCost) {

@@ -89,6 +89,22 @@ type Problem struct {
 	Bounds               Factors
 	StrideP, StrideQ     int64 // columns and rows
 	DilationR, DilationS int64
+
+	// OuterBits is what a word of weights, of inputs and of finished outputs takes on
+	// its way at the outermost level, where coding makes it another than Arch.Bits; else 0.
+	OuterBits [Spaces]float64
+}
+
+// outerBits is what words take at the outermost level's bandwidth.
+func (p *Problem) outerBits(a *Arch, sp Space, words float64) float64 {
+	switch {
+	case p.OuterBits[sp] == 0:
+		return words * float64(a.Bits[sp])
+	case sp == Outputs:
+		finished := min(words, float64(p.Words(Outputs, &p.Bounds)))
+		return finished*p.OuterBits[sp] + (words-finished)*float64(a.Bits[sp])
+	}
+	return words * p.OuterBits[sp]
 }
 
 // MaxLevels is the number of buffers on the way from DRAM to the multipliers.
