@@ -28,11 +28,14 @@ type spatialMachine struct {
 	gives      [5]bool           // what limits is made for
 	given      []spatial.Mapping // the design's, read
 
-	mu      sync.Mutex // over what follows: estimates share its memory
-	problem spatial.Problem
-	search  spatial.Search
-	found   map[searched]foundMapping
-	widths  widths // that arch and prices are for
+	mu       sync.Mutex // over what follows: estimates share its memory
+	problem  spatial.Problem
+	search   spatial.Search
+	known    map[searched]int // places in outcomes
+	outcomes []outcome
+	warned   map[unproven][]string
+	whole    spatial.Arch // arch with whole words
+	widths   widths       // that arch and prices are for
 }
 
 // widths are the bits of inputs and weights as they are kept.
@@ -61,12 +64,18 @@ func (m *spatialMachine) narrow(l *workload.Layer) {
 	m.arch.Narrow(w.input, w.weight, &m.prices[energy.Nominal])
 }
 
-// foundMapping is the outcome of a search.
-type foundMapping struct {
-	mapping  spatial.Mapping
-	complete bool
-	err      error
+// outcome is that of a search.
+type outcome struct {
+	mapping           spatial.Mapping
+	fast              spatial.Mapping // see spatial.Search
+	fastest, complete bool
+	repriced          bool // mapping and complete are those of other energies
+	err               error
 }
+
+// unproven counts an estimate's layers whose search came to no end: those that may have
+// a faster mapping, and those that may have only one of less energy.
+type unproven struct{ slow, dear int }
 
 // mostSearches bounds how many outcomes are kept.
 const mostSearches = 4096
@@ -119,10 +128,11 @@ func (m *spatialMachine) set(s *design.Spec) error {
 		}
 	}
 	m.prices, m.widths = m.words, widths{s.Spatial.OperandBits, s.Spatial.OperandBits}
-	var err error
-	if m.arch, err = spatial.ArchOf(s, &m.prices[energy.Nominal]); err != nil {
+	arch, err := spatial.ArchOf(s, &m.prices[energy.Nominal])
+	if err != nil {
 		return fail(err)
 	}
+	m.keep(&arch, [...]spatial.Objective{design.LeastCycles: spatial.Cycles, design.EnergyDelay: spatial.EnergyDelay, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective])
 	if reread {
 		m.given = make([]spatial.Mapping, s.Spatial.Mapped)
 		for i := range m.given {
@@ -140,10 +150,25 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	if gives := costsGiven(&s.Spatial); m.limits == nil || gives != m.gives {
 		m.gives, m.limits = gives, limitsOf(gives)
 	}
-	m.search.Arch, m.search.Limit = &m.arch, searchLimit
-	m.search.Objective = [...]spatial.Objective{design.EnergyDelay: spatial.EnergyDelay, design.LeastCycles: spatial.Cycles, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective]
-	clear(m.found)
 	return nil
+}
+
+// keep takes an accelerator and an objective, and keeps of what was found before what
+// holds of them too.
+func (m *spatialMachine) keep(arch *spatial.Arch, o spatial.Objective) {
+	same := o == m.search.Objective
+	switch {
+	case same && *arch == m.whole:
+	case same && o == spatial.Cycles && arch.Unpriced() == m.whole.Unpriced():
+		for i := range m.outcomes {
+			m.outcomes[i].repriced = true
+		}
+	default:
+		clear(m.known)
+		m.outcomes = m.outcomes[:0]
+	}
+	m.arch, m.whole = *arch, *arch
+	m.search.Arch, m.search.Limit, m.search.Objective = &m.arch, searchLimit, o
 }
 
 // sameMappings tells whether two designs' mappings read the same.
@@ -189,26 +214,41 @@ func (m *spatialMachine) describe(e *Estimate) {
 func (m *spatialMachine) layers(e *Estimate, w *workload.Workload) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	unfinished := 0
-	err := e.each(w, func(out *Layer, l *workload.Layer) error {
-		complete, err := m.layer(out, l)
-		if !complete {
-			unfinished++
-		}
-		return err
-	})
+	var u unproven
+	err := e.each(w, func(out *Layer, l *workload.Layer) error { return m.layer(out, l, &u) })
 	if err != nil {
 		return err
 	}
-	if unfinished > 0 {
-		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones", searchLimit, unfinished))
+	if u != (unproven{}) {
+		e.Warnings = m.warn(e.Warnings, u)
 	}
 	e.Total.NotModelled = m.unmodelled
 	return nil
 }
 
-// mapping is the design's for a layer of that name and shape, or the best.
-func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatial.Mapping, bool, error) {
+// warn appends to the design's warnings, which are the same for all estimates, what the
+// searches left open.
+func (m *spatialMachine) warn(warnings []string, u unproven) []string {
+	all, known := m.warned[u]
+	if known {
+		return all
+	}
+	if all = slices.Clip(warnings); u.slow > 0 {
+		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones, so that more bandwidth, larger buffers or a higher clock may seem to cost time there", searchLimit, u.slow))
+	}
+	if u.dear > 0 {
+		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: none is faster, but some may take less energy", searchLimit, u.dear))
+	}
+	if m.warned == nil {
+		m.warned = map[unproven][]string{}
+	}
+	m.warned[u] = slices.Clip(all)
+	return m.warned[u]
+}
+
+// mapping is the design's for a layer of that name and shape, or the best; u counts it
+// where a better one is not ruled out.
+func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem, u *unproven) (*spatial.Mapping, error) {
 	for i := range m.spec.Spatial.Mappings[:m.spec.Spatial.Mapped] {
 		if m.spec.Spatial.Mappings[i].Layer != l.Name {
 			continue
@@ -220,60 +260,102 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem) (*spatia
 		}
 		if err := m.arch.CheckMapping(&padded, mapping); err != nil {
 			key := fmt.Sprintf("mappings[%d].loops", i)
-			return nil, false, &design.KeyError{Key: key, Err: fmt.Errorf("layer %q: %s: %w", l.Name, key, err)}
+			return nil, &design.KeyError{Key: key, Err: fmt.Errorf("layer %q: %s: %w", l.Name, key, err)}
 		}
 		*p = padded
-		return mapping, true, nil
+		return mapping, nil
 	}
-	key := searched{*p, m.widths}
-	f, known := m.found[key]
-	if !known {
-		var r spatial.Result
-		f.err = m.search.Find(p, &f.mapping, &r)
-		f.complete = m.search.Complete
-		if m.found == nil {
-			m.found = map[searched]foundMapping{}
-		}
-		if len(m.found) >= mostSearches {
-			clear(m.found)
-		}
-		m.found[key] = f
-	}
+	f := m.outcome(p)
 	if f.err != nil {
-		return nil, false, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
+		return nil, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
 	}
-	return &f.mapping, f.complete, nil
+	switch {
+	case f.complete:
+	case f.fastest:
+		u.dear++
+	default:
+		u.slow++
+	}
+	return &f.mapping, nil
 }
 
-func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, err error) {
-	p := &m.problem
+// outcome is that of an earlier search of a problem where there was one.
+func (m *spatialMachine) outcome(p *spatial.Problem) *outcome {
+	key := searched{*p, m.widths}
+	at, known := m.known[key]
+	if !known {
+		if m.known == nil {
+			m.known = map[searched]int{}
+		}
+		if len(m.known) >= mostSearches {
+			clear(m.known)
+			m.outcomes = m.outcomes[:0]
+		}
+		at = len(m.outcomes)
+		m.known[key] = at
+		m.outcomes = append(m.outcomes, outcome{})
+	}
+	f, s := &m.outcomes[at], &m.search
+	var r spatial.Result
+	switch {
+	case !known:
+		f.err = s.Find(p, &f.mapping, &r)
+	case f.repriced && f.err == nil:
+		s.FindAgain(p, &f.fast, f.fastest, &f.mapping, &r)
+	default:
+		return f
+	}
+	f.fast, f.fastest, f.complete, f.repriced = s.Fast, s.Fastest, s.Complete, false
+	return f
+}
+
+// read makes a problem of a layer, with its zeros where they are coded, and takes the
+// widths of its operands.
+func (m *spatialMachine) read(p *spatial.Problem, l *workload.Layer) error {
 	if err := p.Read(l); err != nil {
-		return false, err
+		return err
 	}
 	m.narrow(l)
-	mapping, complete, err := m.mapping(l, p)
+	bits, coded := m.outerBits(l)
+	if coded {
+		p.OuterBits = bits
+	}
+	return nil
+}
+
+// outerBits is what a word of weights, of inputs and of finished outputs of a layer takes
+// at DRAM, and whether zeros are coded there.
+func (m *spatialMachine) outerBits(l *workload.Layer) (bits [spatial.Spaces]float64, coded bool) {
+	output := float64(m.spec.Spatial.OperandBits)
+	if m.spec.Spatial.Packed {
+		output = float64(l.OutputBits())
+	}
+	bits = [spatial.Spaces]float64{spatial.Weights: float64(m.widths.weight), spatial.Inputs: float64(m.widths.input), spatial.Outputs: output}
+	inputs, outputs := m.coded(l.ZeroInputs, bits[spatial.Inputs]), m.coded(l.ZeroOutputs, output)
+	bits[spatial.Inputs] *= inputs
+	bits[spatial.Outputs] *= outputs
+	return bits, inputs < 1 || outputs < 1
+}
+
+func (m *spatialMachine) layer(out *Layer, l *workload.Layer, u *unproven) error {
+	p := &m.problem
+	if err := m.read(p, l); err != nil {
+		return err
+	}
+	mapping, err := m.mapping(l, p, u)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var r spatial.Result
 	m.arch.Evaluate(p, mapping, &r)
 	dram := &r.Levels[m.arch.Count-1]
 	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
 	finished := min(l.OutputWords(), sums.Updates)
-	input, weight, sum := float64(m.widths.input), float64(m.widths.weight), float64(m.spec.Spatial.SumBits)
-	output := float64(m.spec.Spatial.OperandBits)
-	if m.spec.Spatial.Packed {
-		output = float64(l.OutputBits())
-	}
-	codedInputs, codedOutputs := m.coded(l.ZeroInputs, input), m.coded(l.ZeroOutputs, output)
-	moved := [spatial.Spaces]float64{spatial.Weights: float64(weights.Reads) * weight, spatial.Inputs: float64(inputs.Reads) * input * codedInputs,
-		spatial.Outputs: float64(finished)*output*codedOutputs + float64(sums.Updates-finished+sums.Reads)*sum}
-	bits := moved[spatial.Weights] + moved[spatial.Inputs] + moved[spatial.Outputs]
-	if codedInputs < 1 || codedOutputs < 1 {
-		r.Cycles = r.Total(&m.arch, &moved)
-	}
+	word, _ := m.outerBits(l)
+	bits := float64(weights.Reads)*word[spatial.Weights] + float64(inputs.Reads)*word[spatial.Inputs] +
+		float64(finished)*word[spatial.Outputs] + float64(sums.Updates-finished+sums.Reads)*float64(m.spec.Spatial.SumBits)
 	if r.Cycles >= memory.MaxCycles {
-		return false, tooLong(l.Name)
+		return tooLong(l.Name)
 	}
 	out.Cycles, out.ComputeCycles, out.FillDrainCycles = r.Cycles, r.ComputeCycles, r.WaitCycles
 	out.StallCycles = r.Cycles - r.ComputeCycles - r.WaitCycles
@@ -311,7 +393,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	out.DRAM = DRAM{IfmapReads: Count(inputs.Reads), FilterReads: Count(weights.Reads), PsumReads: Count(sums.Reads), PsumWrites: Count(sums.Updates - finished),
 		OfmapWrites: Count(finished), Bytes: Count(math.Ceil(bits / 8))}
 	out.Roofline = rooflineOf(out.MACs, all, bits/8, m.spec.BytesPerCycle())
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*codedInputs*input + float64(l.WeightWords())*weight + float64(l.OutputWords())*codedOutputs*output) / 8))
+	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*word[spatial.Inputs] + float64(l.WeightWords())*word[spatial.Weights] + float64(l.OutputWords())*word[spatial.Outputs]) / 8))
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
 	live := 1.0
 	if m.spec.Spatial.GatesZeros {
@@ -319,7 +401,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer) (complete bool, er
 	}
 	m.energy(out, &r, bits, live)
 	out.NotModelled = m.unmodelled
-	return complete, nil
+	return nil
 }
 
 // coded is what a word of so many bits takes at DRAM of which a share is zero, as part

@@ -78,8 +78,10 @@ func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []
 		if err := m.computes(l); err != nil {
 			return nil, nil, err
 		}
-		machine.narrow(l)
-		mapping, _, err := machine.mapping(l, &p)
+		if err := machine.read(&p, l); err != nil {
+			return nil, nil, err
+		}
+		mapping, err := machine.mapping(l, &p, &unproven{})
 		if err != nil {
 			return nil, nil, fmt.Errorf("design %s: %w", m.spec.Name, err)
 		}

@@ -168,15 +168,15 @@ type Objective uint8
 
 // The objectives.
 const (
-	EnergyDelay Objective = iota
-	LeastCycles
+	LeastCycles Objective = iota // of equal ones the least energy
+	EnergyDelay
 	LeastEnergy
 )
 
 var (
 	storageNames   = []string{"sram", "registers"}
 	numbersNames   = []string{"integers", "float32", "binary"}
-	objectiveNames = []string{"energy_delay", "cycles", "energy"}
+	objectiveNames = []string{"cycles", "energy_delay", "energy"}
 )
 
 // Multipliers is the number of them.
@@ -259,7 +259,7 @@ var spatialKind = kind{
 		enum("numbers", "what is multiplied, integers of up to operand_bits", "integers", numbersNames, func(s *Spec) *Numbers { return &s.Spatial.Numbers }),
 		flag("packed", "integers of less than operand_bits take no more than they need in buffers and at DRAM; else each takes a word", func(s *Spec) *bool { return &s.Spatial.Packed }),
 		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
-		enum("search_for", "what the best mapping of a layer that has none has least of; larger buffers and more bandwidth never take more cycles only where it is cycles and the search comes to its end", "energy_delay", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
+		enum("search_for", "what the best mapping of a layer that has none has least of; cycles: of those as fast the least energy, and larger buffers, more bandwidth or a higher clock never take more time; energy and energy_delay give up time for energy, and so may take more time with more of any", "cycles", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
 		flag("gates_zeros", "inputs that are zero are not multiplied: no weight is read, no sum read or written", func(s *Spec) *bool { return &s.Spatial.GatesZeros }),
 		flag("clocks_idle", "multipliers without work are clocked too", func(s *Spec) *bool { return &s.Spatial.ClocksIdle }),
 	}, rangedKeys("clock", "energy of the clock network down to the pins, for each multiplier that has work, at the design's technology and voltage; absent: not modelled", func(s *Spec) *Ranged { return &s.Spatial.Clock }),

@@ -96,8 +96,8 @@ func (r *Result) Clocked(a *Arch) int64 {
 	return all
 }
 
-// Total is the number of cycles when the given bits pass at the outermost level.
-func (r *Result) Total(a *Arch, bits *[Spaces]float64) int64 {
+// total is the number of cycles when the given bits pass at the outermost level.
+func (r *Result) total(a *Arch, bits *[Spaces]float64) int64 {
 	l := &a.Levels[a.Count-1]
 	if l.BitsPerCycle == 0 {
 		return r.InnerCycles
@@ -173,7 +173,7 @@ func (n *nest) time(a *Arch, p *Problem, r *Result) {
 		}
 	}
 	r.InnerCycles = int64(math.Ceil(slowest))
-	if r.Cycles = r.Total(a, &bits); r.Cycles > r.InnerCycles {
+	if r.Cycles = r.total(a, &bits); r.Cycles > r.InnerCycles {
 		r.Bottleneck = a.Count - 1
 	}
 }

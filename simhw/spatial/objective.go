@@ -5,11 +5,12 @@ import "math"
 // Objective is what the best mapping has least of.
 type Objective uint8
 
-// The objectives. With Cycles more of anything never makes the best mapping slower; the
-// others give up time for energy, and where something changes may give up more.
+// The objectives. By Cycles a layer never takes longer with more bandwidth or larger
+// buffers: what was possible still is, as fast or faster. The others give up time for
+// energy, and with more of either they may give up more.
 const (
-	EnergyDelay Objective = iota // energy times cycles
-	Cycles                       // cycles; of equal ones the least energy
+	Cycles      Objective = iota // cycles; of equal ones the least energy
+	EnergyDelay                  // energy times cycles
 	Energy                       // energy; of equal ones the fewest cycles
 )
 

@@ -50,12 +50,14 @@ type Search struct {
 	Objective Objective
 
 	// Limit is the number of half-built and whole mappings to look at, 0 for
-	// DefaultLimit. A search that reaches it has the best of those (Complete is false).
+	// DefaultLimit; by Objective Cycles twice as many, half of them for the energy. A search
+	// that reaches it has the best of those (Complete is false).
 	Limit int64
 
-	Looked   int64 // half-built and whole mappings
-	Complete bool  // every mapping was looked at or ruled out
-	Fastest  bool  // none takes fewer cycles, of Objective Cycles; also true of many that are not Complete
+	Looked   int64   // half-built and whole mappings
+	Complete bool    // every mapping was looked at or ruled out
+	Fastest  bool    // by Objective Cycles: none takes fewer, even where the search is not Complete
+	Fast     Mapping // by Objective Cycles: the first of the fastest, whatever its energy
 
 	p        *Problem
 	timing   bool    // only cycles count
@@ -112,13 +114,10 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 	if s.Arch.Timeloop { // its counts can be less than the words that a floor is made of
 		return errors.New("the search counts words exactly, not in Timeloop's way")
 	}
-	s.p, s.found, s.Looked, s.cut = p, false, 0, false
-	s.m = Empty()
-	s.prepare()
+	s.start(p)
 	if top := s.Arch.Count - 1; !s.roomy(top, &p.Bounds) {
 		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
 	}
-	s.within = math.Inf(1)
 	s.timing = s.Objective == Cycles
 	s.Complete = s.run()
 	s.Fastest = s.timing && s.Complete
@@ -128,20 +127,46 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 		}
 		return errNone
 	}
-	if s.timing { // of those as fast the one with the least energy
-		s.timing, s.within = false, s.bestCost[0]
-		s.Arch.Evaluate(p, &s.best, &s.result)
-		s.bestCost = s.cost(s.result.EnergyPJ, s.within)
-		s.Complete = s.run() && s.Fastest
+	if s.timing {
+		s.Fast = s.best
+		s.leastEnergy()
 	}
-	*m = s.best
-	s.Arch.Evaluate(p, m, r)
+	s.end(m, r)
 	return nil
+}
+
+// FindAgain is Find by Objective Cycles after a Find of the same problem on an
+// accelerator that differed in energies alone: fast and fastest are the Fast and Fastest
+// that it left, and the outcome is what Find would leave.
+func (s *Search) FindAgain(p *Problem, fast *Mapping, fastest bool, m *Mapping, r *Result) {
+	s.start(p)
+	s.found, s.best, s.Fast, s.Fastest = true, *fast, *fast, fastest
+	s.leastEnergy()
+	s.end(m, r)
+}
+
+func (s *Search) start(p *Problem) {
+	s.p, s.found, s.Looked = p, false, 0
+	s.m, s.within = Empty(), math.Inf(1)
+	s.prepare()
+}
+
+// leastEnergy looks for it among the mappings as fast as the best.
+func (s *Search) leastEnergy() {
+	s.Arch.Evaluate(s.p, &s.best, &s.result)
+	s.timing, s.within = false, float64(s.result.Cycles)
+	s.bestCost = s.cost(s.result.EnergyPJ, s.within)
+	s.Complete = s.run() && s.Fastest
+}
+
+func (s *Search) end(m *Mapping, r *Result) {
+	*m = s.best
+	s.Arch.Evaluate(s.p, m, r)
 }
 
 // run goes over the space and tells whether it came to the end.
 func (s *Search) run() bool {
-	s.stopped, s.until = false, s.Looked+s.limit()
+	s.stopped, s.cut, s.until = false, false, s.Looked+s.limit()
 	s.rank()
 	s.explore(s.Arch.Count-1, &s.p.Bounds)
 	return !s.stopped && !s.cut

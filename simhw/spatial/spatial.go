@@ -178,6 +178,16 @@ type Arch struct {
 	Timeloop bool
 }
 
+// Unpriced is an accelerator whose mappings fit and take as many cycles, without energies.
+func (a *Arch) Unpriced() Arch {
+	u := *a
+	u.MACPJ, u.CyclePJ, u.ClocksIdle = 0, 0, false
+	for i := range u.Levels {
+		u.Levels[i].AccessPJ, u.Levels[i].NetworkPJ = [Spaces]float64{}, 0
+	}
+	return u
+}
+
 // LevelMap is what a mapping gives a level: loops over its children's tiles, those in
 // space (X and Y) inside those in time. Order has the loops in time, innermost first.
 type LevelMap struct {
