@@ -17,6 +17,7 @@ type nest struct {
 	below [MaxLevels]Factors     // spatial bounds below level i
 	steps [MaxLevels]Factors     // by how much one child is farther than the last, X
 	above [MaxLevels]Factors     // spatial bounds above level i
+	axes  [axes]axis             // of the inputs that are counted
 }
 
 func (n *nest) build(a *Arch, m *Mapping) {
@@ -195,31 +196,34 @@ func (n *nest) crossing(a *Arch, p *Problem, s Space, i int, r *Result) int64 {
 
 // waits is how many cycles what is below level i waits for weights.
 func (n *nest) waits(a *Arch, p *Problem, i int) float64 {
-	l := &a.Levels[i]
 	weights := a.keeper(Weights, i)
-	if !l.Waits || weights < 0 {
+	if !a.Levels[i].Waits || weights < 0 {
 		return 0
 	}
+	return n.wait(a, p, i) * float64(n.events(Weights, n.start[weights+1]))
+}
+
+// wait is for one change of the weights.
+func (n *nest) wait(a *Arch, p *Problem, i int) float64 {
 	longest := 0.0
 	for _, s := range [...]Space{Weights, Inputs} {
-		if child := a.keeper(s, i); l.Bus[s] > 0 && child >= 0 {
-			longest = max(longest, float64(n.spread(p, s, child, i))/l.Bus[s])
+		if child, bus := a.keeper(s, i), a.Levels[i].Bus[s]; bus > 0 && child >= 0 {
+			longest = max(longest, float64(n.spread(p, s, child, i))/bus)
 		}
 	}
-	return longest * float64(n.events(Weights, n.start[weights+1]))
+	return longest
 }
 
 // spread is how many words the tiles at level child have below one instance of level i.
 func (n *nest) spread(p *Problem, s Space, child, i int) int64 {
+	words := int64(1)
 	if s == Inputs {
-		var once nest // without loops in time around the tiles
-		once.tile[child+1] = n.tile[child+1]
-		for l := child + 1; l <= i; l++ {
-			once.below[l], once.steps[l] = n.below[l], n.steps[l]
+		for _, x := range n.lay(p, child, child+1, i) {
+			words *= x.union(x.length)
 		}
-		return once.inputs(&Arch{}, p, child, child+1, i)
+		return words
 	}
-	words := p.Words(s, &n.tile[child+1])
+	words = p.Words(s, &n.tile[child+1])
 	for l := child + 1; l <= i; l++ {
 		for d := range Dims {
 			if relevant[s][d] {

@@ -320,7 +320,9 @@ next:
 				continue next
 			}
 		}
-		s.inOrders(i, c)
+		if !s.found || s.inAnyOrder(i, c).less(s.bestCost) {
+			s.inOrders(i, c)
+		}
 	}
 }
 

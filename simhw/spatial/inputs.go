@@ -35,20 +35,7 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 	if a.Timeloop {
 		return n.timeloop(p, child, first, last)
 	}
-	var ax [axes]axis
-	tile := &n.tile[child+1]
-	ax[axisW].length, ax[axisH].length = p.axes(tile)
-	ax[axisC].length, ax[axisN].length, ax[axisG].length = tile[C], tile[N], tile[G]
-	for l := first; l <= last; l++ {
-		below, steps := &n.below[l], &n.steps[l]
-		ax[axisW].add(steps[P]*p.StrideP, below[P])
-		ax[axisW].add(steps[R]*p.DilationR, below[R])
-		ax[axisH].add(steps[Q]*p.StrideQ, below[Q])
-		ax[axisH].add(steps[S]*p.DilationS, below[S])
-		ax[axisC].add(steps[C], below[C])
-		ax[axisN].add(steps[N], below[N])
-		ax[axisG].add(steps[G], below[G])
-	}
+	ax := n.lay(p, child, first, last)
 	var union [axes]int64
 	whole := int64(1)
 	for i := range ax {
@@ -72,16 +59,14 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 	for _, l := range loops {
 		outside /= l.bound
 		at, step := p.moves(l)
+		back[at] -= step
 		kept := int64(1)
-		for i := range ax {
-			delta := -back[i]
-			if i == at {
-				delta += step
-			}
+		for i, delta := range back {
 			k := union[i]
 			if delta != 0 {
 				if new := min(max(delta, -delta), ax[i].length); new == ax[i].length {
-					k = 0
+					kept = 0
+					break
 				} else {
 					k -= ax[i].union(new)
 				}
@@ -89,20 +74,22 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 			kept *= k
 		}
 		words += (l.bound - 1) * outside * (whole - kept)
-		back[at] += (l.bound - 1) * step
+		back[at] += l.bound * step
 	}
 	return words
 }
 
-// distinctInputs is how many different words the loops in time from level child+1 on
-// let pass down, to one child or, with last above child, to all those below level last.
-// It may be less where tiles leave gaps.
-func (n *nest) distinctInputs(p *Problem, child, last int) int64 {
-	var ax [axes]axis
+// lay says how the tiles of all children at level child below one instance of level last
+// lie along each axis; without first = child+1 to last of a single one.
+func (n *nest) lay(p *Problem, child, first, last int) *[axes]axis {
+	ax := &n.axes
+	for i := range ax {
+		ax[i].n = 0
+	}
 	tile := &n.tile[child+1]
 	ax[axisW].length, ax[axisH].length = p.axes(tile)
 	ax[axisC].length, ax[axisN].length, ax[axisG].length = tile[C], tile[N], tile[G]
-	for l := child + 1; l <= last; l++ {
+	for l := first; l <= last; l++ {
 		below, steps := &n.below[l], &n.steps[l]
 		ax[axisW].add(steps[P]*p.StrideP, below[P])
 		ax[axisW].add(steps[R]*p.DilationR, below[R])
@@ -112,6 +99,14 @@ func (n *nest) distinctInputs(p *Problem, child, last int) int64 {
 		ax[axisN].add(steps[N], below[N])
 		ax[axisG].add(steps[G], below[G])
 	}
+	return ax
+}
+
+// distinctInputs is how many different words the loops in time from level child+1 on
+// let pass down, to one child or, with last above child, to all those below level last.
+// It may be less where tiles leave gaps.
+func (n *nest) distinctInputs(p *Problem, child, last int) int64 {
+	ax := n.lay(p, child, child+1, last)
 	for _, l := range n.loops[n.start[child+1]:n.n] {
 		if l.dim != K {
 			at, step := p.moves(l)

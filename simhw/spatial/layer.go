@@ -29,6 +29,7 @@ func (p *Problem) Read(l *workload.Layer) error {
 	default:
 		return fmt.Errorf("layer %q has no multiply-accumulates", l.Name)
 	}
+	p.Finished = l.OutputWords()
 	if err := p.Check(); err != nil {
 		return fmt.Errorf("layer %q: %w", l.Name, err)
 	}

@@ -60,34 +60,50 @@ func (s *Search) advance(i int) {
 }
 
 // advanceAtLeast is advance where the order of level i's loops is open: it adds what
-// passes in the order that is best for each dataspace.
-func (s *Search) advanceAtLeast(i int) {
-	n, child := &s.n, i-1
+// passes in the order that is best for each dataspace. Above the inner group it goes down
+// through that, whose levels but the innermost have no loops.
+func (s *Search) advanceAtLeast(i int) (last int) {
+	n := &s.n
 	s.part.parallel *= float64(n.below[i].Product())
-	for sp := range Space(Spaces) {
-		if !s.Arch.Levels[child].Keep[sp] {
-			continue
-		}
-		if sp == Inputs {
-			s.pass(child, sp, n.distinctInputs(s.p, child, -1), true)
-			continue
-		}
-		events, moves := int64(1), false
-		for _, l := range n.loops[n.start[i]:n.start[i+1]] {
-			if relevant[sp][l.dim] {
-				events, moves = events*l.bound, true
+	for child := i - 1; ; child-- {
+		for sp := range Space(Spaces) {
+			switch {
+			case !s.Arch.Levels[child].Keep[sp]:
+			case sp == Inputs:
+				s.pass(child, sp, n.distinctInputs(s.p, child, -1), true)
+			default:
+				s.pass(child, sp, s.p.Words(sp, &n.tile[child+1])*n.eventsAtLeast(sp, i), true)
 			}
 		}
-		if moves {
-			for _, l := range n.loops[n.start[i+1]:n.n] {
-				events *= l.bound
+		for l := i; l < s.Arch.Count; l++ {
+			if s.Arch.Levels[l].Waits && s.waitsFrom(l) == child && s.Arch.keeper(Weights, l) < i {
+				s.part.waits += n.wait(s.Arch, s.p, l) * float64(n.eventsAtLeast(Weights, i))
 			}
-		} else {
-			events = n.events(sp, n.start[i+1])
 		}
-		s.pass(child, sp, s.p.Words(sp, &n.tile[i])*events, true)
+		s.pace(child)
+		if child == 0 || i != s.group+1 {
+			return child + 1
+		}
+		s.take(child, &noLoops)
 	}
-	s.pace(child)
+}
+
+// eventsAtLeast is how often a tile of weights or outputs below level i changes at least,
+// in whatever order its loops are.
+func (n *nest) eventsAtLeast(sp Space, i int) int64 {
+	events, moves := int64(1), false
+	for _, l := range n.loops[n.start[i]:n.start[i+1]] {
+		if relevant[sp][l.dim] {
+			events, moves = events*l.bound, true
+		}
+	}
+	if !moves {
+		return n.events(sp, n.start[i+1])
+	}
+	for _, l := range n.loops[n.start[i+1]:n.n] {
+		events *= l.bound
+	}
+	return events
 }
 
 // waitsFrom is the level whose tiles are the last to be known of what waits for weights

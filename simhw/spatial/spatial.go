@@ -93,6 +93,10 @@ type Problem struct {
 	// OuterBits is what a word of weights, of inputs and of finished outputs takes on
 	// its way at the outermost level, where coding makes it another than Arch.Bits; else 0.
 	OuterBits [Spaces]float64
+
+	// Finished is how many outputs are wanted, where bounds that are rounded up make
+	// more; 0: all.
+	Finished int64
 }
 
 // outerBits is what words take at the outermost level's bandwidth.
@@ -101,7 +105,11 @@ func (p *Problem) outerBits(a *Arch, sp Space, words float64) float64 {
 	case p.OuterBits[sp] == 0:
 		return words * float64(a.Bits[sp])
 	case sp == Outputs:
-		finished := min(words, float64(p.Words(Outputs, &p.Bounds)))
+		finished := float64(p.Finished)
+		if finished == 0 {
+			finished = float64(p.Words(Outputs, &p.Bounds))
+		}
+		finished = min(words, finished)
 		return finished*p.OuterBits[sp] + (words-finished)*float64(a.Bits[sp])
 	}
 	return words * p.OuterBits[sp]
