@@ -305,11 +305,13 @@ next:
 		if !s.more(i, 0) {
 			return
 		}
-		if s.found && !s.pairCost(&x.trade).less(s.bestCost) {
-			if s.timing { // the others take as many
+		if s.found {
+			if s.worseFrom(j) {
 				return
 			}
-			continue
+			if !s.pairCost(&x.trade).less(s.bestCost) {
+				continue
+			}
 		}
 		for d := range Dim(Dims) {
 			made := int64(x.tile[d]) * int64(x.spread[d])
@@ -324,6 +326,50 @@ next:
 			s.inOrders(i, c)
 		}
 	}
+}
+
+// fits tells whether a pair can be within rest.
+func (x *pair) fits(rest *Factors) bool {
+	for d := range Dims {
+		if rest[d]%(int64(x.tile[d])*int64(x.spread[d])) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// worseFrom tells whether neither a pair nor any that is ranked after it can beat the
+// best, after what is chosen already.
+func (s *Search) worseFrom(rank int) bool {
+	least := s.ranks[rank].cost[0] // with nothing chosen
+	spent := (s.part.energy - s.unspent) * below
+	switch {
+	case s.timing:
+		return !s.pairCost(&s.pairs[s.ranks[rank].at].trade).less(s.bestCost)
+	case s.Objective == EnergyDelay: // what is spent counts in each cycle
+		least += spent * max(s.part.slowest, s.part.apart) * below
+	default:
+		least += spent
+	}
+	return least > s.bestCost[0]
+}
+
+// pairWithin is a bound of what has one of the pairs that fit rest, after what is chosen
+// already: not below the best where there is none.
+func (s *Search) pairWithin(rest *Factors) cost {
+	for j := range s.ranks {
+		if s.worseFrom(j) {
+			break
+		}
+		x := &s.pairs[s.ranks[j].at]
+		if c := s.pairCost(&x.trade); c.less(s.bestCost) && x.fits(rest) {
+			if s.timing { // the others take as many cycles or more
+				return c
+			}
+			return cost{}
+		}
+	}
+	return cost{math.Inf(1), math.Inf(1)}
 }
 
 // traded is the least cost of a mapping of which energy outside the innermost level's

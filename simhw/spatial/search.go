@@ -75,6 +75,7 @@ type Search struct {
 	floor    [MaxLevels + 1]float64 // least energy of what passes below level i's children
 	widest   [MaxLevels + 1]float64 // most children of levels below i
 	part     partial
+	unspent  float64 // part's energy before any choice
 	lists    [MaxLevels][]candidate
 	turns    [MaxLevels][]candidate // one of them in its orders
 	choice   [MaxLevels]candidate
@@ -209,6 +210,7 @@ func (s *Search) prepare() {
 	}
 	s.part = partial{parallel: 1}
 	s.part.energy = float64(p.Bounds.Product()) * (a.MACPJ + a.CyclePJ) // each needs a multiplier for a cycle
+	s.unspent = s.part.energy
 	s.n.n = len(s.n.loops)
 	s.n.start[a.Count] = s.n.n
 	s.n.tile[a.Count] = p.Bounds
@@ -420,6 +422,10 @@ func (s *Search) inAnyOrder(i int, c *candidate) cost {
 	s.order(c)
 	s.take(i, c)
 	b := s.bound(s.advanceAtLeast(i))
+	if s.usePairs && i > s.group+1 && s.found && b.less(s.bestCost) {
+		c := s.pairWithin(&s.n.tile[i])
+		b = cost{max(b[0], c[0]), max(b[1], c[1])}
+	}
 	s.part, s.n.start[i] = before, start
 	return b
 }
