@@ -156,6 +156,9 @@ func (m *spatialMachine) set(s *design.Spec) error {
 // keep takes an accelerator and an objective, and keeps of what was found before what
 // holds of them too.
 func (m *spatialMachine) keep(arch *spatial.Arch, o spatial.Objective) {
+	if m.search.Limit == 0 {
+		m.search.Limit = searchLimit
+	}
 	same := o == m.search.Objective
 	switch {
 	case same && *arch == m.whole:
@@ -168,7 +171,7 @@ func (m *spatialMachine) keep(arch *spatial.Arch, o spatial.Objective) {
 		m.outcomes = m.outcomes[:0]
 	}
 	m.arch, m.whole = *arch, *arch
-	m.search.Arch, m.search.Limit, m.search.Objective = &m.arch, searchLimit, o
+	m.search.Arch, m.search.Objective = &m.arch, o
 }
 
 // sameMappings tells whether two designs' mappings read the same.
@@ -234,10 +237,10 @@ func (m *spatialMachine) warn(warnings []string, u unproven) []string {
 		return all
 	}
 	if all = slices.Clip(warnings); u.slow > 0 {
-		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones, so that more bandwidth, larger buffers or a higher clock may seem to cost time there", searchLimit, u.slow))
+		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: there may be better ones, so that more bandwidth, larger buffers or a higher clock may seem to cost time there", m.search.Limit, u.slow))
 	}
 	if u.dear > 0 {
-		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: none is faster, but some may take less energy", searchLimit, u.dear))
+		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: none is faster, but some may take less energy", m.search.Limit, u.dear))
 	}
 	if m.warned == nil {
 		m.warned = map[unproven][]string{}

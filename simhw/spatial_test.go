@@ -2,6 +2,8 @@ package simhw
 
 import (
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -149,7 +151,7 @@ func TestSpatialGivenCosts(t *testing.T) {
 	}
 }
 
-// What must hold of any layer; and more bandwidth or bigger buffers never cost time.
+// What must hold of any layer.
 func TestSpatialProperties(t *testing.T) {
 	layers := []workload.Layer{
 		{Name: "c", H: 12, W: 10, C: 8, OutC: 12, KH: 3, KW: 3, PadTop: 1, PadBottom: 1, StrideH: 2},
@@ -161,9 +163,7 @@ func TestSpatialProperties(t *testing.T) {
 		layers[i].DType = dtype.Int8
 	}
 	w := workload.Workload{Name: "w", Layers: layers}
-	s := smallSpatial()
-	s.Spatial.Objective = design.LeastCycles
-	e := evaluateSpec(t, s, &w)
+	e := evaluateSpec(t, smallSpatial(), &w)
 	if e.Total.MACs != w.MACs() {
 		t.Errorf("%d products, want %d", e.Total.MACs, w.MACs())
 	}
@@ -173,20 +173,244 @@ func TestSpatialProperties(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	for _, change := range []func(*design.Spec){
-		func(s *design.Spec) { s.DRAM.BandwidthGBs *= 3 },
-		func(s *design.Spec) { s.Spatial.Levels[0].SharedBytes *= 4 },
-		func(s *design.Spec) { s.Spatial.Levels[1].OutputBytes *= 2 },
-		func(s *design.Spec) { s.Spatial.Levels[0].Children *= 2 },
-	} {
-		better := s
-		change(&better)
-		b := evaluateSpec(t, better, &w)
-		for i := range b.Layers {
-			if b.Layers[i].Cycles > e.Layers[i].Cycles {
-				t.Errorf("layer %s: %d cycles with more, %d before", b.Layers[i].Name, b.Layers[i].Cycles, e.Layers[i].Cycles)
+}
+
+// randomSpatial is a design of one to three levels whose mappings are searched for by the
+// default objective.
+func randomSpatial(rng *rand.Rand) design.Spec {
+	maybe := func(one int, v float64) float64 {
+		if rng.IntN(one) > 0 {
+			return 0
+		}
+		return v * (0.5 + rng.Float64())
+	}
+	set := func() string {
+		letters := ""
+		for _, l := range "RSPQCKNG" {
+			if rng.IntN(3) > 0 {
+				letters += string(l)
 			}
 		}
+		if letters == "" {
+			return "-"
+		}
+		return letters
+	}
+	s := smallSpatial()
+	s.ClockMHz = 50 + 1000*rng.Float64()
+	s.DRAM.BandwidthGBs = s.ClockMHz / 1000 * (0.2 + 8*rng.Float64())
+	sp := &s.Spatial
+	sp.Count = 1 + rng.IntN(3)
+	sp.DRAMAlternates, sp.ClocksIdle, sp.GatesZeros = rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
+	sp.DRAMNonzeroBits = maybe(2, 10)
+	sp.Clock.Value = maybe(2, 4)
+	for i := range sp.Count {
+		l := &sp.Levels[i]
+		scale := 1 << (3 * (sp.Count - 1 - i))
+		*l = design.SpatialLevel{Name: string(rune('a' + i)), Children: 1, Time: set(), Across: "-", Shares: "-", ReadWords: maybe(3, 6), WriteWords: maybe(3, 6),
+			AccessMACs: maybe(2, float64(scale)), NetworkMACs: maybe(3, 1),
+			WeightBus: maybe(2, 4), InputBus: maybe(2, 4), SumBus: maybe(2, 4), ChildrenWait: rng.IntN(3) == 0}
+		if i == 0 {
+			l.Time = "RSPQCKNG"
+		}
+		if i == 0 || rng.IntN(4) == 0 {
+			l.Children, l.Across = 2+rng.IntN(20), set()
+		}
+		parts := [3]*int{&l.WeightBytes, &l.InputBytes, &l.OutputBytes}
+		shares := ""
+		for j, part := range parts {
+			switch rng.IntN(3) {
+			case 0:
+				*part = (3 + rng.IntN(30)) * scale
+			case 1:
+				shares += "WIO"[j : j+1]
+			}
+		}
+		if shares != "" {
+			l.Shares, l.SharedBytes = shares, (8+rng.IntN(60))*scale
+		}
+	}
+	return s
+}
+
+func randomSpatialLayer(rng *rand.Rand) workload.Layer {
+	l := workload.Layer{Name: "l", DType: dtype.Int8}
+	if rng.IntN(4) == 0 {
+		l.Kind, l.M, l.N, l.K = workload.Gemm, 1+rng.Int64N(16), 1+rng.Int64N(40), 1+rng.Int64N(60)
+	} else {
+		k := 1 + rng.IntN(3)
+		g := 1 + rng.IntN(2)
+		l.KH, l.KW, l.Groups, l.Batch = k, k, g, 1+rng.IntN(2)
+		l.H, l.W, l.C, l.OutC = k+rng.IntN(12), k+rng.IntN(12), g*(1+rng.IntN(12)), g*(1+rng.IntN(12))
+		l.StrideH, l.StrideW = 1+rng.IntN(2), 1+rng.IntN(2)
+	}
+	if rng.IntN(2) == 0 {
+		l.ZeroInputs, l.ZeroOutputs = rng.Float64(), rng.Float64()
+	}
+	return l
+}
+
+// improvements are the ways in which a design can have more of one thing.
+func improvements(s *design.Spec) []func(*design.Spec, float64) {
+	list := []func(*design.Spec, float64){func(s *design.Spec, by float64) { s.DRAM.BandwidthGBs *= by }}
+	for i := range s.Spatial.Count {
+		for _, of := range []func(*design.SpatialLevel) *float64{
+			func(l *design.SpatialLevel) *float64 { return &l.ReadWords }, func(l *design.SpatialLevel) *float64 { return &l.WriteWords },
+			func(l *design.SpatialLevel) *float64 { return &l.WeightBus }, func(l *design.SpatialLevel) *float64 { return &l.InputBus }, func(l *design.SpatialLevel) *float64 { return &l.SumBus },
+		} {
+			if *of(&s.Spatial.Levels[i]) > 0 {
+				list = append(list, func(s *design.Spec, by float64) { *of(&s.Spatial.Levels[i]) *= by })
+			}
+		}
+		for _, of := range []func(*design.SpatialLevel) *int{
+			func(l *design.SpatialLevel) *int { return &l.WeightBytes }, func(l *design.SpatialLevel) *int { return &l.InputBytes }, func(l *design.SpatialLevel) *int { return &l.OutputBytes },
+			func(l *design.SpatialLevel) *int { return &l.SharedBytes }, func(l *design.SpatialLevel) *int { return &l.Children },
+		} {
+			if v := *of(&s.Spatial.Levels[i]); v > 1 {
+				list = append(list, func(s *design.Spec, by float64) { *of(&s.Spatial.Levels[i]) = int(math.Ceil(float64(v) * by)) })
+			}
+		}
+	}
+	return list
+}
+
+// TestSpatialIsMonotone improves random designs, one thing at a time, then all at once,
+// then the clock: no layer of which the fewest cycles are known takes more, by the default
+// objective. A search that stops before it knows the least energy is no exception.
+func TestSpatialIsMonotone(t *testing.T) {
+	designs := 300
+	if testing.Short() {
+		designs = 40
+	}
+	rng := rand.New(rand.NewPCG(11, 12))
+	compared, faster, unsure, dear, fit := 0, 0, 0, 0, 0
+	for n := 0; fit < designs; n++ {
+		s, l := randomSpatial(rng), randomSpatialLayer(rng)
+		limit := int64(1 << 15)
+		if n%2 == 1 {
+			limit = 1 << (6 + rng.IntN(7))
+		}
+		limited := func(s design.Spec) (*Model, *spatialMachine) {
+			d, err := design.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := New(&d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			machine := m.machine.(*spatialMachine)
+			machine.search.Limit = limit
+			return m, machine
+		}
+		m, machine := limited(s)
+		w := workload.Workload{Name: "w", Layers: []workload.Layer{l}}
+		evaluate := func(s *design.Spec) (e Estimate, u unproven, ok bool) {
+			if err := m.Set(s); err != nil {
+				t.Fatal(err)
+			}
+			e, err := m.Evaluate(&w)
+			if err != nil {
+				return e, unproven{slow: 1}, strings.Contains(err.Error(), "no mapping among the first")
+			}
+			for all := range machine.warned {
+				if len(e.Warnings) > 0 && &machine.warned[all][0] == &e.Warnings[0] {
+					u = all
+				}
+			}
+			if (u == unproven{}) != (len(e.Warnings) == 0) {
+				t.Fatalf("design %d: warnings %q", n, e.Warnings)
+			}
+			dear += u.dear
+			return e, u, true
+		}
+		base, u, ok := evaluate(&s)
+		if !ok || u.slow > 0 {
+			continue
+		}
+		fit++
+		check := func(s *design.Spec, base *Estimate, slack float64) (Estimate, bool) {
+			e, u, ok := evaluate(s)
+			if !ok {
+				t.Fatalf("design %d: more of something fits less", n)
+			}
+			if u.slow > 0 {
+				unsure++
+				return e, false
+			}
+			if compared++; e.Total.TimeUS.Value < base.Total.TimeUS.Value {
+				faster++
+			}
+			if slack == 0 && e.Total.Cycles > base.Total.Cycles || e.Total.TimeUS.Value > base.Total.TimeUS.Value*(1+1e-12)+slack/s.ClockMHz {
+				t.Fatalf("design %d: %d cycles, %g µs with more, %d cycles, %g µs before\n%+v\n%+v\n%+v", n, e.Total.Cycles, e.Total.TimeUS.Value, base.Total.Cycles, base.Total.TimeUS.Value, l, m.spec.Spatial, s.Spatial)
+			}
+			return e, true
+		}
+		more := improvements(&s)
+		all := s
+		rng.Shuffle(len(more), func(i, j int) { more[i], more[j] = more[j], more[i] })
+		for i, change := range more {
+			better := s
+			by := 1 + 2*rng.Float64()
+			change(&better, by)
+			change(&all, by)
+			if i < 4 {
+				check(&better, &base, 0)
+			}
+		}
+		last, ok := check(&all, &base, 0)
+		// A higher clock has less of DRAM in a cycle; each of its two times there is in
+		// whole cycles.
+		for range 2 {
+			if ok {
+				all.ClockMHz *= 1 + rng.Float64()
+				last, ok = check(&all, &last, 2)
+			}
+		}
+		// What was evaluated before has no part in an estimate.
+		if !ok {
+			continue
+		}
+		alone, _ := limited(all)
+		fresh, err := alone.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _, _ := evaluate(&all); !reflect.DeepEqual(fresh.Layers, again.Layers) || !reflect.DeepEqual(fresh.Warnings, again.Warnings) {
+			t.Fatalf("design %d: %+v after others, %+v alone", n, again.Layers, fresh.Layers)
+		}
+	}
+	if compared < 5*designs || faster < designs || dear == 0 || unsure == 0 {
+		t.Errorf("only %d compared, %d of them faster, %d with unknown least energy, %d with unknown cycles", compared, faster, dear, unsure)
+	}
+	t.Logf("%d compared, %d of them faster, %d with unknown least energy; %d with unknown cycles", compared, faster, dear, unsure)
+}
+
+// A product of energy and cycles gives up time: TestSpatialIsMonotone does not hold of it,
+// which is why it is not the default.
+func TestEnergyDelayGivesUpTime(t *testing.T) {
+	d := load(t, "eyeriss")
+	s := d.Spec()
+	if s.Spatial.Objective != design.LeastCycles {
+		t.Fatalf("eyeriss searches for objective %d", s.Spatial.Objective)
+	}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{
+		{Name: "a", DType: dtype.Int8, H: 12, W: 10, C: 8, OutC: 12, KH: 3, KW: 3, PadTop: 1, PadBottom: 1, StrideH: 2},
+		{Name: "b", Kind: workload.Gemm, DType: dtype.Int8, M: 6, N: 20, K: 50}}}
+	time := func(o design.Objective, mhz float64) float64 {
+		s.Spatial.Objective, s.ClockMHz = o, mhz
+		e := evaluateSpec(t, s, &w)
+		return e.Total.TimeUS.Value
+	}
+	gave := false
+	for mhz := 400.0; mhz < 2000; mhz *= 1.5 {
+		if slow, fast := time(design.LeastCycles, mhz), time(design.LeastCycles, mhz*1.5); fast > slow+4/mhz {
+			t.Errorf("%g µs at %g MHz, %g µs above", slow, mhz, fast)
+		}
+		gave = gave || time(design.EnergyDelay, mhz*1.5) > time(design.EnergyDelay, mhz)+4/mhz
+	}
+	if !gave {
+		t.Error("energy_delay never gives up time here: its documentation says that it may")
 	}
 }
 
@@ -215,5 +439,60 @@ func TestSpatialAllocatesNothing(t *testing.T) {
 	// 13·3·16·4 cycles for each of 4 images in 6·64 passes.
 	if got := e.Layers[0].ComputeCycles; got != 13*3*16*4*4*6*64 {
 		t.Errorf("%d cycles", got)
+	}
+}
+
+// Variants whose mappings are searched are evaluated without allocation too, once the
+// search's memory has grown, and so are those whose searches stop at their limit.
+func TestSpatialSearchesAllocateNothing(t *testing.T) {
+	layers := []workload.Layer{
+		{Name: "c", DType: dtype.Int8, H: 12, W: 10, C: 8, OutC: 12, KH: 3, KW: 3, PadTop: 1, PadBottom: 1, StrideH: 2},
+		{Name: "p", DType: dtype.Int8, H: 8, W: 8, C: 12, OutC: 10, KH: 1, KW: 1, Batch: 2, ZeroInputs: 0.5},
+		{Name: "g", Kind: workload.Gemm, DType: dtype.Int8, M: 6, N: 20, K: 50},
+	}
+	w := workload.Workload{Name: "w", Layers: layers}
+	for _, limit := range []int64{searchLimit, 3000} {
+		for name, change := range map[string]func(s *design.Spec, i int){
+			"bandwidth": func(s *design.Spec, i int) { s.DRAM.BandwidthGBs = 0.5 + 0.1*float64(i%8) },
+			"clock":     func(s *design.Spec, i int) { s.ClockMHz = 100 + 10*float64(i%8) },
+			"buffer":    func(s *design.Spec, i int) { s.Spatial.Levels[0].SharedBytes = 4096 + 512*(i%8) },
+			"prices":    func(s *design.Spec, i int) { s.DRAM.EnergyPJPerBit = 10 + float64(i%8) },
+			"nothing":   func(s *design.Spec, i int) {},
+		} {
+			s := smallSpatial()
+			s.Spatial.DRAMNonzeroBits = 10
+			d, err := design.New(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := New(&d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			machine := m.machine.(*spatialMachine)
+			machine.search.Limit = limit
+			var e Estimate
+			i, warned := 0, 0
+			variant := func() {
+				i++
+				change(&s, i)
+				if err := m.Set(&s); err != nil {
+					t.Fatal(err)
+				}
+				if err := m.EvaluateInto(&e, &w); err != nil {
+					t.Fatal(err)
+				}
+				warned += len(e.Warnings)
+			}
+			for range 8 {
+				variant()
+			}
+			if n := testing.AllocsPerRun(8, variant); n != 0 {
+				t.Errorf("%s, limit %d: %v allocations for a variant", name, limit, n)
+			}
+			if (warned > 0) != (limit < searchLimit) {
+				t.Errorf("%s, limit %d: %d warnings", name, limit, warned)
+			}
+		}
 	}
 }
