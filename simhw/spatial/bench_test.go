@@ -49,25 +49,32 @@ func BenchmarkEvaluate(b *testing.B) {
 }
 
 func BenchmarkSearch(b *testing.B) {
-	a, p := rowArray(), conv6()
-	s := Search{Arch: &a}
-	var m Mapping
-	var r Result
-	if err := s.Find(&p, &m, &r); err != nil { // the lists grow
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	looked := int64(0)
-	for b.Loop() {
-		if err := s.Find(&p, &m, &r); err != nil {
-			b.Fatal(err)
-		}
-		looked += s.Looked
-	}
-	b.ReportMetric(float64(looked)/b.Elapsed().Seconds(), "mappings/s")
-	b.ReportMetric(float64(looked)/float64(b.N), "mappings/op")
-	if !s.Complete {
-		b.Log("the limit was reached")
+	for _, o := range []struct {
+		name string
+		Objective
+	}{{"cycles", Cycles}, {"energy_delay", EnergyDelay}, {"energy", Energy}} {
+		b.Run("for="+o.name, func(b *testing.B) {
+			a, p := rowArray(), conv6()
+			s := Search{Arch: &a, Objective: o.Objective}
+			var m Mapping
+			var r Result
+			if err := s.Find(&p, &m, &r); err != nil { // the lists grow
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			looked := int64(0)
+			for b.Loop() {
+				if err := s.Find(&p, &m, &r); err != nil {
+					b.Fatal(err)
+				}
+				looked += s.Looked
+			}
+			b.ReportMetric(float64(looked)/b.Elapsed().Seconds(), "mappings/s")
+			b.ReportMetric(float64(looked)/float64(b.N), "mappings/op")
+			if !s.Complete {
+				b.Log("the limit was reached")
+			}
+		})
 	}
 }
 

@@ -174,6 +174,31 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 				t.Fatalf("case %d: search finds %v, brute force %v\n%+v\n%+v", n, got, want, p, a)
 			}
 		}
+		if s.Fastest != (o == Cycles) {
+			t.Fatalf("case %d: fastest is %v by objective %d", n, s.Fastest, o)
+		}
+		if o == Cycles { // energies alone change
+			again, fast := a, s.Fast
+			for i := range again.Count {
+				for sp := range Spaces {
+					again.Levels[i].AccessPJ[sp] *= 0.5 + rng.Float64()
+				}
+			}
+			again.MACPJ, again.CyclePJ = 2, 0.5
+			other := Search{Arch: &again}
+			var m1, m2 Mapping
+			var r1, r2 Result
+			if err := other.Find(&p, &m1, &r1); err != nil {
+				t.Fatal(err)
+			}
+			if s.Arch = &again; again.Unpriced() != a.Unpriced() || again == a {
+				t.Fatalf("case %d: more than the energies differs, or nothing", n)
+			}
+			s.FindAgain(&p, &fast, true, &m2, &r2)
+			if m1 != m2 || r1 != r2 || s.Fast != other.Fast || !s.Complete || r2.Cycles != r.Cycles {
+				t.Fatalf("case %d: %+v with what is known, %+v without", n, r2, r1)
+			}
+		}
 		compared++
 		if s.usePairs {
 			paired++
@@ -198,7 +223,7 @@ func TestSearchIsBounded(t *testing.T) {
 	if err := s.Find(&p, &m, &r); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.CheckMapping(&p, &m); err != nil || s.Complete || s.Looked > 2<<17 {
+	if err := a.CheckMapping(&p, &m); err != nil || s.Complete || s.Fastest || s.Looked > 3<<17 {
 		t.Errorf("%v, complete %v, looked at %d", err, s.Complete, s.Looked)
 	}
 	// No loops may be at the registers, and the array has no room for all.
