@@ -80,7 +80,8 @@ type unproven struct{ slow, dear int }
 // mostSearches bounds how many outcomes are kept.
 const mostSearches = 4096
 
-// searchLimit is what a layer's search may look at: some tenths of a second.
+// searchLimit is what each pass of a layer's search may look at: a second or two where it
+// comes to that. Those of the shipped design end before.
 const searchLimit = 1 << 21
 
 var spatialLimits = []string{outputsUnmodelled, "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
