@@ -41,10 +41,17 @@ type spatialMachine struct {
 // widths are the bits of inputs and weights as they are kept.
 type widths struct{ input, weight int }
 
-// searched is what a search was for.
+// searched is what a search was for: a spatial.Problem of which all outputs are wanted,
+// in the 128 bytes up to which a map keeps keys without allocating each.
 type searched struct {
-	problem spatial.Problem
-	widths  widths
+	bounds spatial.Factors
+	steps  [4]int32
+	outer  [spatial.Spaces]float64
+	widths widths
+}
+
+func (m *spatialMachine) keyOf(p *spatial.Problem) searched {
+	return searched{p.Bounds, [4]int32{int32(p.StrideP), int32(p.StrideQ), int32(p.DilationR), int32(p.DilationS)}, p.OuterBits, m.widths}
 }
 
 // narrow sets arch and prices to the widths of a layer's operands.
@@ -285,7 +292,7 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem, u *unpro
 
 // outcome is that of an earlier search of a problem where there was one.
 func (m *spatialMachine) outcome(p *spatial.Problem) *outcome {
-	key := searched{*p, m.widths}
+	key := m.keyOf(p)
 	at, known := m.known[key]
 	if !known {
 		if m.known == nil {
