@@ -62,7 +62,7 @@ func BenchmarkEvaluate(b *testing.B) {
 
 // BenchmarkSpatialSearch searches all mappings of a network, with nothing known.
 func BenchmarkSpatialSearch(b *testing.B) {
-	resnet, err := workload.LoadSCALESim("../workload/testdata/Resnet18.csv")
+	resnet, err := workload.LoadSCALESim("golden/topologies/Resnet18.csv")
 	if err != nil {
 		b.Fatal(err)
 	}
