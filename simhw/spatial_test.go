@@ -201,7 +201,7 @@ func randomSpatial(rng *rand.Rand) design.Spec {
 	s.DRAM.BandwidthGBs = s.ClockMHz / 1000 * (0.2 + 8*rng.Float64())
 	sp := &s.Spatial
 	sp.Count = 1 + rng.IntN(3)
-	sp.DRAMAlternates, sp.ClocksIdle, sp.GatesZeros = rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
+	sp.DRAMAlternates, sp.ClocksIdle, sp.GatesZeros, sp.Packed = rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
 	sp.DRAMNonzeroBits = maybe(2, 10)
 	sp.Clock.Value = maybe(2, 4)
 	for i := range sp.Count {
@@ -234,7 +234,7 @@ func randomSpatial(rng *rand.Rand) design.Spec {
 }
 
 func randomSpatialLayer(rng *rand.Rand) workload.Layer {
-	l := workload.Layer{Name: "l", DType: dtype.Int8}
+	l := workload.Layer{Name: "l", DType: dtype.Int8, WeightWidth: 2 * rng.IntN(4)}
 	if rng.IntN(4) == 0 {
 		l.Kind, l.M, l.N, l.K = workload.Gemm, 1+rng.Int64N(16), 1+rng.Int64N(40), 1+rng.Int64N(60)
 	} else {
