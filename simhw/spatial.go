@@ -81,8 +81,9 @@ type outcome struct {
 }
 
 // unproven counts an estimate's layers whose search came to no end: those that may have
-// a faster mapping, and those that may have only one of less energy.
-type unproven struct{ slow, dear int }
+// a faster mapping, and those that may have only one of less energy; and those that the
+// design's mappings of their names do not fit.
+type unproven struct{ slow, dear, misfits int }
 
 // mostSearches bounds how many outcomes are kept.
 const mostSearches = 4096
@@ -91,7 +92,7 @@ const mostSearches = 4096
 // comes to that. Those of the shipped design end before.
 const searchLimit = 1 << 21
 
-var spatialLimits = []string{outputsUnmodelled, "latency of a DRAM access", "padding is read like other inputs", "finished outputs are narrower than sums (their time at DRAM is that of sums, unless they are coded)", "loops that do not divide a layer, unless the design's mapping has them"}
+var spatialLimits = []string{outputsUnmodelled, "latency of a DRAM access", "padding is read like other inputs", "loops that do not divide a layer, unless the design's mapping has them"}
 
 // costsGiven tells which of costNames a design gives.
 func costsGiven(s *design.Spatial) [5]bool {
@@ -200,7 +201,7 @@ func sameMappings(a, b *design.Spatial) bool {
 func spatialArea(s *design.Spec, config energy.Config) energy.Area {
 	sp := &s.Spatial
 	unit, parts := sp.Unit()
-	config.Lanes[unit] = max(1, int(parts))
+	config.Lanes[unit] = int(math.Ceil(parts))
 	sram, registers, instances := 0.0, 0.0, 1.0
 	for i := range sp.Levels[:sp.Count] {
 		l := &sp.Levels[i]
@@ -250,6 +251,9 @@ func (m *spatialMachine) warn(warnings []string, u unproven) []string {
 	if u.dear > 0 {
 		all = append(all, fmt.Sprintf("the search for a mapping stopped after %d candidates in %d layers: none is faster, but some may take less energy", m.search.Limit, u.dear))
 	}
+	if u.misfits > 0 {
+		all = append(all, fmt.Sprintf("the design's mappings of %d layers do not have the loops of the layers of that name here, which are searched", u.misfits))
+	}
 	if m.warned == nil {
 		m.warned = map[unproven][]string{}
 	}
@@ -266,8 +270,9 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem, u *unpro
 		}
 		mapping := &m.given[i]
 		padded, ok := mapping.Covers(m.arch.Count, p)
-		if !ok {
-			break // for another layer of this name
+		if !ok { // for another layer of this name
+			u.misfits++
+			break
 		}
 		if err := m.arch.CheckMapping(&padded, mapping); err != nil {
 			key := fmt.Sprintf("mappings[%d].loops", i)
@@ -327,25 +332,25 @@ func (m *spatialMachine) read(p *spatial.Problem, l *workload.Layer) error {
 		return err
 	}
 	m.narrow(l)
-	bits, coded := m.outerBits(l)
-	if coded {
-		p.OuterBits = bits
+	for s, bits := range m.outerBits(l) {
+		if bits != float64(m.arch.Bits[s]) { // else it is as wide as inside, which bounds the search closer
+			p.OuterBits[s] = bits
+		}
 	}
 	return nil
 }
 
 // outerBits is what a word of weights, of inputs and of finished outputs of a layer takes
-// at DRAM, and whether zeros are coded there.
-func (m *spatialMachine) outerBits(l *workload.Layer) (bits [spatial.Spaces]float64, coded bool) {
+// at DRAM.
+func (m *spatialMachine) outerBits(l *workload.Layer) (bits [spatial.Spaces]float64) {
 	output := float64(m.spec.Spatial.OperandBits)
 	if m.spec.Spatial.Packed {
 		output = float64(l.OutputBits())
 	}
 	bits = [spatial.Spaces]float64{spatial.Weights: float64(m.widths.weight), spatial.Inputs: float64(m.widths.input), spatial.Outputs: output}
-	inputs, outputs := m.coded(l.ZeroInputs, bits[spatial.Inputs]), m.coded(l.ZeroOutputs, output)
-	bits[spatial.Inputs] *= inputs
-	bits[spatial.Outputs] *= outputs
-	return bits, inputs < 1 || outputs < 1
+	bits[spatial.Inputs] *= m.coded(l.ZeroInputs, bits[spatial.Inputs])
+	bits[spatial.Outputs] *= m.coded(l.ZeroOutputs, output)
+	return bits
 }
 
 func (m *spatialMachine) layer(out *Layer, l *workload.Layer, u *unproven) error {
@@ -362,7 +367,7 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer, u *unproven) error
 	dram := &r.Levels[m.arch.Count-1]
 	weights, inputs, sums := &dram.Spaces[spatial.Weights], &dram.Spaces[spatial.Inputs], &dram.Spaces[spatial.Outputs]
 	finished := min(l.OutputWords(), sums.Updates)
-	word, _ := m.outerBits(l)
+	word := m.outerBits(l)
 	bits := float64(weights.Reads)*word[spatial.Weights] + float64(inputs.Reads)*word[spatial.Inputs] +
 		float64(finished)*word[spatial.Outputs] + float64(sums.Updates-finished+sums.Reads)*float64(m.spec.Spatial.SumBits)
 	if r.Cycles >= memory.MaxCycles {

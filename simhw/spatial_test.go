@@ -40,16 +40,17 @@ func evaluateSpec(t *testing.T, s design.Spec, w *workload.Workload) Estimate {
 // the elements.
 func TestSpatialByHand(t *testing.T) {
 	s := smallSpatial()
+	s.DRAM.BandwidthGBs = 0.4
 	s.Spatial.Mapped = 1
 	s.Spatial.Mappings[0] = design.LayerMapping{Layer: "g", Loops: "buffer K2 P4; across C4 K2; pe K2"}
 	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "g", Kind: workload.Gemm, DType: dtype.Int8, M: 4, N: 8, K: 4}}}
 	e := evaluateSpec(t, s, &w)
 	l := &e.Layers[0]
 	// 128 products on 8 elements: 16 cycles. DRAM brings 16 inputs and 32 weights and takes
-	// 32 sums: 80 bytes at 8 a cycle, 10 cycles, while the array computes; sums count 3
-	// bytes each for the time, 48 + 96 bytes in 18 cycles.
-	if l.ComputeCycles != 16 || l.Cycles != 18 || l.StallCycles != 2 || l.FillDrainCycles != 0 {
-		t.Errorf("%+v: want 16 cycles and 2 of waiting", l)
+	// 32 finished outputs of a byte: 80 bytes at 4 a cycle, 20 cycles, of which the array
+	// computes 16.
+	if l.ComputeCycles != 16 || l.Cycles != 20 || l.StallCycles != 4 || l.FillDrainCycles != 0 {
+		t.Errorf("%+v: want 16 cycles and 4 of waiting", l)
 	}
 	// The buffer reads the 16 inputs for each K2, the 32 weights once, and takes each of
 	// 32 sums of four elements once.
@@ -59,7 +60,7 @@ func TestSpatialByHand(t *testing.T) {
 	if l.DRAM != (DRAM{IfmapReads: 16, FilterReads: 32, OfmapWrites: 32, Bytes: 80}) || l.UniqueBytes != 80 {
 		t.Errorf("DRAM %+v", l.DRAM)
 	}
-	if l.MappingEfficiency != 0.5 || math.Abs(l.Utilization-128.0/(18*16)) > 1e-12 {
+	if l.MappingEfficiency != 0.5 || math.Abs(l.Utilization-128.0/(20*16)) > 1e-12 {
 		t.Errorf("mapping %v, utilization %v", l.MappingEfficiency, l.Utilization)
 	}
 	if want := 80 * 8 * 10.0; l.Energy.DRAMPJ != want {
@@ -112,14 +113,14 @@ func TestSpatialGivenCosts(t *testing.T) {
 	s.Spatial.Clock, s.Spatial.Control = design.Ranged{Value: 5, Low: 4}, design.Ranged{Value: 0.5, High: 0.75}
 	e := evaluateSpec(t, s, &w).Layers[0].Energy
 	near("network", e.NetworkPJ, (32+64+128)*2*mac) // weights, inputs, sums on their way back
-	near("clock", e.ClockPJ, 5*8*18)                // 8 of 16 elements in 18 cycles
-	near("control", e.ControlPJ, 0.5*8*18)
+	near("clock", e.ClockPJ, 5*8*16)                // 8 of 16 elements in 16 cycles
+	near("control", e.ControlPJ, 0.5*8*16)
 	near("all", e.TotalPJ(), plain.Energy.TotalPJ()+e.NetworkPJ+e.ClockPJ+e.ControlPJ)
-	if low, high := plain.Energy.LowPJ+4*8*18, plain.Energy.HighPJ+5*8*18; !(e.LowPJ > low && e.LowPJ < e.TotalPJ() && e.HighPJ > high) {
+	if low, high := plain.Energy.LowPJ+4*8*16, plain.Energy.HighPJ+5*8*16; !(e.LowPJ > low && e.LowPJ < e.TotalPJ() && e.HighPJ > high) {
 		t.Errorf("%v to %v pJ: want more than %v to %v", e.LowPJ, e.HighPJ, low, high)
 	}
 	s.Spatial.ClocksIdle = true
-	near("clock of all", evaluateSpec(t, s, &w).Layers[0].Energy.ClockPJ, 5*16*18)
+	near("clock of all", evaluateSpec(t, s, &w).Layers[0].Energy.ClockPJ, 5*16*16)
 	s.Spatial.ClocksIdle = false
 
 	// Three quarters of the inputs are zero: of products, weights and sums in the elements
@@ -144,9 +145,9 @@ func TestSpatialGivenCosts(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	near("clock while DRAM moves", l.Energy.ClockPJ, 5*8*20)
-	// Not coded, inputs and outputs as sums: 16 + 96 bytes.
+	// Not coded: 16 + 32 bytes.
 	w.Layers[0].ZeroInputs, w.Layers[0].ZeroOutputs = 0, 0
-	if l = evaluateSpec(t, s, &w).Layers[0]; l.Cycles != 16+14 {
+	if l = evaluateSpec(t, s, &w).Layers[0]; l.Cycles != 16+6 {
 		t.Errorf("%+v", l)
 	}
 }
@@ -322,6 +323,9 @@ func TestSpatialIsMonotone(t *testing.T) {
 				t.Fatalf("design %d: warnings %q", n, e.Warnings)
 			}
 			dear += u.dear
+			if l := &e.Layers[0]; l.Roofline.Cycles() > l.Cycles {
+				t.Fatalf("design %d: %d cycles, DRAM's bytes alone take %d", n, l.Cycles, l.Roofline.Cycles())
+			}
 			return e, u, true
 		}
 		base, u, ok := evaluate(&s)
@@ -494,5 +498,28 @@ func TestSpatialSearchesAllocateNothing(t *testing.T) {
 				t.Errorf("%s, limit %d: %d warnings", name, limit, warned)
 			}
 		}
+	}
+}
+
+// Finished outputs go to DRAM at their own width, wider or narrower than sums; a mapping
+// for a layer of the same name and other loops is not taken without a word.
+func TestSpatialOutputsAndMisfits(t *testing.T) {
+	s := smallSpatial()
+	s.DRAM.BandwidthGBs = 0.008 // 0.08 bytes a cycle: all waits for it
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "g", Kind: workload.Gemm, DType: dtype.Int8, M: 4, N: 8, K: 4}}}
+	for _, c := range []struct{ operand, sum int }{{8, 24}, {8, 8}, {32, 16}} {
+		s.Spatial.OperandBits, s.Spatial.SumBits, s.Spatial.Levels[1].WeightBytes = c.operand, c.sum, 64
+		s.Spatial.Levels[1].InputBytes, s.Spatial.Levels[1].OutputBytes = 64, 64
+		e := evaluateSpec(t, s, &w)
+		l := &e.Layers[0]
+		if want := int64(math.Ceil(float64(l.DRAM.Bytes) / s.BytesPerCycle())); l.DRAM.Bytes != Count(80*c.operand/8) || l.Cycles < want || l.Cycles > want+1 {
+			t.Errorf("%d bits, sums of %d: %d cycles, want %d for %d bytes", c.operand, c.sum, l.Cycles, want, l.DRAM.Bytes)
+		}
+	}
+	s = smallSpatial()
+	s.Spatial.Mapped = 1
+	s.Spatial.Mappings[0] = design.LayerMapping{Layer: "g", Loops: "buffer K2 P2; across C4 K2; pe K2"} // P is 4
+	if e := evaluateSpec(t, s, &w); len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "mappings of 1 layers do not have the loops") {
+		t.Errorf("warnings %q", e.Warnings)
 	}
 }
