@@ -63,6 +63,7 @@ func TestEnergyScaleRefuses(t *testing.T) {
 		{5, 0.9, "5 nm: want 7 to 180"}, {250, 0.9, "250 nm"}, {math.NaN(), 0.9, "NaN nm"},
 		{45, 0.1, "0.1 V: want 0.4 to 1.8"}, {45, math.Inf(1), "+Inf V"}, {45, math.NaN(), "NaN V"},
 		{180, 0.7, "0.7 V at 180 nm: outside the scaling equation's fit"},
+		{180, 0.73, "0.73 V at 180 nm: outside the scaling equation's fit"}, // a hair above 0
 		{65, 0.5, "0.5 V at 65 nm: outside"},
 	} {
 		_, err := EnergyScale(45, 0.9, c.nm, c.v)

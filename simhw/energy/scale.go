@@ -39,10 +39,12 @@ const (
 
 // factor is the node's energy at v volts, in the equations' own unit.
 func (n node) factor(v float64) (float64, error) {
-	e := n.a*v*v + n.b*v + n.c
-	// Below the parabola's lowest point less voltage would cost more energy:
+	at := func(v float64) float64 { return n.a*v*v + n.b*v + n.c }
+	// Below the parabola's lowest point less voltage would cost more energy, and where it
+	// falls to less than half of what the voltage's square leaves it is on its way to 0:
 	// the fit does not reach there.
-	if !(e > 0) || !(2*n.a*v+n.b > 0) {
+	e := at(v)
+	if !(e > 0.5*at(MaxV)*v*v/(MaxV*MaxV)) || !(2*n.a*v+n.b > 0) {
 		return 0, fmt.Errorf("%g V at %g nm: outside the scaling equation's fit", v, n.nm)
 	}
 	return e, nil

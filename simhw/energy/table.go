@@ -176,7 +176,7 @@ func (c *Constant) check() string {
 	case c.Source == "" && c.Value == 0:
 		return "is missing: want {value, low, high, source, range} and, where they matter, node_nm and voltage_v"
 	case !(c.Value > 0 && c.Value < 1e9):
-		return fmt.Sprintf("value %g: want more than 0", c.Value)
+		return fmt.Sprintf("value %g: want more than 0 and less than 1e9", c.Value)
 	case !(c.Low > 0 && c.Low <= c.Value && c.Value <= c.High && c.High < 1e9):
 		return fmt.Sprintf("low %g, value %g, high %g: want 0 < low ≤ value ≤ high", c.Low, c.Value, c.High)
 	case strings.TrimSpace(c.Source) == "":

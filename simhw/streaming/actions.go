@@ -48,9 +48,10 @@ func (l *Layer) Actions(f Fold) Actions {
 	return a
 }
 
-// sumBits is the width of an accumulator of signed inputs, FINN's formula.
+// sumBits is the width of an accumulator of signed inputs, FINN's formula (which stops at
+// 32 bits, as its operands do at 8).
 func (l *Layer) sumBits() float64 {
 	_, mw, _ := l.Matrix()
 	alpha := math.Log2(float64(mw)) + float64(l.WeightBits+l.InBits) - 2
-	return math.Min(32, math.Ceil(alpha+math.Log2(1+math.Exp2(-alpha))+1))
+	return math.Min(64, math.Ceil(alpha+math.Log2(1+math.Exp2(-alpha))+1))
 }

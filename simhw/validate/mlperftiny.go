@@ -108,6 +108,8 @@ var libraries = []struct {
 		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz, CMSIS-NN's own network", ips: 1000 / 99.1, change: f746, cifar: true}}},
 	{"TFLM of v1.2", []board{
 		{design: "cortex_m85", name: "RA8D1, Cortex-M85 480 MHz", round: "v1.2", ips: 117.948}}},
+	// Of HALE and ONNC there is a run each on a Cortex-M0+ (8.55 cycles a MAC, v1.1) and on a
+	// RISC-V AX45MP (2.67, v1.2), cores of which there is no design.
 	{"ONNC", []board{
 		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz", round: "v1.1", ips: 3.348}}},
 }
@@ -226,7 +228,7 @@ func tiny() ([]Row, error) {
 			}
 			row.Note = fmt.Sprintf("%s: efficiency %.3g of the design's loop, one figure from %d int8 runs", lib.name, efficiency, n)
 			if n == 1 {
-				row.Bound, row.Note, row.Metric = Open, row.Note+", so that this row says nothing", row.Metric+" by a library with no other run, which says nothing"
+				row.Bound, row.Note, row.Metric = Open, row.Note+", so that this row says nothing", row.Metric+" by a library with no other run here, which says nothing"
 			}
 			if r.float32 {
 				row.Note += "; " + floatNote

@@ -3,6 +3,7 @@ package xnor
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"macroscope/quant"
@@ -58,7 +59,7 @@ func (mc *Machine) Run(x, w []uint32, v, n, k int64) (*Result, error) {
 
 // RunIntegers multiplies v vectors of k values by the weights of n outputs, k each, row
 // after row, bit plane by bit plane: of values their lowest InputPlanes bits, of weights
-// their lowest WeightPlanes. Sums beyond an int32 lose their upper bits.
+// their lowest WeightPlanes. Widths whose sums may not fit an int32 are an error.
 func (mc *Machine) RunIntegers(x, w []int16, v, n, k int64) (*Result, error) {
 	if err := mc.Check(); err != nil {
 		return nil, err
@@ -68,6 +69,9 @@ func (mc *Machine) RunIntegers(x, w []int16, v, n, k int64) (*Result, error) {
 	}
 	if v < 1 || n < 1 || k < 1 || int64(len(x)) != v*k || int64(len(w)) != n*k {
 		return nil, fmt.Errorf("%d inputs and %d weights for a product of %d×%d×%d", len(x), len(w), v, n, k)
+	}
+	if most := float64(k) * float64(int64(1)<<(mc.InputPlanes+mc.WeightPlanes-2)); most > math.MaxInt32 {
+		return nil, fmt.Errorf("sums of %d products of %d by %d bits: up to %g, want at most %d", k, mc.InputPlanes, mc.WeightPlanes, most, math.MaxInt32)
 	}
 	return mc.run(cut(x, k, mc.InputPlanes), cut(w, k, mc.WeightPlanes), v, n, k)
 }

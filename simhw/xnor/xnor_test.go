@@ -107,6 +107,7 @@ func TestMachineIntegers(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(14, 15))
 	for range 120 {
 		mc := Machine{Engine: Engine{PEs: 1 + rnd.Int64N(9), SIMD: 1 + rnd.Int64N(70), Pipe: rnd.Int64N(4), InputPlanes: 1 + rnd.Int64N(MaxPlanes), WeightPlanes: 1 + rnd.Int64N(MaxPlanes)}}
+		mc.WeightPlanes = min(mc.WeightPlanes, 26-mc.InputPlanes) // sums of 100 fit an int32
 		v, n, k := 1+rnd.Int64N(3), 1+rnd.Int64N(12), 1+rnd.Int64N(100)
 		random := func(count, bits int64) []int16 {
 			values := make([]int16, count)
@@ -121,11 +122,11 @@ func TestMachineIntegers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range r.Sums {
-			want := int32(0)
+			want := int64(0)
 			for b := range k {
-				want += int32(x[int64(i)/n*k+b]) * int32(w[int64(i)%n*k+b])
+				want += int64(x[int64(i)/n*k+b]) * int64(w[int64(i)%n*k+b])
 			}
-			if r.Sums[i] != want {
+			if int64(r.Sums[i]) != want {
 				t.Fatalf("%+v, %d×%d×%d: sum %d is %d, want %d", mc.Engine, v, n, k, i, r.Sums[i], want)
 			}
 		}
@@ -156,6 +157,10 @@ func TestMachineIntegers(t *testing.T) {
 	}
 	if _, err := (&Machine{Engine: Engine{PEs: 1, SIMD: 1, InputPlanes: 8, WeightPlanes: 8}}).Run([]uint32{0}, []uint32{0}, 1, 1, 1); err == nil {
 		t.Error("±1 in bit planes: no error")
+	}
+	wide := Machine{Engine: Engine{PEs: 1, SIMD: 8, InputPlanes: 16, WeightPlanes: 16}}
+	if _, err := wide.RunIntegers(make([]int16, 8), make([]int16, 8), 1, 1, 8); err == nil || !strings.Contains(err.Error(), "up to 8.58993") {
+		t.Errorf("sums beyond an int32: %v", err)
 	}
 }
 
