@@ -21,6 +21,7 @@ type streamingMachine struct {
 	pipe     streaming.Pipeline
 	schedule streaming.Schedule
 	prices   energy.Prices // where the design has a fabric
+	warned   map[misfit][]string
 }
 
 var (
@@ -103,9 +104,44 @@ func (m *streamingMachine) describe(e *Estimate) {
 
 func (m *streamingMachine) checks() []design.Check { return streamingChecks }
 
+// misfit is why a design's engines are for another network than an estimate's: so many
+// layers have weights, or a layer that a folding does not fit. engines and lanes are the
+// design's. The zero value says that they are for this one.
+type misfit struct {
+	layers  int
+	layer   streaming.Layer
+	fold    streaming.Fold
+	engines int
+	lanes   int64
+}
+
+func (f *misfit) String() string {
+	why := fmt.Sprintf("%d layers with weights", f.layers)
+	if f.layers == 0 {
+		why = f.fold.Check(&f.layer).Error()
+	}
+	return fmt.Sprintf("the design's %d engines are for another network than this (%s): here those of the shortest interval with %d lanes", f.engines, why, f.lanes)
+}
+
+// mostMisfits bounds how many are kept in words.
+const mostMisfits = 1 << 10
+
+// warn appends a misfit to the design's warnings, which are the same for all estimates.
+func (m *streamingMachine) warn(warnings []string, f *misfit) []string {
+	all, known := m.warned[*f]
+	if !known {
+		if m.warned == nil || len(m.warned) >= mostMisfits {
+			m.warned = map[misfit][]string{}
+		}
+		all = append(slices.Clip(warnings), f.String())
+		m.warned[*f] = all
+	}
+	return all
+}
+
 // fold takes the design's own folding where it fits the network, else the one of the
-// shortest interval that has no more lanes; of a design with engines misfit says why.
-func (m *streamingMachine) fold() (misfit, err error) {
+// shortest interval that has no more lanes; of a design with engines other says why.
+func (m *streamingMachine) fold() (other misfit, err error) {
 	s := &m.spec.Streaming
 	m.folds = m.folds[:0]
 	at := 0
@@ -115,8 +151,8 @@ func (m *streamingMachine) fold() (misfit, err error) {
 		if !l.Pool {
 			if at < s.Count {
 				f = streaming.Fold{PE: int64(s.Engines[at].PE), SIMD: int64(s.Engines[at].SIMD)}
-				if misfit == nil {
-					misfit = f.Check(l)
+				if other.engines == 0 && !f.Fits(l) {
+					other = misfit{layer: *l, fold: f, engines: s.Count, lanes: s.AllLanes()}
 				}
 			}
 			at++
@@ -124,14 +160,14 @@ func (m *streamingMachine) fold() (misfit, err error) {
 		m.folds = append(m.folds, f)
 	}
 	if s.Count > 0 && at != s.Count {
-		misfit = fmt.Errorf("%d layers with weights", at)
+		other = misfit{layers: at, engines: s.Count, lanes: s.AllLanes()}
 	}
-	if s.Count > 0 && misfit == nil {
-		return nil, nil
+	if s.Count > 0 && other.engines == 0 {
+		return other, nil
 	}
 	folds, err := m.folder.Within(m.net.Layers, s.AllLanes())
 	m.folds = append(m.folds[:0], folds...)
-	return misfit, err
+	return other, err
 }
 
 // layers puts all layers to work at once. What a layer takes is its own time for an
@@ -140,7 +176,7 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 	if err := m.net.Read(w); err != nil {
 		return err
 	}
-	misfit, err := m.fold()
+	other, err := m.fold()
 	if err != nil {
 		return err
 	}
@@ -155,8 +191,8 @@ func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 		}
 	}
 	m.schedule.First(&m.pipe)
-	if s := &m.spec.Streaming; misfit != nil {
-		e.Warnings = append(slices.Clip(e.Warnings), fmt.Sprintf("the design's %d engines are for another network than this (%v): here those of the shortest interval with %d lanes", s.Count, misfit, s.AllLanes()))
+	if other.engines > 0 {
+		e.Warnings = m.warn(e.Warnings, &other)
 	}
 	e.UnmodelledLayers = e.UnmodelledLayers[:0]
 	for _, i := range m.net.Beside {

@@ -236,4 +236,18 @@ func TestFoldingsAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(8, run); n != 0 {
 		t.Errorf("%v allocations a variant", n)
 	}
+	// One whose engines are for another network says so each time, in the same words.
+	f := load(t, "finn_cnv_pynq")
+	if m, err = New(&f); err != nil {
+		t.Fatal(err)
+	}
+	other := func() {
+		if err := m.EvaluateInto(&e, &w); err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "another network") {
+			t.Fatalf("%v, warnings %q", err, e.Warnings)
+		}
+	}
+	other()
+	if n := testing.AllocsPerRun(8, other); n != 0 {
+		t.Errorf("%v allocations for a network that the engines do not fit", n)
+	}
 }

@@ -128,19 +128,24 @@ func (l *Layer) Check() error {
 // channels; SIMD must divide the input channels, since a word holds channels of one
 // pixel.
 func (f Fold) Check(l *Layer) error {
-	if l.Pool {
-		if f != (Fold{}) {
-			return fmt.Errorf("layer %q: a pool has no folding", l.Name)
-		}
+	switch {
+	case f.Fits(l):
 		return nil
+	case l.Pool:
+		return fmt.Errorf("layer %q: a pool has no folding", l.Name)
 	}
 	if f.PE < 1 || l.OutC%f.PE != 0 {
 		return fmt.Errorf("layer %q: PE %d: want a divisor of its %d output channels", l.Name, f.PE, l.OutC)
 	}
-	if f.SIMD < 1 || l.C%f.SIMD != 0 {
-		return fmt.Errorf("layer %q: SIMD %d: want a divisor of its %d input channels", l.Name, f.SIMD, l.C)
+	return fmt.Errorf("layer %q: SIMD %d: want a divisor of its %d input channels", l.Name, f.SIMD, l.C)
+}
+
+// Fits tells whether Check finds nothing.
+func (f Fold) Fits(l *Layer) bool {
+	if l.Pool {
+		return f == Fold{}
 	}
-	return nil
+	return f.PE > 0 && l.OutC%f.PE == 0 && f.SIMD > 0 && l.C%f.SIMD == 0
 }
 
 // EngineCycles is (MH/PE)·(MW/SIMD) for each output pixel.
