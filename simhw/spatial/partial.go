@@ -121,8 +121,10 @@ func (s *Search) waitsFrom(l int) int {
 func (s *Search) pass(child int, sp Space, fills int64, open bool) {
 	a, n, t := s.Arch, &s.n, &s.part
 	each := fills // what passes into an instance of the level below l
-	parent := child + 1
-	for l := child + 1; ; l++ {
+	parent := child
+	for kept := false; !kept; {
+		parent++
+		l := parent
 		lv := &a.Levels[l]
 		t.energy += float64(each) * float64(n.above[l-1].Product()) * lv.NetworkPJ
 		switch {
@@ -140,10 +142,7 @@ func (s *Search) pass(child int, sp Space, fills int64, open bool) {
 		if lv.Bus[sp] > 0 {
 			t.slowest = max(t.slowest, float64(each)/lv.Bus[sp])
 		}
-		if lv.Keep[sp] {
-			parent = l
-			break
-		}
+		kept = lv.Keep[sp]
 	}
 	s.move(parent, sp, each, n.above[parent].Product(), s.distinct(sp, parent))
 	in := float64(fills)
