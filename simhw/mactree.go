@@ -39,7 +39,7 @@ func (m *macTreeMachine) set(s *design.Spec) error {
 	config.FilterKiB = 0 // one memory holds both
 	registers := 0
 	for d, c := range s.Tree.Channels {
-		registers = max(registers, 3*c*max(0, dtype.DType(d).Bits())) // an input, weights in use and the next ones
+		registers = max(registers, 3*c*dtype.DType(d).Bits()) // an input, weights in use and the next ones
 	}
 	m.area = energy.AreaOf(config, int64(s.Tree.Kernels), registers)
 	m.buffer = mactree.Buffer{Bytes: float64(s.ConvBuffer.KiB) * 1024, BytesPerCycle: s.BytesPerCycle()}

@@ -128,10 +128,9 @@ func (m *Model) Evaluate(w *workload.Workload) (Estimate, error) {
 }
 
 // EvaluateInto is Evaluate into an estimate whose memory is used again: once
-// that has grown to the workload's number of layers, nothing is allocated
-// (designs in SCALE-Sim mode excepted).
-// Searches for mappings grow memory of the model's, which is used again too. e shares
-// the workload's strings. On an error e is not meaningful.
+// that has grown to the workload's number of layers, nothing is allocated (designs in
+// SCALE-Sim mode excepted). Searches for mappings grow memory of the model's, which is
+// used again too. e shares the workload's strings. On an error e is not meaningful.
 func (m *Model) EvaluateInto(e *Estimate, w *workload.Workload) error {
 	if err := w.Validate(); err != nil {
 		return err

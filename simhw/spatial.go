@@ -262,7 +262,7 @@ func (m *spatialMachine) warn(warnings []string, u unproven) []string {
 }
 
 // mapping is the design's for a layer of that name and shape, or the best; u counts it
-// where a better one is not ruled out.
+// where a better one is not ruled out, or the design's has other loops.
 func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem, u *unproven) (*spatial.Mapping, error) {
 	for i := range m.spec.Spatial.Mappings[:m.spec.Spatial.Mapped] {
 		if m.spec.Spatial.Mappings[i].Layer != l.Name {
@@ -325,8 +325,7 @@ func (m *spatialMachine) outcome(p *spatial.Problem) *outcome {
 	return f
 }
 
-// read makes a problem of a layer, with its zeros where they are coded, and takes the
-// widths of its operands.
+// read makes a problem of a layer and takes the widths of its operands.
 func (m *spatialMachine) read(p *spatial.Problem, l *workload.Layer) error {
 	if err := p.Read(l); err != nil {
 		return err

@@ -25,7 +25,7 @@ type simCmd struct {
 	Design   string `required:"" help:"The accelerator: a name that macroscope designs lists, a YAML file, or a SCALE-Sim .cfg (then with that program's exact formulas)." placeholder:"D"`
 	Model    string `help:"The network: a built-in name, an ONNX or a TFLite file. Without --workload: cifar10cnn." placeholder:"M"`
 	Workload string `help:"Layer shapes instead of a network: a SCALE-Sim topology, of convolutions or of M, N, K, or a Timeloop problem (.yaml)." placeholder:"FILE"`
-	DType    string `name:"dtype" default:"int8" help:"Number format: float32, binary or int1 to int16; of integers other than int8 the shapes alone are computed with." placeholder:"D"`
+	DType    string `name:"dtype" default:"int8" help:"Number format: float32, binary or int1 to int16; other integers than int8 take the shapes of an int8 network." placeholder:"D"`
 	Weights  int    `name:"weight-bits" help:"Width of integer weights, where it is not that of --dtype." placeholder:"N"`
 	fileFlags
 	Energy   string `help:"Prices of the energy and area of operations and memories, in place of those that macroscope designs --energy prints." placeholder:"FILE.yaml"`
@@ -142,11 +142,12 @@ func (c *simCmd) layers(d dtype.DType) (workload.Workload, error) {
 	if !d.Integer() || d == dtype.Int8 && c.Weights == 0 {
 		return c.shapes(d)
 	}
-	w, err := c.shapes(dtype.Int8)
-	if c.Weights == 0 {
-		c.Weights = d.Bits()
+	weights := c.Weights
+	if weights == 0 {
+		weights = d.Bits()
 	}
-	return w.WithIntegers(d.Bits(), c.Weights), err
+	w, err := c.shapes(dtype.Int8)
+	return w.WithIntegers(d.Bits(), weights), err
 }
 
 // shapes are the layers in float32, int8 or binary.

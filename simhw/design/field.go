@@ -183,21 +183,6 @@ func byFormat(parent, doc string, fallback func(dtype.DType) string, up int, at 
 // formats lists all number formats in the order of the reference.
 var formats = append(slices.Clone(dtype.All), slices.DeleteFunc(slices.Clone(dtype.Integers), func(d dtype.DType) bool { return d == dtype.Int8 })...)
 
-// unit finds the format of the units that compute operands of format d, weights of which
-// have weightBits: d's own, or of integers the narrowest that both fit. has tells whether
-// there are units of a format.
-func unit(d dtype.DType, weightBits int, has func(dtype.DType) bool) (dtype.DType, bool) {
-	if !d.Integer() {
-		return d, has(d)
-	}
-	for bits := max(d.Bits(), weightBits); bits <= dtype.MaxIntBits; bits++ {
-		if u := dtype.Int(bits); has(u) {
-			return u, true
-		}
-	}
-	return d, false
-}
-
 func flag(key, doc string, at func(*Spec) *bool) field {
 	return field{key: key, doc: doc + "; true or false", fallback: "false", absent: never, ok: always,
 		set: func(s *Spec, t string) error {

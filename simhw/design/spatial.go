@@ -140,8 +140,8 @@ const (
 	Signs                   // ±1
 )
 
-// format is the number format of the multipliers, of integers that of the widest; those of
-// more than 16 bits are made of 8-bit ones.
+// format is the number format of the multipliers; of integers of more than 8 bits, which
+// are made of them, int8.
 func (s *Spatial) format() dtype.DType {
 	switch {
 	case s.Numbers == Floats:
@@ -154,8 +154,8 @@ func (s *Spatial) format() dtype.DType {
 	return dtype.Int(s.OperandBits)
 }
 
-// Unit is a multiplier for the energy table: parts products of a format. An integer
-// multiplier of more than 8 bits is made of 8-bit ones.
+// Unit is a multiplier for the energy table: so many parts of a format's, which need not be
+// whole.
 func (s *Spatial) Unit() (d dtype.DType, parts float64) {
 	if d = s.format(); d == dtype.Int8 {
 		return d, float64(s.OperandBits*s.OperandBits) / 64

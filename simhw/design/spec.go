@@ -89,7 +89,15 @@ func (s *Spec) Has(d dtype.DType) bool { return kinds[s.Family].has(s, d) }
 // Unit is the format of the units that compute inputs of format d with weights of
 // weightBits: d's own, or of integers the narrowest that both fit; false where there are none.
 func (s *Spec) Unit(d dtype.DType, weightBits int) (dtype.DType, bool) {
-	return unit(d, weightBits, s.Has)
+	if !d.Integer() {
+		return d, s.Has(d)
+	}
+	for bits := max(d.Bits(), weightBits); bits <= dtype.MaxIntBits; bits++ {
+		if unit := dtype.Int(bits); s.Has(unit) {
+			return unit, true
+		}
+	}
+	return d, false
 }
 
 // FormatNames lists the number formats that the design has units of, integers of all

@@ -91,7 +91,8 @@ type Problem struct {
 	DilationR, DilationS int64
 
 	// OuterBits is what a word of weights, of inputs and of finished outputs takes on
-	// its way at the outermost level, where coding makes it another than Arch.Bits; else 0.
+	// its way at the outermost level, where that is not Arch.Bits: zeros may be coded, and
+	// finished outputs have another width than sums; else 0.
 	OuterBits [Spaces]float64
 
 	// Finished is how many outputs are wanted, where bounds that are rounded up make
