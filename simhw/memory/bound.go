@@ -47,8 +47,8 @@ func (pl *plan) bound(o Order) bounds {
 		together = [2]float64{pl.excess(each*groups+held, pl.folds*groups), pl.excess(each*(n-groups), pl.folds*(n-groups)+pl.lastMore)}
 		waits = max(waits, together[0]+together[1])
 	}
-	least := pl.work + pl.ends
-	b := bounds{bytes: bytes, rough: max(least, bytes*pl.perByte*(1-rounding)), kind: least + waits, close: least + waits}
+	all := pl.atLeast(waits)
+	b := bounds{bytes: bytes, rough: max(pl.atLeast(0), bytes*pl.perByte*(1-rounding)), kind: all, close: all}
 	if m.Dataflow == design.OS {
 		return b
 	}
@@ -61,24 +61,26 @@ func (pl *plan) bound(o Order) bounds {
 		return max(waits, max(together[0], alone[0])+max(together[1], alone[1]))
 	}
 	waitsApart, waitsBeside := sum(apart), sum(beside)
-	b.kind = least + min(waitsApart, waitsBeside)
-	if b.close = least + waitsApart; pl.outsBeside() {
-		b.close = least + waitsBeside
+	b.kind = pl.atLeast(min(waitsApart, waitsBeside))
+	if b.close = pl.atLeast(waitsApart); pl.outsBeside() {
+		b.close = pl.atLeast(waitsBeside)
 	}
 	return b
 }
 
 // most is a time that no order takes longer than that moves so many bytes.
 func (pl *plan) most(bytes float64) float64 {
-	return pl.work + bytes*pl.perByte*(1+rounding) + float64(pl.p.Map.Folds()) + 2
+	return pl.work + bytes*pl.perByte*(1+rounding) + 2
+}
+
+// atLeast is the whole cycles of a layer whose folds wait at least so many.
+func (pl *plan) atLeast(waits float64) float64 {
+	return pl.work + math.Ceil((pl.begin+waits)*(1-rounding)) + pl.end
 }
 
 // excess is how much longer bytes take at least than folds of so many cycles.
 func (pl *plan) excess(bytes, work float64) float64 {
-	if over := bytes*pl.perByte*(1-rounding) - work; over > 0 {
-		return math.Ceil(over)
-	}
-	return 0
+	return max(0, bytes*pl.perByte*(1-rounding)-work)
 }
 
 // outsBeside tells whether the outputs of the last column fold but one are written

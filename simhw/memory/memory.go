@@ -5,19 +5,21 @@
 // fold computes, DRAM delivers the words of the next one and takes the outputs
 // of the one before, so fold i lasts
 //
-//	t(i) = max(compute(i), ⌈(reads(i+1) + writes(i−1)) / bandwidth⌉)
+//	t(i) = max(compute(i), (reads(i+1) + writes(i−1)) / bandwidth)
 //
-// cycles, and the layer lasts ⌈reads(0)/bandwidth⌉ + Σ t(i) +
-// ⌈writes(last)/bandwidth⌉. What goes beyond the folds' own time is a stall,
-// put down to the operand that moved most in it.
+// cycles, and the layer lasts ⌈reads(0)/bandwidth + Σ t(i)⌉ + ⌈writes(last)/bandwidth⌉:
+// DRAM has a clock of its own, and what it could still move in the cycle in which a
+// fold's words are there counts for the next one. What goes beyond the folds' own time is
+// a stall, put down to the operand that moved most in it; each cause has the cycles that
+// end in its share.
 //
 // Which words a fold reads depends on what the buffers still hold. A tensor that
 // fits its buffer is fetched once; what a number of folds in turn come back to is
 // fetched once for them if it fits half of the buffer, the other half taking what
 // comes next. So the order of folds decides on the traffic; Run looks at all of
 // Order's and takes the fastest, among those the one of the least traffic.
-// In each of them more bandwidth or a larger buffer costs no cycles, and so in the
-// best.
+// In each of them more bandwidth or a larger buffer costs no cycles, and a faster clock no
+// time but what those two ends are rounded up; and so in the best.
 package memory
 
 import "macroscope/simhw/systolic"

@@ -139,7 +139,7 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 		}
 		var all words
 		moved := 0.0
-		time := pl.cycles(seq[0].reads) + float64(m.LeadCycles())
+		waited := seq[0].reads
 		work := float64(m.LeadCycles())
 		for i, f := range seq {
 			w := pl.words(&f)
@@ -163,9 +163,9 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 				bytes += seq[i-1].writes
 			}
 			work += compute
-			time += max(compute, pl.cycles(bytes))
+			waited += max(0, bytes-compute*p.BytesPerCycle)
 		}
-		time += pl.cycles(seq[len(seq)-1].writes)
+		time := work + pl.cycles(waited) + pl.cycles(seq[len(seq)-1].writes)
 		if work != float64(m.Cycles()) {
 			t.Fatalf("the folds compute for %g cycles, the array for %d", work, m.Cycles())
 		}

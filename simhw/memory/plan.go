@@ -83,9 +83,8 @@ type plan struct {
 	sumsPart                float64 // of one column fold
 	work, folds, lastMore   float64 // cycles: of all folds; of a product's as long as others follow; what the last takes more
 	firstRead, lastWrite    float64 // bytes
-	ends                    float64 // cycles of those two
+	begin, end              float64 // what those two take, in cycles
 	perByte                 float64 // cycles
-	room                    float64 // bytes a cycle that surely make no fold wait
 
 	// WS and IS, in bytes: what folds of the first column fold read of the operand held
 	// in the array, and what a row fold's share, each in a full row fold and in the
@@ -193,12 +192,12 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 	if m.ColFolds == 1 {
 		key |= lastCol
 	}
-	pl.perByte, pl.room = 1/p.BytesPerCycle, p.BytesPerCycle*(1-rounding)
+	pl.perByte = 1 / p.BytesPerCycle
 	pl.firstRead = pl.fold[key].ifmap*pl.inputBytes + pl.fold[key].filter*pl.weightBytes
 	if !p.OutputOnChip {
 		pl.lastWrite, pl.written = corner.sums*pl.outBytes, row.sums*pl.outBytes
 	}
-	pl.ends = pl.cycles(pl.firstRead) + pl.cycles(pl.lastWrite)
+	pl.begin, pl.end = pl.firstRead*pl.perByte, pl.cycles(pl.lastWrite)
 	pl.folds = rowFolds*(colFolds*full.compute+col.compute) + colFolds*row.compute + corner.compute
 	if m.Dataflow != design.OS {
 		pl.stationary()
@@ -374,7 +373,8 @@ func (pl *plan) bytes(w *words) (reads, writes float64) {
 	return w.ifmap*pl.inputBytes + w.filter*pl.weightBytes + w.psumIn*pl.accBytes, w.psumOut*pl.accBytes + w.out*pl.outBytes
 }
 
-func (pl *plan) cycles(bytes float64) float64 { return math.Ceil(bytes / pl.p.BytesPerCycle) }
+// cycles is the whole cycles that bytes take, but for what rounding may have added.
+func (pl *plan) cycles(bytes float64) float64 { return math.Ceil(bytes * pl.perByte * (1 - 1e-12)) }
 
 // traffic is the words that the layer moves in the order at hand.
 func (pl *plan) traffic() words {

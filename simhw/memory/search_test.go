@@ -155,7 +155,8 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 			all = append(all, moved{reads, writes, t.compute})
 		}
 	}
-	time = pl.cycles(all[0].reads) + pl.cycles(all[len(all)-1].writes) + float64(m.LeadCycles())
+	time = float64(m.LeadCycles())
+	waited := all[0].reads
 	for i, f := range all {
 		work, b := f.work, 0.0
 		if i+1 < len(all) {
@@ -166,10 +167,11 @@ func brute(whole *Problem, o Order) (time, bytes float64) {
 		if i > 0 {
 			b += all[i-1].writes
 		}
-		time += max(work, pl.cycles(b))
+		time += work
+		waited += max(0, b-work*p.BytesPerCycle)
 		bytes += f.reads + f.writes
 	}
-	return time, bytes
+	return time + pl.cycles(waited) + pl.cycles(all[len(all)-1].writes), bytes
 }
 
 // The order that is found takes as few cycles as the best of all, each worked out

@@ -19,7 +19,8 @@ func runs(n int64, buf *[5]run) []run {
 	return buf[:]
 }
 
-// sum collects what a layer waits. Floating point holds every count exactly up to 2⁵³.
+// sum collects what a layer waits, in bytes that DRAM moves meanwhile. Floating point
+// holds every count exactly up to 2⁵³.
 type sum struct {
 	pl     *plan
 	stalls [Causes]float64
@@ -33,17 +34,10 @@ var nothing tile
 // add accounts for times folds of so many cycles, each followed by next and preceded
 // by prev.
 func (s *sum) add(next, prev *tile, compute, times float64) {
-	if bytes := next.reads + prev.writes; bytes > compute*s.pl.room {
-		s.wait(next, prev, bytes, compute, times)
-	}
-}
-
-// wait is add where folds may take less than their bytes.
-func (s *sum) wait(next, prev *tile, bytes, compute, times float64) {
-	if move := bytes / s.pl.p.BytesPerCycle; move > compute {
-		wait := (math.Ceil(move) - compute) * times
-		s.waits += wait
-		s.stalls[s.cause(next, prev)] += wait
+	if over := next.reads + prev.writes - compute*s.pl.p.BytesPerCycle; over > 0 {
+		over *= times
+		s.waits += over
+		s.stalls[s.cause(next, prev)] += over
 	}
 }
 
@@ -77,7 +71,7 @@ type joints struct{ first, firstLater, last tile }
 // layer's time and traffic in bytes; ok is false where the time is above the limit.
 func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 	m := &pl.p.Map
-	s := sum{pl: pl, limit: limit - pl.work - pl.ends}
+	s := sum{pl: pl, limit: (limit-pl.work-pl.end)*pl.p.BytesPerCycle*(1+rounding) - pl.firstRead}
 	var at joints
 	pl.put(&at.first, 0, 0, 0, false)
 	pl.put(&at.firstLater, 0, 0, 0, true)
@@ -91,17 +85,25 @@ func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 	if !s.part(&at, false, groups) || later > 0 && !s.part(&at, true, later) {
 		return r, 0, 0, false
 	}
-	prologue, epilogue := pl.cycles(at.first.reads), pl.cycles(at.last.writes)
-	s.stalls[WriteBack] = epilogue
-	time = prologue + pl.work + s.waits + epilogue
 	w := pl.traffic()
 	reads, writes := pl.bytes(&w)
 	r = Result{Order: pl.order, Map: *m, IfmapReads: count(w.ifmap), FilterReads: count(w.filter),
 		PsumReads: count(w.psumIn), PsumWrites: count(w.psumOut), OfmapWrites: count(w.out)}
 	r.Order.Chunks = pl.chunks
-	if time < MaxCycles {
-		r.PrefetchCycles = int64(prologue)
-		for c, v := range s.stalls {
+	// Each cause has the whole cycles that end in its share, so that the parts add up.
+	waited := at.first.reads
+	cycles := pl.cycles(waited)
+	prefetch := cycles
+	var stalls [Causes]float64
+	for c, bytes := range s.stalls {
+		waited += bytes
+		end := pl.cycles(waited)
+		stalls[c], cycles = end-cycles, end
+	}
+	stalls[WriteBack] = pl.end
+	if time = pl.work + cycles + pl.end; time < MaxCycles {
+		r.PrefetchCycles = int64(prefetch)
+		for c, v := range stalls {
 			r.Stalls[c] = int64(v)
 			r.StallCycles += r.Stalls[c]
 		}

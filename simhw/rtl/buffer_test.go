@@ -31,29 +31,40 @@ func buffered(t *testing.T, width int64, tiles []Tile) int64 {
 	return cycles
 }
 
-// Random tiles against the formula: the first read, then of each tile the
-// longer of its work and of reading the next and writing the last, then the
-// last write.
+// cycles is the formula: the first read, then of each tile the longer of its work and of
+// reading the next and writing the last, in parts of a cycle; then the last write.
+// Waits is the words that tiles wait for.
+func cycles(width int64, work, reads, writes []int64) (total, waits int64) {
+	n := len(work)
+	for i, c := range work {
+		words := int64(0)
+		if i+1 < n {
+			words += reads[i+1]
+		}
+		if i > 0 {
+			words += writes[i-1]
+		}
+		total += c
+		waits += max(0, words-c*width)
+	}
+	whole := func(words int64) int64 { return (words + width - 1) / width }
+	return total + whole(reads[0]+waits) + whole(writes[n-1]), waits
+}
+
+// Random tiles against the formula, of which many are as short as their transfers.
 func TestBuffered(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 0))
-	for range 10 {
+	for round := range 20 {
 		width := 1 + rnd.Int64N(9)
-		tiles := make([]Tile, 1+rnd.IntN(12))
+		tiles := make([]Tile, 1+rnd.IntN(30))
+		longest := []int64{3, 20}[round%2]
+		var work, reads, writes []int64
 		for i := range tiles {
-			tiles[i] = tile(rnd, 1+rnd.Int64N(20), 1+rnd.Int64N(60), 1+rnd.Int64N(40))
+			c := 1 + rnd.Int64N(longest)
+			tiles[i] = tile(rnd, c, 1+rnd.Int64N(2*c*width), 1+rnd.Int64N(c*width))
+			work, reads, writes = append(work, c), append(reads, int64(len(tiles[i].Read))), append(writes, tiles[i].Writes)
 		}
-		move := func(words int64) int64 { return (words + width - 1) / width }
-		want := move(int64(len(tiles[0].Read))) + move(tiles[len(tiles)-1].Writes)
-		for i := range tiles {
-			words := int64(0)
-			if i+1 < len(tiles) {
-				words += int64(len(tiles[i+1].Read))
-			}
-			if i > 0 {
-				words += tiles[i-1].Writes
-			}
-			want += max(tiles[i].Cycles, move(words))
-		}
+		want, _ := cycles(width, work, reads, writes)
 		if got := buffered(t, width, tiles); got != want {
 			t.Errorf("%d tiles, %d words a cycle: %d cycles in Verilog, %d by the formula", len(tiles), width, got, want)
 		}

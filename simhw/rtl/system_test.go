@@ -24,29 +24,15 @@ func system(t *testing.T, a systolic.Array, lanes, width int64, jobs []Job) int6
 	return cycles
 }
 
-// formula is the time of a double-buffered memory: the first read; of each job the
-// longer of the array's own time and of reading for the next and writing of the
-// last; the last write.
+// formula is the time of a double-buffered memory whose work is jobs on an array.
 func formula(a systolic.Array, lanes, width int64, jobs []Job) (total, waits int64) {
-	move := func(words int64) int64 { return (words + width - 1) / width }
-	first, _ := jobs[0].Words(lanes)
-	_, last := jobs[len(jobs)-1].Words(lanes)
-	total = move(first) + move(last)
+	var work, reads, writes []int64
 	for i := range jobs {
-		words := int64(0)
-		if i+1 < len(jobs) {
-			reads, _ := jobs[i+1].Words(lanes)
-			words += reads
-		}
-		if i > 0 {
-			_, writes := jobs[i-1].Words(lanes)
-			words += writes
-		}
 		p := a.Map(jobs[i].M, jobs[i].N, jobs[i].K, lanes, 1)
-		total += max(p.Cycles(), move(words))
-		waits += max(0, move(words)-p.Cycles())
+		r, w := jobs[i].Words(lanes)
+		work, reads, writes = append(work, p.Cycles()), append(reads, r), append(writes, w)
 	}
-	return total, waits
+	return cycles(width, work, reads, writes)
 }
 
 // Random products, one after the other, some with weights of their own, on every

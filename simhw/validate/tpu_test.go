@@ -7,8 +7,8 @@ import (
 	"macroscope/simhw/design"
 )
 
-// Nine tiles that wait for their weights: each comes in ⌈65,536/(34,000/700)⌉ = 1,350
-// cycles, the first is shifted in for 256 before it starts, and the last streams
+// Nine tiles that wait for their weights: all have come after ⌈9·65,536/(34,000/700)⌉ =
+// 12,144 cycles, the first is shifted in for 256 before it starts, and the last streams
 // 96 + 256 + 256 − 2.
 func TestTPUTiles(t *testing.T) {
 	d, err := design.Load("tpuv1")
@@ -20,7 +20,7 @@ func TestTPUTiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := int64(9*1350 + 256 + 606); r.tiles != 9 || r.cycles != want || r.active != 9*96 || r.macs != 9*65536*96 {
+	if want := int64(12144 + 256 + 606); r.tiles != 9 || r.cycles != want || r.active != 9*96 || r.macs != 9*65536*96 {
 		t.Errorf("%+v, want %d cycles", r, want)
 	}
 }
