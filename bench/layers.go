@@ -43,8 +43,8 @@ func LayerCases(networks []*Network, impl string) ([]Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, algo := range algorithms(n.DType) {
-			plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: algo != ""})
+		for _, algo := range algorithms(choice.For(n.DType)) {
+			plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: winograd(algo)})
 			if err != nil {
 				return nil, err
 			}
@@ -110,7 +110,7 @@ func layersCase(plan *nn.Plan, im *kernels.Impl, algo string, pixels []uint8) (C
 		part := Case{Name: name(layer)}
 		if st.Layer >= 0 {
 			l := layers[st.Layer]
-			bytes += l.WeightBytes
+			bytes += l.ReadBytes
 			part.MACs, part.Peak = float64(l.MACs), peakOf(l.Kernel)
 		}
 		part.Bytes = int64(bytes)

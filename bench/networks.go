@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -37,7 +38,7 @@ type Network struct {
 // NewNetwork plans a network as it is. Its format is binary if it has a layer of bits,
 // else int8 if it has one of bytes, else float32.
 func NewNetwork(g *graph.Graph) (*Network, error) {
-	p, err := nn.Compile(g, nn.Options{})
+	p, err := nn.Compile(g, nn.Options{Winograd: nn.WinogradNone})
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +134,8 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, algo := range algorithms(n.DType) {
-				plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: algo != ""})
+			for _, algo := range algorithms(im) {
+				plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: winograd(algo)})
 				if err != nil {
 					return nil, err
 				}
@@ -210,12 +211,20 @@ func RandomPixels(n int) []uint8 {
 }
 
 // algorithms lists what a network's convolutions are measured with, as the end
-// of the case's name: the direct kernels, and for float32 Winograd's.
-func algorithms(d dtype.DType) []string {
-	if d == dtype.Float32 {
+// of the case's name: the direct kernels, and Winograd's of float32 and where int8 gains.
+func algorithms(im *kernels.Impl) []string {
+	if im.DType() == dtype.Float32 || im.WinogradPays(math.MaxInt) > 0 {
 		return []string{"", "/algo=winograd"}
 	}
 	return []string{""}
+}
+
+// winograd is what an algorithm asks for.
+func winograd(algo string) nn.Winograd {
+	if algo == "" {
+		return nn.WinogradNone
+	}
+	return nn.WinogradAll
 }
 
 // networkCase measures whole inferences of batches of the images that pixels begins with.
@@ -223,7 +232,7 @@ func networkCase(plan *nn.Plan, im *kernels.Impl, batch int, pixels []uint8) Cas
 	pixels, logits := pixels[:batch*plan.InputSize()], make([]float32, batch*plan.OutputSize())
 	return Case{
 		Name: fmt.Sprintf("BenchmarkNetwork/dtype=%v/impl=%s/batch=%d", im.DType(), im.Name(), batch),
-		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.WeightBytes()),
+		MACs: float64(batch) * float64(plan.MACs()), Bytes: int64(len(pixels) + plan.ReadBytes()),
 		Images: float64(batch), Peak: peakOf(im),
 		Extra: []Metric{{float64(plan.WeightBytes()), WeightBytes}},
 		Run:   inferences(plan.NewRunner(1), logits, pixels),

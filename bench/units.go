@@ -19,7 +19,7 @@ const (
 	ImagesPerSecond = "images/s"       // inferences a second
 	PicojoulePerOp  = "pJ/op"          // simulated energy of one run of the case
 	CyclesPerOp     = "cycles/op"      // simulated clock cycles of one run of the case
-	WeightBytes     = "weight-bytes"   // all constants that one inference reads: weights, biases, scales
+	WeightBytes     = "weight-bytes"   // all constants of a network: weights, biases, scales
 	Top1Percent     = "top1-%"         // share of images whose most likely class is the right one
 	BytesMoved      = "B-moved/op"     // bytes read and written: activations in, weights and constants, activations out
 	KernelPercent   = "kernel-%"       // share of a network's time in which products are computed

@@ -31,7 +31,7 @@ func CheckDepthwise(im *Impl, spec ConvSpec, weights int) (by *Impl, weightBytes
 	return d.Impl(), weights * spec.In.DType.Bits() / 8, nil
 }
 
-// CheckWinograd is NewWinograd's; single weights.
+// CheckWinograd is NewWinograd's and NewWinogradInt8's; single weights.
 func CheckWinograd(im *Impl, spec ConvSpec, weights, m int) (weightBytes int, err error) {
 	w, err := newWinograd(im, spec, weights, m)
 	if err != nil {

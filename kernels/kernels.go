@@ -88,7 +88,7 @@ func (im *Impl) Peak() func(n int) int {
 
 var genericKernels = []tile.Kernel{
 	{DType: dtype.Float32, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileFloat32, DotBlock: 1, DotFloat32: generic.DotFloat32, Winograd: generic.Winograd, BFloat16: &generic.BFloat16},
-	{DType: dtype.Int8, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileInt8, DotBlock: 1, DotInt8: generic.DotInt8, DotUint8: generic.DotUint8},
+	{DType: dtype.Int8, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileInt8, DotBlock: 1, DotInt8: generic.DotInt8, DotUint8: generic.DotUint8, Winograd: generic.WinogradInt8},
 	{DType: dtype.Binary, Name: "generic", MR: generic.MR, NR: generic.NR, Tile: generic.TileBinary, DotBlock: 64, DotBinary: func(a, b []uint64) int {
 		return (64*len(a) - generic.DotBinary(a, b, 64*len(a))) / 2
 	}},

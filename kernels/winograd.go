@@ -5,14 +5,16 @@ import (
 	"math"
 	"unsafe"
 
+	"macroscope/dtype"
 	"macroscope/kernels/tile"
 )
 
 // Winograd is a 3×3 convolution with stride 1 by the minimal filtering
 // algorithm F(m×m, 3×3): each m×m outputs cost (m+2)² products a channel
-// instead of 9·m², in exchange for transforms of the image and the sums and
-// for rounding errors that are larger than the direct kernel's (a few units in
-// the last place for m = 2, some tens for m = 4; the test states the bound).
+// instead of 9·m², in exchange for transforms of the image and the sums. Float32 pays with
+// rounding errors that are larger than the direct kernel's (a few units in
+// the last place for m = 2, some tens for m = 4; the test states the bound); int8, in
+// integers of 16 bits, is exact: the same bytes as Conv's.
 // Run may be called by many goroutines, each with its Context.
 type Winograd struct {
 	im   *Impl
@@ -20,6 +22,7 @@ type Winograd struct {
 	spec ConvSpec
 	n    int      // m+2: points of a tile, a side
 	u    []uint32 // transformed weights: [n·n] matrices of packed panels
+	k    int      // words of a row of a matrix: channels, or pairs of them
 	per  int      // words of u a matrix
 	tilesY,
 	tilesX int
@@ -27,9 +30,12 @@ type Winograd struct {
 	mr, nr int // the micro-kernel's tile
 	gemm   tile.Func
 	cols   int // OutC padded to whole panels
+	outVL  int // channels of a vector of sums
 	rows   []int
 	coff   []int
-	bias   []float32 // [cols]
+	bias   []float32 // [cols]; of int8 the offsets
+	init   []int32   // [cols], int8
+	scale  []float32 // [cols], int8
 	zero   []float32 // [NR]
 	in,
 	out []int // byte offset of every tile's first tap in In, first pixel in Out
@@ -44,25 +50,75 @@ var zeroSegment int
 // stay in the second-level cache.
 const winogradBlock = 16
 
-// NewWinograd prepares a convolution as NewConv does; m is 2 or 4 and weights
+// maxWinogradC is the most input channels of int8 by m: what the output's transform makes
+// of a sum, at most 4 or 64 times it, must fit int32.
+var maxWinogradC = map[int]int{2: (1<<31 - 1) / (4 * 9 * 128 * 128), 4: (1<<31 - 1) / (64 * 9 * 128 * 128)}
+
+// NewWinograd prepares a float32 convolution as NewConv does; m is 2 or 4 and weights
 // are [OutC][3][3][In.C]. It says why where the shape does not suit: channels
 // must be whole vectors, the sums whole tiles.
 func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, error) {
 	w, err := newWinograd(im, spec, len(weights), m)
+	if err == nil && im.k.DType != dtype.Float32 {
+		err = fmt.Errorf("%s: float32 weights", im.FullName("winograd"))
+	}
 	if err != nil {
 		return nil, err
 	}
-	w.prepare(weights)
+	w.prepare()
+	copy(w.bias, spec.BiasF)
+	w.transformWeights(weights)
 	return w, nil
+}
+
+// NewWinogradInt8 is NewWinograd of int8; the mode must be Requant with Scale and Offset.
+func NewWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd, error) {
+	w, err := newWinograd(im, spec, len(weights), m)
+	if err == nil && im.k.DType != dtype.Int8 {
+		err = fmt.Errorf("%s: int8 weights", im.FullName("winograd"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.prepare()
+	w.init, w.scale = alignedSlice[int32](w.cols), alignedSlice[float32](w.cols)
+	copy(w.init, spec.BiasI)
+	copy(w.scale, spec.Scale)
+	copy(w.bias, spec.Offset)
+	w.transformInt8(weights)
+	return w, nil
+}
+
+// Winograds lists the m of F(m×m, 3×3) that the row has transforms for.
+func (im *Impl) Winograds() (m []int) {
+	for i := range im.k.Winograd {
+		m = append(m, im.k.Winograd[i].M)
+	}
+	return m
+}
+
+// WinogradPays says for which m an int8 convolution with so many input channels was measured to be
+// faster by F(m×m, 3×3) than directly, where its shape suits; 0: none.
+func (im *Impl) WinogradPays(inC int) (m int) {
+	for i := range im.k.Winograd {
+		if w := &im.k.Winograd[i]; w.Pays > 0 && inC >= w.Pays {
+			m = w.M
+		}
+	}
+	return m
 }
 
 // newWinograd is NewWinograd up to where it takes memory.
 func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
-	direct, err := newConv(im, spec, weights) // checks all that is common
+	words := weights
+	if im.k.DType == dtype.Int8 {
+		words = spec.Out.C * spec.KH * spec.KW * Words(dtype.Int8, spec.In.C)
+	}
+	direct, err := newConv(im, spec, words) // checks all that is common
 	if err != nil {
 		return nil, err
 	}
-	w := &Winograd{im: im, spec: direct.spec, n: m + 2, stages: allStages}
+	w := &Winograd{im: im, spec: direct.spec, n: m + 2, stages: allStages, k: spec.In.C}
 	for i := range im.k.Winograd {
 		if im.k.Winograd[i].M == m {
 			w.t = &im.k.Winograd[i]
@@ -74,33 +130,47 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 		return nil, fmt.Errorf("%s: no transform F(%d, 3)", im.FullName("winograd"), m)
 	case spec.KH != 3 || spec.KW != 3 || spec.StrideH != 1 || spec.StrideW != 1 || spec.DilationH != 1 || spec.DilationW != 1:
 		return nil, fmt.Errorf("%s: want a 3x3 kernel with stride and dilation 1", im.FullName("winograd"))
+	case weights != 9*spec.In.C*spec.Out.C:
+		return nil, fmt.Errorf("%s: %d weights: want %d", im.FullName("winograd"), weights, 9*spec.In.C*spec.Out.C)
 	case spec.In.C%w.t.VL != 0 || spec.Out.C%w.t.VL != 0:
 		return nil, fmt.Errorf("%s: %d channels in, %d out: want multiples of %d", im.FullName("winograd"), spec.In.C, spec.Out.C, w.t.VL)
 	case h%m != 0 || wd%m != 0:
 		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
 	}
+	if im.k.DType == dtype.Int8 {
+		if spec.Mode != tile.Requant || spec.Multipliers != nil {
+			return nil, fmt.Errorf("%s: want Requant with Scale and Offset", im.FullName("winograd"))
+		}
+		if most := maxWinogradC[m]; spec.In.C > most {
+			return nil, fmt.Errorf("%s: %d channels in: F(%d, 3) is exact up to %d", im.FullName("winograd"), spec.In.C, m, most)
+		}
+		w.k = spec.In.C / 2
+	}
+	if w.outVL = w.t.OutVL; w.outVL == 0 {
+		w.outVL = w.t.VL
+	}
 	w.tilesY, w.tilesX = h/m, wd/m
 	return w, nil
 }
 
-// prepare lays out what Run needs, after the checks.
-func (w *Winograd) prepare(weights []float32) {
+// prepare lays out what Run needs, after the checks, but for weights and constants.
+func (w *Winograd) prepare() {
 	im, spec, m := w.im, &w.spec, w.t.M
-	w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile
-	if im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0 {
+	switch w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile; {
+	case w.t.Tile != nil:
+		w.mr, w.nr, w.gemm = w.t.MR, w.t.NR, w.t.Tile
+	case im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0:
 		w.mr, w.nr, w.gemm = im.k.FlatMR, im.k.FlatNR, im.k.FlatTile
 	}
 	mr, nr := w.mr, w.nr
 	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
 	w.cols = (spec.Out.C + nr - 1) / nr * nr
 	for i := range w.block {
-		w.rows, w.coff = append(w.rows, 4*i*spec.In.C), append(w.coff, 4*i*w.cols)
+		w.rows, w.coff = append(w.rows, 4*i*w.k), append(w.coff, 4*i*w.cols)
 	}
 	w.bias, w.zero = alignedSlice[float32](w.cols), alignedSlice[float32](nr)
-	copy(w.bias, spec.BiasF)
-	w.per = w.cols * spec.In.C
+	w.per = w.cols * w.k
 	w.u = alignedSlice[uint32](w.n * w.n * w.per)
-	w.transformWeights(weights)
 	size := m
 	if spec.Pool {
 		size /= 2
@@ -123,7 +193,7 @@ var winogradG = map[int][][3]float64{
 	},
 }
 
-// SetFloat32 is as Conv's.
+// SetFloat32 is as Conv's; float32 only.
 func (w *Winograd) SetFloat32(weights, bias []float32) {
 	if len(weights) != 9*w.spec.In.C*w.spec.Out.C || bias != nil && len(bias) != w.spec.Out.C {
 		panic(fmt.Sprintf("kernels: %s: %d weights and %d biases: want %d and %d",
@@ -170,6 +240,38 @@ func (w *Winograd) transformWeights(weights []float32) {
 	}
 }
 
+// winogradIntG is 2·G or G' of tile.Transform, by m.
+var winogradIntG = map[int][][3]int32{
+	2: {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}},
+	4: {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}},
+}
+
+// transformInt8 sets u to G·g·Gᵀ of every filter g with the G of integers: int16, the even
+// channel of a pair in the low half of a word.
+func (w *Winograd) transformInt8(weights []int8) {
+	g, inC := winogradIntG[w.t.M], w.spec.In.C
+	for o := range w.spec.Out.C {
+		panel := w.u[o/w.nr*w.nr*w.k+o%w.nr:]
+		for c := range inC {
+			taps := weights[o*9*inC+c:]
+			var gg [6][3]int32 // G·g
+			for i, row := range g {
+				for x := range 3 {
+					for y, f := range row {
+						gg[i][x] += f * int32(taps[(3*y+x)*inC])
+					}
+				}
+			}
+			for i := range g {
+				for j, row := range g {
+					x := gg[i][0]*row[0] + gg[i][1]*row[1] + gg[i][2]*row[2]
+					panel[(w.n*i+j)*w.per+c/2*w.nr] |= uint32(uint16(x)) << (c % 2 * 16)
+				}
+			}
+		}
+	}
+}
+
 // Impl is the implementation that the convolution was prepared for.
 func (w *Winograd) Impl() *Impl { return w.im }
 
@@ -180,7 +282,7 @@ func (w *Winograd) MACs() int {
 }
 
 // WeightBytes is what Run reads of weights: (m+2)²/9 times the filters.
-func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.spec.In.C * w.spec.Out.C }
+func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.k * w.spec.Out.C }
 
 // InputBytes is as Conv's.
 func (w *Winograd) InputBytes() int { return w.spec.inputBytes() }
@@ -209,7 +311,7 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	const vector = 64
 	// The transforms go from matrix to matrix for each vector: at a distance of a
 	// power of two all n·n would fall into two sets of the first-level cache.
-	stepV, stepM := 4*w.block*s.In.C+vector, 4*w.block*w.cols+vector
+	stepV, stepM := 4*w.block*w.k+vector, 4*w.block*w.cols+vector
 	memory := ctx.bytes(points * (stepV + stepM + vector))
 	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
 
@@ -218,17 +320,17 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		count := min(w.block, len(w.in)-first)
 		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
 		for i := range count * (w.stages & stageIn / stageIn) {
-			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*s.In.C])
+			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*w.k])
 			w.t.In(t)
 		}
 		*a = tile.Args{
-			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: s.In.C, Pool: 1,
+			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: w.k, Pool: 1,
 			Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
 		}
 		for p := range points * (w.stages & stageProducts / stageProducts) {
 			a.A = unsafe.Pointer(&v[p*stepV])
 			for col := 0; col < w.cols; col += w.nr {
-				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*s.In.C]), unsafe.Pointer(&m[p*stepM+4*col])
+				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*w.k]), unsafe.Pointer(&m[p*stepM+4*col])
 				w.gemm(a)
 			}
 		}
@@ -237,8 +339,11 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 			pool = 1
 		}
 		*t = tile.Transform{
-			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0]),
-			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool,
+			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.outVL, Tmp: unsafe.Pointer(&tmp[0]),
+			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool, OutXor: uint64(s.OutXor),
+		}
+		if w.init != nil {
+			t.Init, t.Scale = unsafe.Pointer(&w.init[0]), unsafe.Pointer(&w.scale[0])
 		}
 		for i := range count * (w.stages & stageOut / stageOut) {
 			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])

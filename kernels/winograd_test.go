@@ -4,10 +4,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"macroscope/dtype"
 	"macroscope/internal/guard"
+	"macroscope/kernels/tile"
 )
 
 func TestWinograd(t *testing.T) {
@@ -180,5 +182,162 @@ func (c *convCase) checkWinogradOutput(t *testing.T, out []byte, y, x, o int, bo
 	// The four errors' bounds are of one size; twice one of them covers all.
 	if got := view[float32](out[s.Out.Offset(y/2, x/2):])[o]; !(math.Abs(float64(got)-want) <= 4*bound) {
 		t.Fatalf("pooled output [%d][%d][%d]: got %v, want %v ± %v", y/2, x/2, o, got, want, 4*bound)
+	}
+}
+
+// winogradInt8Case is a random convolution of shapes that F(m×m, 3×3) takes.
+func winogradInt8Case(r *rand.Rand, m int) convCase {
+	s := ConvSpec{KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Pool: r.IntN(2) == 0}
+	h, w := m*(1+r.IntN(7)), m*(1+r.IntN(7))
+	if s.Pool {
+		h, w = h/2, w/2
+	}
+	for {
+		if c := filledConv(r, s, dtype.Int8, 16*(1+r.IntN(5)), 16*(1+r.IntN(5)), h, w); c.spec.Mode == tile.Requant && c.spec.Multipliers == nil {
+			return c
+		}
+	}
+}
+
+func (c *convCase) int8Weights() []int8 {
+	v := make([]int8, len(c.w))
+	for i, x := range c.w {
+		v[i] = int8(x)
+	}
+	return v
+}
+
+// The bytes of the definition, and of Conv, whatever the values; nothing outside the
+// images is touched.
+func TestWinogradInt8(t *testing.T) {
+	rows := 0
+	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
+		if len(im.k.Winograd) == 0 {
+			t.Skip("has no such transforms")
+		}
+		rows++
+		r := newRand(t)
+		var ctx Context
+		for i := range cases(im, 60, 20, 4) {
+			m := 2 + 2*(i/2%2)
+			c := winogradInt8Case(r, m)
+			w, err := NewWinogradInt8(im, c.spec, c.int8Weights(), m)
+			if err != nil {
+				t.Fatalf("case %d: %v", i, err)
+			}
+			in, out := guard.Tail(t, c.spec.In.Bytes()), guard.Head(t, c.spec.Out.Bytes())
+			if i%2 == 1 {
+				in, out = guard.Head(t, c.spec.In.Bytes()), guard.Tail(t, c.spec.Out.Bytes())
+			}
+			c.image(im, in)
+			for j := range out {
+				out[j] = 0x5a
+			}
+			w.Run(&ctx, out, in)
+			if err := c.check(out); err != nil {
+				t.Fatalf("case %d, %+v: %v", i, c.spec, err)
+			}
+			if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
+				t.Fatalf("case %d: %v", i, err)
+			}
+			direct, err := NewConv(im, c.spec, c.weights())
+			if err != nil {
+				t.Fatal(err)
+			}
+			second := slices.Clone(out)
+			for j := range second {
+				second[j] = 0x5a
+			}
+			if direct.Run(&ctx, second, in); !slices.Equal(second, out) {
+				t.Fatalf("case %d: other bytes than the direct convolution's", i)
+			}
+			if n := testing.AllocsPerRun(3, func() { w.Run(&ctx, out, in) }); n != 0 {
+				t.Fatalf("%v allocations a run", n)
+			}
+		}
+	})
+	if rows == 0 {
+		t.Error("no row has transforms of int8")
+	}
+}
+
+// The largest sums, of as many channels as are let in: the same byte on both ways.
+func TestWinogradInt8Extremes(t *testing.T) {
+	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
+		if len(im.k.Winograd) == 0 {
+			t.Skip("has no such transforms")
+		}
+		for _, m := range im.Winograds() {
+			winogradExtremes(t, im, m)
+		}
+	})
+}
+
+func winogradExtremes(t *testing.T, im *Impl, m int) {
+	inC := maxWinogradC[m] / 16 * 16
+	s := ConvSpec{
+		In: Image{DType: dtype.Int8, H: m + 2, W: m + 2, C: inC}, Out: Image{DType: dtype.Int8, H: m, W: m, C: 16},
+		KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Mode: tile.Requant, Lo: -128, Hi: 127,
+		Scale: make([]float32, 16), Offset: make([]float32, 16),
+	}
+	for i := range s.Scale {
+		s.Scale[i] = 100 / float32(9*inC*128*128)
+	}
+	for _, signs := range [][2]int{{-128, -128}, {-128, 127}, {127, -128}, {127, 127}} {
+		c := convCase{spec: s, x: make([]float64, (m+2)*(m+2)*inC), w: make([]float64, 16*9*inC)}
+		for i := range c.x {
+			c.x[i] = float64(signs[0])
+		}
+		for i := range c.w {
+			c.w[i] = float64(signs[1])
+		}
+		w, err := NewWinogradInt8(im, s, c.int8Weights(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ctx Context
+		in, out := make([]byte, s.In.Bytes()), make([]byte, s.Out.Bytes())
+		c.image(im, in)
+		w.Run(&ctx, out, in)
+		if err := c.check(out); err != nil {
+			t.Errorf("F(%d, 3), %d times %d: %v", m, signs[0], signs[1], err)
+		}
+	}
+	s.In.C += 16
+	if _, err := NewWinogradInt8(im, s, make([]int8, 9*s.In.C*s.Out.C), m); err == nil {
+		t.Errorf("F(%d, 3) of %d channels was accepted", m, s.In.C)
+	}
+}
+
+func TestWinogradInt8Refuses(t *testing.T) {
+	im, err := Lookup(dtype.Int8, "generic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRand(t)
+	c := winogradInt8Case(r, 2)
+	weights := c.int8Weights()
+	for _, refused := range []struct {
+		change func(s *ConvSpec) []int8
+		m      int
+		want   string
+	}{
+		{func(s *ConvSpec) []int8 { return weights }, 6, "no transform F(6, 3)"},
+		{func(s *ConvSpec) []int8 { return weights[1:] }, 2, "weights: want"},
+		{func(s *ConvSpec) []int8 {
+			s.Scale, s.Offset, s.Multipliers = nil, nil, someMultipliers(r, s.Out.C)
+			return weights
+		}, 2, "want Requant with Scale and Offset"},
+		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
+		{func(s *ConvSpec) []int8 { s.In.C = 3; return make([]int8, 27*s.Out.C) }, 2, "multiples of 8"},
+	} {
+		s := c.spec
+		w := refused.change(&s)
+		if _, err := NewWinogradInt8(im, s, w, refused.m); err == nil || !strings.Contains(err.Error(), refused.want) {
+			t.Errorf("error %v, want %q", err, refused.want)
+		}
+	}
+	if _, err := NewWinograd(im, c.spec, make([]float32, len(weights)), 2); err == nil {
+		t.Error("float32 weights were accepted for int8")
 	}
 }

@@ -35,7 +35,7 @@ type Step struct {
 	Reader int
 	// What an image costs of memory traffic between the step and the arena, each
 	// byte counted once however often tiles read it again: activations read, with
-	// the halo that taps touch, and written. Weights come on top (Layer.WeightBytes).
+	// the halo that taps touch, and written. Weights come on top (Layer.ReadBytes).
 	BytesRead, BytesWritten int
 
 	part Part // of the step, or of what its twins leave

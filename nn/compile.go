@@ -32,7 +32,7 @@ type bufferKey struct {
 type compiler struct {
 	g        *graph.Graph
 	choice   *kernels.Choice
-	winograd bool
+	winograd Winograd
 	observed bool // someone sees every sum and product of values
 	picks    map[string]Pick
 	plan     *Plan

@@ -42,7 +42,7 @@ func (c *compiler) emit(g *group, observe func(*graph.Value, []float32)) error {
 
 // layer adds a layer to the plan's list and gives its place there.
 func (c *compiler) layer(g *group, d dtype.DType, im *kernels.Impl, op, problem string, bytes int) int {
-	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), Kernel: im, Problem: problem, MACs: g.node.MACs(), WeightBytes: bytes}
+	l := Layer{Name: g.node.Name, Kind: g.node.Op.Kind(), DType: d, Impl: im.FullName(op), Kernel: im, Problem: problem, MACs: g.node.MACs(), WeightBytes: bytes, ReadBytes: bytes}
 	for _, n := range g.fused {
 		l.Fused = append(l.Fused, n.Name)
 	}
@@ -168,6 +168,9 @@ func (c *compiler) emitConv(g *group, op *graph.Conv2D) (*buffer, error) {
 	}
 	at := c.layer(g, d, r.im, r.name, convProblem(&spec, op.Groups)+problem, r.bytes+constants)
 	c.plan.layers[at].FewBits = ok
+	if r.read > 0 {
+		c.plan.layers[at].ReadBytes = r.read + constants
+	}
 	c.readPlanes(in, at)
 	st := &convStep{g.node.Name, at, sync.OnceValue(r.make), in, to.written}
 	c.plan.steps = append(append(c.plan.steps, st), to.after...)
@@ -180,6 +183,7 @@ type recipe struct {
 	im     *kernels.Impl
 	name   string // of the algorithm
 	bytes  int    // of weights
+	read   int    // of them in an inference; 0: bytes
 	factor int32  // what sums are multiplied by; 0: nothing
 }
 
@@ -215,15 +219,19 @@ func recipeOf(pick Pick, spec kernels.ConvSpec, op *graph.Conv2D, serial *kernel
 		return r, err
 	}
 	for m := pick.Winograd; m >= 2; m -= 2 {
-		if r.bytes, err = kernels.CheckWinograd(pick.Impl, spec, op.OutC*op.K(), m); err == nil {
+		if r.read, err = kernels.CheckWinograd(pick.Impl, spec, op.OutC*op.K(), m); err == nil {
+			r.bytes = 4 * weightWords(spec.In.DType, op)
 			r.name = fmt.Sprintf("winograd%d", m)
 			r.make = made(func() (convolver, error) {
+				if spec.In.DType == dtype.Int8 {
+					return kernels.NewWinogradInt8(pick.Impl, spec, channelsLast(op.Int8, op), m)
+				}
 				return kernels.NewWinograd(pick.Impl, spec, channelsLast(op.Floats(), op), m)
 			})
 			return r, nil
 		} // the shape does not suit: the next one
 	}
-	r.name = "conv2d"
+	r.name, r.read = "conv2d", 0
 	r.bytes, err = kernels.CheckConv(pick.Impl, spec, weightWords(spec.In.DType, op))
 	r.make = made(func() (convolver, error) { return kernels.NewConv(pick.Impl, spec, packed(spec.In.DType, op)) })
 	return r, err

@@ -304,7 +304,7 @@ func TestBinaryNetworkBits(t *testing.T) {
 	}
 }
 
-// The figures of what an inference reads: at most 1.18 MiB in float32 (batch
+// The network's constants: at most 1.18 MiB in float32 (batch
 // norm folded), 0.31 MiB in int8, and a twentieth of float32 in binary.
 func TestNetworkBytes(t *testing.T) {
 	c := defaults(t)

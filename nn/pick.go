@@ -11,8 +11,8 @@ import (
 // Pick is how one layer is computed.
 type Pick struct {
 	Impl *kernels.Impl // of the layer's dtype
-	// Winograd lets a float32 convolution be computed by F(m×m, 3×3) where its
-	// shape suits: 4, or else 2, or else directly; 2, or else directly; 0: directly.
+	// Winograd lets a convolution be computed by F(m×m, 3×3) where its shape suits: 4, or
+	// else 2, or else directly; 2, or else directly; 0: directly. In int8 it is exact.
 	Winograd int
 	// BitSerial, if not nil, computes an int8 convolution as a sum of binary ones
 	// (kernels.BitSerial) where the layer's weights and inputs are of so few bits; an
@@ -27,11 +27,14 @@ func (c *compiler) pick(n *graph.Node) Pick {
 	}
 	d := c.layerType(n)
 	p := Pick{Impl: c.choice.For(d)}
-	if c.winograd && d == dtype.Float32 {
+	if c.winograd == WinogradAll && d == dtype.Float32 {
 		p.Winograd = 4
 	}
 	if d == dtype.Int8 {
 		p.BitSerial = c.pays(n)
+		if op, ok := n.Op.(*graph.Conv2D); ok && c.winograd != WinogradNone {
+			p.Winograd = p.Impl.WinogradPays(op.InC)
+		}
 	}
 	return p
 }
@@ -59,8 +62,8 @@ func (c *compiler) checkPicks() error {
 			return fmt.Errorf("node %q: picked %v bit-serially for %v: want an implementation of binary for int8", n.Name, p.BitSerial, d)
 		case p.BitSerial != nil && !p.BitSerial.Available():
 			return fmt.Errorf("node %q: %v is not available here: %s", n.Name, p.BitSerial, p.BitSerial.Reason())
-		case p.Winograd != 0 && (d != dtype.Float32 || p.Winograd != 2 && p.Winograd != 4):
-			return fmt.Errorf("node %q: picked winograd %d for %v: want 0, or 2 or 4 for float32", n.Name, p.Winograd, d)
+		case p.Winograd != 0 && (p.Winograd != 2 && p.Winograd != 4 || d == dtype.Binary):
+			return fmt.Errorf("node %q: picked winograd %d for %v: want 0, or 2 or 4 for float32 and int8", n.Name, p.Winograd, d)
 		}
 	}
 	for name := range c.picks {

@@ -84,7 +84,11 @@ func TestWinogradPicks(t *testing.T) {
 	im := defaults(t).For(dtype.Float32)
 	g := load(t, dtype.Float32)
 	for m, want := range map[int]string{0: "conv2d/", 2: "winograd2/", 4: "winograd4/"} {
-		p, err := nn.Compile(g, nn.Options{Winograd: m == 0, Picks: map[string]nn.Pick{"conv2": {Impl: im, Winograd: m}}})
+		others := nn.WinogradNone
+		if m == 0 {
+			others = nn.WinogradAll
+		}
+		p, err := nn.Compile(g, nn.Options{Winograd: others, Picks: map[string]nn.Pick{"conv2": {Impl: im, Winograd: m}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +117,7 @@ func TestPicksAreChecked(t *testing.T) {
 		{map[string]nn.Pick{"relu1": {Impl: im(dtype.Int8)}}, `a pick for "relu1": want the name of`},
 		{map[string]nn.Pick{"conv1": {Impl: im(dtype.Float32)}}, `node "conv1": picked float32/generic: want an implementation of int8`},
 		{map[string]nn.Pick{"conv1": {}}, `node "conv1": picked`},
-		{map[string]nn.Pick{"conv1": {Impl: im(dtype.Int8), Winograd: 4}}, `node "conv1": picked winograd 4 for int8`},
+		{map[string]nn.Pick{"conv1": {Impl: im(dtype.Int8), Winograd: 3}}, `node "conv1": picked winograd 3 for int8`},
 		{map[string]nn.Pick{"conv1": {Impl: missing}}, `node "conv1":`},
 	} {
 		if _, err := nn.Compile(g, nn.Options{Picks: c.picks}); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -12,10 +12,9 @@ import (
 type Options struct {
 	// Kernels is the choice of implementations; nil is kernels.Default().
 	Kernels *kernels.Choice
-	// Winograd lets float32 convolutions of 3×3 with stride 1 be computed by
-	// minimal filtering where their shape suits (kernels.Winograd): faster, with
-	// larger rounding errors.
-	Winograd bool
+	// Winograd says which convolutions of 3×3 with stride 1 are computed by minimal
+	// filtering where their shape suits (kernels.Winograd).
+	Winograd Winograd
 	// Picks says of some layers, by their nodes' names, how they are computed; the
 	// others follow Kernels and Winograd. Package tune finds picks by measuring.
 	Picks map[string]Pick
@@ -24,6 +23,15 @@ type Options struct {
 	// slice is reused. It is for calibration: a Runner with it uses one thread.
 	Observe func(v *graph.Value, data []float32)
 }
+
+// Winograd is where minimal filtering may take the direct convolution's place.
+type Winograd int
+
+const (
+	WinogradExact Winograd = iota // in int8, where it gives the same bytes, if it was measured to be faster
+	WinogradAll                   // in float32 too: faster, with larger rounding errors
+	WinogradNone                  // nowhere
+)
 
 // Plan is a network ready to run. It is immutable and safe for concurrent use;
 // Runners hold what changes.
@@ -53,7 +61,8 @@ type Layer struct {
 	FewBits     bool     // Pick.BitSerial can compute it
 	Fused       []string // nodes whose work the layer's kernel does as well
 	MACs        int64    // one image
-	WeightBytes int      // what inference reads of weights, biases, scales and thresholds
+	WeightBytes int      // of weights, biases, scales and thresholds, in the layer's format
+	ReadBytes   int      // what an inference reads of them: more where they are transformed (Winograd)
 }
 
 // step is one piece of work on one image.
@@ -65,11 +74,18 @@ type step interface {
 // Layers lists the plan's layers in order.
 func (p *Plan) Layers() []Layer { return append([]Layer(nil), p.layers...) }
 
-// WeightBytes is the sum over the layers: what an inference reads of the
-// network.
+// WeightBytes is the sum over the layers: the network's size.
 func (p *Plan) WeightBytes() (n int) {
 	for _, l := range p.layers {
 		n += l.WeightBytes
+	}
+	return n
+}
+
+// ReadBytes is the sum over the layers: what an inference reads of the network.
+func (p *Plan) ReadBytes() (n int) {
+	for _, l := range p.layers {
+		n += l.ReadBytes
 	}
 	return n
 }

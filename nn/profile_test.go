@@ -145,12 +145,12 @@ func TestProfile(t *testing.T) {
 }
 
 func TestProfilerRefuses(t *testing.T) {
-	p := twoConvs(t, false)
+	p := twoConvs(t, WinogradNone)
 	p.observe = true
 	if _, err := p.NewProfiler(); err == nil {
 		t.Error("no error for a plan with an observer")
 	}
-	pr, err := twoConvs(t, true).NewProfiler()
+	pr, err := twoConvs(t, WinogradAll).NewProfiler()
 	if err != nil {
 		t.Fatal(err)
 	}

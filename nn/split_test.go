@@ -14,7 +14,7 @@ import (
 )
 
 // twoConvs is a small network whose layers can be shared.
-func twoConvs(t *testing.T, winograd bool) *Plan {
+func twoConvs(t *testing.T, winograd Winograd) *Plan {
 	t.Helper()
 	b, r := graph.New("two", "in", graph.Shape{16, 16, 16}), rand.New(rand.NewPCG(1, 9))
 	x := b.Input()
@@ -44,7 +44,7 @@ func TestSharedStepsAgree(t *testing.T) {
 	if os.Getenv("MACROSCOPE_EMULATED") != "" { // where helpers that spin hold up the others
 		cuts = 4
 	}
-	for _, winograd := range []bool{false, true} {
+	for _, winograd := range []Winograd{WinogradNone, WinogradAll} {
 		p := twoConvs(t, winograd)
 		one := p.NewRunner(1)
 		defer one.Close()
@@ -83,7 +83,7 @@ func TestSharedStepsAgree(t *testing.T) {
 
 // Sharing starts no goroutine and allocates nothing, whether helpers sleep or not.
 func TestSharingStartsNothing(t *testing.T) {
-	p := twoConvs(t, false)
+	p := twoConvs(t, WinogradNone)
 	r := p.NewRunner(3)
 	defer r.Close()
 	in, out := make([]float32, p.InputSize()), make([]float32, p.OutputSize())
@@ -135,7 +135,7 @@ func TestTrialKeepsTheFaster(t *testing.T) {
 
 // Units of a step cover its output exactly: computed one by one, backwards.
 func TestUnitsCoverTheStep(t *testing.T) {
-	for _, winograd := range []bool{false, true} {
+	for _, winograd := range []Winograd{WinogradNone, WinogradAll} {
 		p := twoConvs(t, winograd)
 		r := p.NewRunner(1)
 		defer r.Close()

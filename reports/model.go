@@ -88,7 +88,7 @@ type Network struct {
 	Impl        string      `json:"impl"`    // of the format's own layers
 	Params      int         `json:"params"`  // with batch norm
 	MACs        int64       `json:"macs"`
-	WeightBytes int         `json:"weight_bytes"` // what one inference reads of constants
+	WeightBytes int         `json:"weight_bytes"` // constants, in their format
 	Layers      []Layer     `json:"layers"`
 	Accuracy    *Accuracy   `json:"accuracy"`
 	// Uncalibrated: the int8 scales were chosen without images; times are those of any.

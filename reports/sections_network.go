@@ -21,13 +21,13 @@ func (r *Report) networkSection() section {
 		}
 	}
 	if n := r.Network(dtype.Float32, ""); n == nil && len(r.Networks) > 0 {
-		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds. One inference is %s multiply-accumulates.", count(r.Networks[0].MACs))
+		s.text("Size counts every byte of constants: weights, biases, scales, thresholds. One inference is %s multiply-accumulates.", count(r.Networks[0].MACs))
 	} else if n != nil {
 		parameters := fmt.Sprintf("the float32 network has %s parameters", count(n.Params))
 		if r.FloatBytesWithBN > 0 {
 			parameters = fmt.Sprintf("batch norms are folded first. With batch norms the float32 network has %s parameters, %s: compression against both is shown", count(n.Params), size(r.FloatBytesWithBN))
 		}
-		s.text("Size counts every byte of constants that one inference reads: weights, biases, scales, thresholds; %s. One inference is %s multiply-accumulates.", parameters, count(n.MACs))
+		s.text("Size counts every byte of constants: weights, biases, scales, thresholds; %s. One inference is %s multiply-accumulates.", parameters, count(n.MACs))
 	}
 	s.grid(r.sizeTable())
 	s.charts(r.accuracyCharts()...)
@@ -182,9 +182,9 @@ func (r *Report) amdahl() (list []string) {
 	return list
 }
 
-// bytesTable is what each layer reads of constants.
+// bytesTable is what each layer has of constants.
 func (r *Report) bytesTable() *grid {
-	g := newGrid("Bytes of constants that one inference reads, by layer", 1, "layer")
+	g := newGrid("Bytes of constants, by layer", 1, "layer")
 	for i := range r.Networks {
 		g.Head = append(g.Head, r.Networks[i].title())
 		g.Right = append(g.Right, true)

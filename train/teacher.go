@@ -12,7 +12,7 @@ import (
 // kernels.Default(). Its convolutions are done by minimal filtering where that suits, as
 // the ones that are trained: directly they take nearly a third of a step with shortcuts.
 func NewTeacher(g *graph.Graph, threads int, choice *kernels.Choice) (Teacher, error) {
-	plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: true})
+	plan, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: nn.WinogradAll})
 	if err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)
 	}

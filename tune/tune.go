@@ -74,7 +74,7 @@ func (c candidate) name(kind string) string {
 }
 
 // Pick finds for each layer of g the implementation that is fastest here, of those
-// that are available; Winograd's are among them if o allows them. What o chooses
+// that are available; Winograd's are among them if o allows them, or exact. What o chooses
 // itself stays where nothing is clearly faster. Picks of o are ignored. Measuring
 // takes some tenths of a second; if ctx ends, the error is its cause.
 func Pick(ctx context.Context, g *graph.Graph, o nn.Options, opt Options) (Result, error) {
@@ -148,8 +148,10 @@ func candidates(o nn.Options, fewBits bool) (map[dtype.DType][]candidate, error)
 		}
 		d := im.DType()
 		cands[d] = append(cands[d], candidate{nn.Pick{Impl: im}})
-		if d == dtype.Float32 && o.Winograd {
-			cands[d] = append(cands[d], candidate{nn.Pick{Impl: im, Winograd: 2}}, candidate{nn.Pick{Impl: im, Winograd: 4}})
+		if d != dtype.Float32 && o.Winograd != nn.WinogradNone || o.Winograd == nn.WinogradAll {
+			for _, m := range im.Winograds() {
+				cands[d] = append(cands[d], candidate{nn.Pick{Impl: im, Winograd: m}})
+			}
 		}
 		if d == dtype.Binary && fewBits {
 			cands[dtype.Int8] = append(cands[dtype.Int8], candidate{nn.Pick{Impl: choice.For(dtype.Int8), BitSerial: im}})

@@ -139,8 +139,12 @@ func TestWinogradIsACandidateWhereAllowed(t *testing.T) {
 	_, usual := others(t)
 	name := usual.FullName("winograd4")
 	for _, allowed := range []bool{false, true} {
+		winograd := nn.WinogradExact
+		if allowed {
+			winograd = nn.WinogradAll
+		}
 		clock := &clock{ns: map[string]float64{name: 10}}
-		r, err := Pick(t.Context(), twoLayers(t), nn.Options{Kernels: choose(t, ""), Winograd: allowed}, Options{measure: clock.measure})
+		r, err := Pick(t.Context(), twoLayers(t), nn.Options{Kernels: choose(t, ""), Winograd: winograd}, Options{measure: clock.measure})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +154,7 @@ func TestWinogradIsACandidateWhereAllowed(t *testing.T) {
 	}
 	// Direct beats Winograd, which is then the usual one.
 	clock := &clock{ns: map[string]float64{usual.FullName("conv2d"): 10}}
-	r, err := Pick(t.Context(), twoLayers(t), nn.Options{Kernels: choose(t, ""), Winograd: true}, Options{measure: clock.measure})
+	r, err := Pick(t.Context(), twoLayers(t), nn.Options{Kernels: choose(t, ""), Winograd: nn.WinogradAll}, Options{measure: clock.measure})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,22 +390,30 @@ func fewBits(t *testing.T) *graph.Graph {
 func TestBitSerialIsACandidate(t *testing.T) {
 	choice := choose(t, "")
 	serial, bytewise := choice.For(dtype.Binary).FullName("bitserial"), choice.For(dtype.Int8).FullName("conv2d")
+	usual, err := nn.Compile(fewBits(t), nn.Options{Kernels: choice})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, faster := range []string{serial, bytewise} {
 		clock := &clock{ns: map[string]float64{faster: 10}}
+		wide := bytewise
+		if faster == serial {
+			wide = usual.Layers()[1].Impl // nothing is faster
+		}
 		dir := t.TempDir()
 		for turn := range 2 { // the second time from the cache
 			r, err := Pick(t.Context(), fewBits(t), nn.Options{Kernels: choice}, Options{Cache: open(t, dir, Identity{"v1", "a CPU", "all"}, ""), measure: clock.measure})
 			if err != nil || clock.calls != 1 {
 				t.Fatal(err, clock.calls)
 			}
-			if r.Layers[0].Picked != faster || r.Layers[1].Picked != bytewise {
+			if r.Layers[0].Picked != faster || r.Layers[1].Picked != wide {
 				t.Errorf("turn %d, %s is faster: picked %s, %s", turn, faster, r.Layers[0].Picked, r.Layers[1].Picked)
 			}
 			plan, err := nn.Compile(fewBits(t), nn.Options{Kernels: choice, Picks: r.Picks})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if l := plan.Layers(); l[0].Impl != faster || l[1].Impl != bytewise {
+			if l := plan.Layers(); l[0].Impl != faster || l[1].Impl != wide {
 				t.Errorf("turn %d, %s is faster: the plan has %s, %s", turn, faster, l[0].Impl, l[1].Impl)
 			}
 		}

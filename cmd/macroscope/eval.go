@@ -152,7 +152,7 @@ func (c *evalCmd) plan(e *env, d dtype.DType, g *graph.Graph, name string) (*nn.
 		if _, err := kernels.Default(); err != nil {
 			return nil, "", usageError{err}
 		}
-		p, notices, err := bench.Tune(e.ctx, d.String(), g, nn.Options{Winograd: c.Winograd})
+		p, notices, err := bench.Tune(e.ctx, d.String(), g, nn.Options{Winograd: c.winograd()})
 		for _, n := range notices {
 			e.note("%s", n)
 		}
@@ -162,8 +162,15 @@ func (c *evalCmd) plan(e *env, d dtype.DType, g *graph.Graph, name string) (*nn.
 	if err != nil {
 		return nil, "", usageError{err}
 	}
-	p, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: c.Winograd})
+	p, err := nn.Compile(g, nn.Options{Kernels: choice, Winograd: c.winograd()})
 	return p, choice.For(d).Name(), err
+}
+
+func (c *evalCmd) winograd() nn.Winograd {
+	if c.Winograd {
+		return nn.WinogradAll
+	}
+	return nn.WinogradExact
 }
 
 // checkFormat refuses to call a network what it is not: a binary one has at

@@ -280,7 +280,7 @@ func (c *trainCmd) train(e *env, run *train.Run, cfg train.Config, threads int, 
 
 // evaluate counts the test images that the network gets right as it is now.
 func (c *trainCmd) evaluate(e *env, run *train.Run, threads int, test *cifar10.Set) (bench.Accuracy, error) {
-	plan, err := nn.Compile(run.Graph(), nn.Options{Winograd: true})
+	plan, err := nn.Compile(run.Graph(), nn.Options{Winograd: nn.WinogradAll})
 	if err != nil {
 		return bench.Accuracy{}, err
 	}

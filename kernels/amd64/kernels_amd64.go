@@ -103,6 +103,10 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
+		Winograd: []tile.Winograd{
+			{M: 2, VL: 16, OutVL: 8, In: winogradInt8In2AVX2, Out: winogradInt8Out2AVX2, MR: 4, NR: 16, Tile: tileInt16AVX2, Pays: 16},
+			{M: 4, VL: 16, OutVL: 8, In: winogradInt8In4AVX2, Out: winogradInt8Out4AVX2, MR: 4, NR: 16, Tile: tileInt16AVX2, Pays: 16},
+		},
 		Merge: mergeAVX2, Depthwise: &depthwiseInt8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
 		Peak: peakInt8AVX2, PeakMACs: peakSums * 32,

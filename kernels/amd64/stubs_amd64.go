@@ -111,6 +111,21 @@ func winogradIn4AVX2(t *tile.Transform)
 func winogradOut4AVX2(t *tile.Transform)
 
 //go:noescape
+func winogradInt8In2AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradInt8Out2AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradInt8In4AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradInt8Out4AVX2(t *tile.Transform)
+
+//go:noescape
+func tileInt16AVX2(t *tile.Args)
+
+//go:noescape
 func winogradIn2AVX512(t *tile.Transform)
 
 //go:noescape

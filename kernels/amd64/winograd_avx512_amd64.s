@@ -36,6 +36,9 @@
 #define T_LoV 64(DI)
 #define T_HiV 68(DI)
 #define T_PoolV 72(DI)
+#define T_Init 80(DI)
+#define T_Scale 88(DI)
+#define T_OutXor 96(DI)
 
 DATA two<>+0(SB)/8, $0x4000000040000000
 DATA two<>+8(SB)/8, $0x4000000040000000

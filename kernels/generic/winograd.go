@@ -62,9 +62,9 @@ func winogradIn(n int, f func(six) six) func(*tile.Transform) {
 }
 
 // both applies f to the n columns and then to the first rows rows.
-func both(d *[6]six, n, rows int, f func(six) six) {
+func both[T any](d *[6][6]T, n, rows int, f func([6]T) [6]T) {
 	for j := range n {
-		var col six
+		var col [6]T
 		for i := range n {
 			col[i] = d[i][j]
 		}

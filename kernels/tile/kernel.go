@@ -67,7 +67,7 @@ type Kernel struct {
 	DotBinary  func(a, b []uint64) (sum int) // number of differing bits
 
 	// Winograd lists the transforms of 3×3 convolutions that the implementation
-	// has (float32).
+	// has (float32 and int8).
 	Winograd []Winograd
 
 	// Depthwise, if not nil, is the loop of depthwise convolutions (float32

@@ -21,6 +21,26 @@ import "unsafe"
 //
 // all in bytes, each followed by the next vectors. With Pool the maximum of
 // each 2×2 of Y is written instead, so that Dst has m/2×m/2 pixels.
+//
+// Of int8 a channel of d is a byte, one of V an int16 (at most 4·128 or 100·128), and one
+// of M an int32. G and A are of integers then, that of m = 4 without what its rows have in
+// common:
+//
+//	2·G = 2  0  0      G' = 1  0  0      A'ᵀ = 6  4  4  1  1  0
+//	      1  1  1          -1 -1 -1            0  2 -2  1 -1  0
+//	      1 -1  1          -1  1 -1            0  1  1  1  1  0
+//	      0  0  2           1  2  4            0  1 -1  2 -2  6
+//	                        1 -2  4
+//	                        0  0  1
+//
+// so that Aᵀ·M·A is 4 times the sums of the convolution, and row i and column j of
+// A'ᵀ·M·A' is sᵢ·sⱼ times one, s = 24, 12, 6, 6. That is known modulo 2³²: times the
+// inverse of 9 and shifted right by 6 bits or less it is the sum, if this is within ±2²⁵. A
+// channel of the output is the byte
+//
+//	clamp(roundHalfEven(float32(sum+Init)·Scale+Bias), Lo, Hi) xor OutXor
+//
+// or that of the maximum of 2×2 sums.
 type Transform struct {
 	Src, Dst unsafe.Pointer
 	Row, Col int
@@ -30,11 +50,24 @@ type Transform struct {
 	Bias     unsafe.Pointer // [channels] float32; output only
 	Lo, Hi   float32
 	Pool     int // 0 or 1
+
+	Init, Scale unsafe.Pointer // [channels] int32 and float32; the output of int8 only
+	OutXor      uint64
 }
 
 // Winograd is an implementation's transforms for one m.
 type Winograd struct {
 	M       int // 2 or 4
-	VL      int // channels of a vector
+	VL      int // channels of a vector of In
+	OutVL   int // of Out; 0: VL
 	In, Out func(*Transform)
+
+	// Of int8, whose transformed values are int16: what multiplies them, in tiles of MR×NR.
+	// A word is a pair of them, a product of words the sum of both products in int32; one
+	// segment, one Init of zeros, Store alone, no pool.
+	MR, NR int
+	Tile   Func
+	// Pays is the fewest input channels from which on the convolution was measured to be
+	// faster than by the row's Tile; 0: it was not.
+	Pays int
 }

@@ -39,6 +39,7 @@ func main() {
 		"binary_avx512carrysave": binaryCarrySave,
 		"winograd_avx2":          winograd("AVX2", "Y"),
 		"winograd_avx512":        winograd("AVX512", "Z"),
+		"winogradint8_avx2":      winogradInt8,
 		"pixels_avx2":            pixels("AVX2", "Y"),
 		"pixels_avx512":          pixels("AVX512", "Z"),
 		"merge_avx2":             merges("AVX2", "Y"),

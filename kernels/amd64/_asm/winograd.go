@@ -28,6 +28,7 @@ func (a *asm) transformHeader() {
 		{"Src", unsafe.Offsetof(t.Src)}, {"Dst", unsafe.Offsetof(t.Dst)}, {"Row", unsafe.Offsetof(t.Row)}, {"Col", unsafe.Offsetof(t.Col)},
 		{"Step", unsafe.Offsetof(t.Step)}, {"Vectors", unsafe.Offsetof(t.Vectors)}, {"Tmp", unsafe.Offsetof(t.Tmp)},
 		{"BiasV", unsafe.Offsetof(t.Bias)}, {"LoV", unsafe.Offsetof(t.Lo)}, {"HiV", unsafe.Offsetof(t.Hi)}, {"PoolV", unsafe.Offsetof(t.Pool)},
+		{"Init", unsafe.Offsetof(t.Init)}, {"Scale", unsafe.Offsetof(t.Scale)}, {"OutXor", unsafe.Offsetof(t.OutXor)},
 	} {
 		a.raw(fmt.Sprintf("#define T_%s %d(DI)\n", f.name, f.offset))
 	}
