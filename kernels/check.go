@@ -31,9 +31,19 @@ func CheckDepthwise(im *Impl, spec ConvSpec, weights int) (by *Impl, weightBytes
 	return d.Impl(), weights * spec.In.DType.Bits() / 8, nil
 }
 
-// CheckWinograd is NewWinograd's and NewWinogradInt8's; single weights.
+// CheckWinograd is NewWinograd's; single weights.
 func CheckWinograd(im *Impl, spec ConvSpec, weights, m int) (weightBytes int, err error) {
 	w, err := newWinograd(im, spec, weights, m)
+	if err != nil {
+		return 0, err
+	}
+	return w.WeightBytes(), nil
+}
+
+// CheckWinogradInt8 is NewWinogradInt8's, whose bounds depend on the weights; the order of
+// those of a filter does not matter.
+func CheckWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (weightBytes int, err error) {
+	w, err := newWinogradInt8(im, spec, weights, m)
 	if err != nil {
 		return 0, err
 	}

@@ -50,9 +50,9 @@ var zeroSegment int
 // stay in the second-level cache.
 const winogradBlock = 16
 
-// maxWinogradC is the most input channels of int8 by m: what the output's transform makes
-// of a sum, at most 4 or 64 times it, must fit int32.
-var maxWinogradC = map[int]int{2: (1<<31 - 1) / (4 * 9 * 128 * 128), 4: (1<<31 - 1) / (64 * 9 * 128 * 128)}
+// winogradTimes is what the output's transform of int8 makes of a sum by m, that of 9 apart:
+// this many times the largest sum must fit int32.
+var winogradTimes = map[int]int64{2: 4, 4: 64}
 
 // NewWinograd prepares a float32 convolution as NewConv does; m is 2 or 4 and weights
 // are [OutC][3][3][In.C]. It says why where the shape does not suit: channels
@@ -73,10 +73,7 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 
 // NewWinogradInt8 is NewWinograd of int8; the mode must be Requant with Scale and Offset.
 func NewWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd, error) {
-	w, err := newWinograd(im, spec, len(weights), m)
-	if err == nil && im.k.DType != dtype.Int8 {
-		err = fmt.Errorf("%s: int8 weights", im.FullName("winograd"))
-	}
+	w, err := newWinogradInt8(im, spec, weights, m)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +83,30 @@ func NewWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 	copy(w.scale, spec.Scale)
 	copy(w.bias, spec.Offset)
 	w.transformInt8(weights)
+	return w, nil
+}
+
+// newWinogradInt8 is NewWinogradInt8 up to where it takes memory; the order of a filter's
+// weights is nothing to it.
+func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd, error) {
+	w, err := newWinograd(im, spec, len(weights), m)
+	if err != nil {
+		return nil, err
+	}
+	if im.k.DType != dtype.Int8 || spec.Mode != tile.Requant || spec.Multipliers != nil {
+		return nil, fmt.Errorf("%s: want int8, Requant with Scale and Offset", im.FullName("winograd"))
+	}
+	w.k = spec.In.C / 2
+	k := 9 * spec.In.C
+	for o := range spec.Out.C {
+		sum := int64(0) // of what inputs of 128 give at most
+		for _, v := range weights[o*k : (o+1)*k] {
+			sum += 128 * max(int64(v), -int64(v))
+		}
+		if sum*winogradTimes[m] > math.MaxInt32 {
+			return nil, fmt.Errorf("%s: sums of filter %d may be %d: F(%d, 3) is exact up to %d", im.FullName("winograd"), o, sum, m, math.MaxInt32/winogradTimes[m])
+		}
+	}
 	return w, nil
 }
 
@@ -136,15 +157,6 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 		return nil, fmt.Errorf("%s: %d channels in, %d out: want multiples of %d", im.FullName("winograd"), spec.In.C, spec.Out.C, w.t.VL)
 	case h%m != 0 || wd%m != 0:
 		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
-	}
-	if im.k.DType == dtype.Int8 {
-		if spec.Mode != tile.Requant || spec.Multipliers != nil {
-			return nil, fmt.Errorf("%s: want Requant with Scale and Offset", im.FullName("winograd"))
-		}
-		if most := maxWinogradC[m]; spec.In.C > most {
-			return nil, fmt.Errorf("%s: %d channels in: F(%d, 3) is exact up to %d", im.FullName("winograd"), spec.In.C, m, most)
-		}
-		w.k = spec.In.C / 2
 	}
 	if w.outVL = w.t.OutVL; w.outVL == 0 {
 		w.outVL = w.t.VL

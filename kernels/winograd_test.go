@@ -261,7 +261,8 @@ func TestWinogradInt8(t *testing.T) {
 	}
 }
 
-// The largest sums, of as many channels as are let in: the same byte on both ways.
+// The largest sums that are let in: the same byte on both ways. Weights so large are refused
+// for more channels, others are not.
 func TestWinogradInt8Extremes(t *testing.T) {
 	eachImpl(t, dtype.Int8, func(t *testing.T, im *Impl) {
 		if len(im.k.Winograd) == 0 {
@@ -274,7 +275,7 @@ func TestWinogradInt8Extremes(t *testing.T) {
 }
 
 func winogradExtremes(t *testing.T, im *Impl, m int) {
-	inC := maxWinogradC[m] / 16 * 16
+	inC := int(math.MaxInt32/winogradTimes[m]/(9*128*128)) / 16 * 16
 	s := ConvSpec{
 		In: Image{DType: dtype.Int8, H: m + 2, W: m + 2, C: inC}, Out: Image{DType: dtype.Int8, H: m, W: m, C: 16},
 		KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Mode: tile.Requant, Lo: -128, Hi: 127,
@@ -304,8 +305,18 @@ func winogradExtremes(t *testing.T, im *Impl, m int) {
 		}
 	}
 	s.In.C += 16
-	if _, err := NewWinogradInt8(im, s, make([]int8, 9*s.In.C*s.Out.C), m); err == nil {
-		t.Errorf("F(%d, 3) of %d channels was accepted", m, s.In.C)
+	weights := make([]int8, 9*s.In.C*s.Out.C)
+	for i := range weights {
+		weights[i] = 100
+	}
+	if _, err := NewWinogradInt8(im, s, weights, m); err != nil {
+		t.Errorf("F(%d, 3) of %d channels: %v", m, s.In.C, err)
+	}
+	for i := range 9 * s.In.C {
+		weights[i] = -128
+	}
+	if _, err := NewWinogradInt8(im, s, weights, m); err == nil || !strings.Contains(err.Error(), "sums of filter 0") {
+		t.Errorf("F(%d, 3) of %d channels: error %v", m, s.In.C, err)
 	}
 }
 
@@ -327,7 +338,7 @@ func TestWinogradInt8Refuses(t *testing.T) {
 		{func(s *ConvSpec) []int8 {
 			s.Scale, s.Offset, s.Multipliers = nil, nil, someMultipliers(r, s.Out.C)
 			return weights
-		}, 2, "want Requant with Scale and Offset"},
+		}, 2, "want int8, Requant with Scale and Offset"},
 		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
 		{func(s *ConvSpec) []int8 { s.In.C = 3; return make([]int8, 27*s.Out.C) }, 2, "multiples of 8"},
 	} {

@@ -219,7 +219,12 @@ func recipeOf(pick Pick, spec kernels.ConvSpec, op *graph.Conv2D, serial *kernel
 		return r, err
 	}
 	for m := pick.Winograd; m >= 2; m -= 2 {
-		if r.read, err = kernels.CheckWinograd(pick.Impl, spec, op.OutC*op.K(), m); err == nil {
+		if spec.In.DType == dtype.Int8 {
+			r.read, err = kernels.CheckWinogradInt8(pick.Impl, spec, op.Int8, m)
+		} else {
+			r.read, err = kernels.CheckWinograd(pick.Impl, spec, op.OutC*op.K(), m)
+		}
+		if err == nil {
 			r.bytes = 4 * weightWords(spec.In.DType, op)
 			r.name = fmt.Sprintf("winograd%d", m)
 			r.make = made(func() (convolver, error) {
