@@ -26,17 +26,19 @@ type Winograd struct {
 	per  int      // words of u a matrix
 	tilesY,
 	tilesX int
-	block  int // tiles at a time
-	mr, nr int // the micro-kernel's tile
-	gemm   tile.Func
-	cols   int // OutC padded to whole panels
-	outVL  int // channels of a vector of sums
-	rows   []int
-	coff   []int
-	bias   []float32 // [cols]; of int8 the offsets
-	init   []int32   // [cols], int8
-	scale  []float32 // [cols], int8
-	zero   []float32 // [NR]
+	block   int // tiles at a time
+	mr, nr  int // the micro-kernel's tile
+	gemm    tile.Func
+	cols    int // OutC padded to whole panels
+	outVL   int // channels of a vector of sums
+	rows    []int
+	coff    []int
+	bias    []float32 // [cols]; of int8 the offsets
+	init    []int32   // [cols], int8
+	scale   []float32 // [cols], int8; nil: the output's transform gives sums
+	rescale *rescaler // what makes bytes of them; nil: nothing
+	places  []int     // of a tile's pixels, in bytes from its first in Out
+	zero    []float32 // [NR]
 	in,
 	out []int // byte offset of every tile's first tap in In, first pixel in Out
 	inBytes, outBytes int
@@ -71,17 +73,29 @@ func NewWinograd(im *Impl, spec ConvSpec, weights []float32, m int) (*Winograd, 
 	return w, nil
 }
 
-// NewWinogradInt8 is NewWinograd of int8; the mode must be Requant with Scale and Offset.
+// NewWinogradInt8 is NewWinograd of int8; the mode must be Requant or Store.
 func NewWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd, error) {
 	w, err := newWinogradInt8(im, spec, weights, m)
 	if err != nil {
 		return nil, err
 	}
 	w.prepare()
-	w.init, w.scale = alignedSlice[int32](w.cols), alignedSlice[float32](w.cols)
+	w.init = alignedSlice[int32](w.cols)
 	copy(w.init, spec.BiasI)
-	copy(w.scale, spec.Scale)
 	copy(w.bias, spec.Offset)
+	switch {
+	case spec.Multipliers != nil:
+		w.rescale = newRescaler(im, &w.spec)
+		size := w.size()
+		for y := range size {
+			for x := range size {
+				w.places = append(w.places, spec.Out.Offset(y, x)-spec.Out.Offset(0, 0))
+			}
+		}
+	case spec.Mode == tile.Requant:
+		w.scale = alignedSlice[float32](w.cols)
+		copy(w.scale, spec.Scale)
+	}
 	w.transformInt8(weights)
 	return w, nil
 }
@@ -93,8 +107,8 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 	if err != nil {
 		return nil, err
 	}
-	if im.k.DType != dtype.Int8 || spec.Mode != tile.Requant || spec.Multipliers != nil {
-		return nil, fmt.Errorf("%s: want int8, Requant with Scale and Offset", im.FullName("winograd"))
+	if im.k.DType != dtype.Int8 || spec.Mode == tile.Bits {
+		return nil, fmt.Errorf("%s: want int8, Requant or Store", im.FullName("winograd"))
 	}
 	w.k = spec.In.C / 2
 	k := 9 * spec.In.C
@@ -183,10 +197,7 @@ func (w *Winograd) prepare() {
 	w.bias, w.zero = alignedSlice[float32](w.cols), alignedSlice[float32](nr)
 	w.per = w.cols * w.k
 	w.u = alignedSlice[uint32](w.n * w.n * w.per)
-	size := m
-	if spec.Pool {
-		size /= 2
-	}
+	size := w.size()
 	for y := range w.tilesY {
 		for x := range w.tilesX {
 			w.in = append(w.in, spec.In.Offset(m*y-spec.PadTop, m*x-spec.PadLeft))
@@ -194,6 +205,14 @@ func (w *Winograd) prepare() {
 		}
 	}
 	w.inBytes, w.outBytes = spec.In.Bytes(), spec.Out.Bytes()
+}
+
+// size is the pixels of a tile of the output, a side.
+func (w *Winograd) size() int {
+	if w.spec.Pool {
+		return w.t.M / 2
+	}
+	return w.t.M
 }
 
 // winogradG is G of F(m, 3) by m, for the points 0, ±1, ±2 and infinity.
@@ -324,8 +343,9 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	// The transforms go from matrix to matrix for each vector: at a distance of a
 	// power of two all n·n would fall into two sets of the first-level cache.
 	stepV, stepM := 4*w.block*w.k+vector, 4*w.block*w.cols+vector
-	memory := ctx.bytes(points * (stepV + stepM + vector))
+	memory := ctx.bytes(points*(stepV+stepM+vector) + 4*len(w.places)*s.Out.C)
 	v, m, tmp := memory[:points*stepV], memory[points*stepV:points*(stepV+stepM)], memory[points*(stepV+stepM):]
+	sums := tmp[points*vector:] // of a tile, with a rescaler
 
 	t, a := &ctx.transform, &ctx.args
 	for first := from * w.block; first < min(to*w.block, len(w.in)); first += w.block {
@@ -355,11 +375,17 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool, OutXor: uint64(s.OutXor),
 		}
 		if w.init != nil {
-			t.Init, t.Scale = unsafe.Pointer(&w.init[0]), unsafe.Pointer(&w.scale[0])
+			t.Init, t.Scale = unsafe.Pointer(&w.init[0]), unsafe.Pointer(unsafe.SliceData(w.scale))
 		}
 		for i := range count * (w.stages & stageOut / stageOut) {
 			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])
+			if w.rescale == nil {
+				w.t.Out(t)
+				continue
+			}
+			t.Dst, t.Row, t.Col = unsafe.Pointer(&sums[0]), 4*w.size()*s.Out.C, 4*s.Out.C
 			w.t.Out(t)
+			w.rescale.run(ctx, out[w.out[first+i]:], sums, w.places, 0, s.Out.C, t.Col)
 		}
 	}
 	*t, *a = tile.Transform{}, tile.Args{} // keep no memory alive

@@ -193,7 +193,7 @@ func winogradInt8Case(r *rand.Rand, m int) convCase {
 		h, w = h/2, w/2
 	}
 	for {
-		if c := filledConv(r, s, dtype.Int8, 16*(1+r.IntN(5)), 16*(1+r.IntN(5)), h, w); c.spec.Mode == tile.Requant && c.spec.Multipliers == nil {
+		if c := filledConv(r, s, dtype.Int8, 16*(1+r.IntN(5)), 16*(1+r.IntN(5)), h, w); c.spec.Mode != tile.Bits {
 			return c
 		}
 	}
@@ -328,6 +328,9 @@ func TestWinogradInt8Refuses(t *testing.T) {
 	r := newRand(t)
 	c := winogradInt8Case(r, 2)
 	weights := c.int8Weights()
+	bits := c.spec
+	bits.Mode, bits.Scale, bits.Offset, bits.Multipliers, bits.Threshold = tile.Bits, nil, nil, nil, make([]int32, bits.Out.C)
+	bits.Out.DType = dtype.Binary
 	for _, refused := range []struct {
 		change func(s *ConvSpec) []int8
 		m      int
@@ -336,9 +339,9 @@ func TestWinogradInt8Refuses(t *testing.T) {
 		{func(s *ConvSpec) []int8 { return weights }, 6, "no transform F(6, 3)"},
 		{func(s *ConvSpec) []int8 { return weights[1:] }, 2, "weights: want"},
 		{func(s *ConvSpec) []int8 {
-			s.Scale, s.Offset, s.Multipliers = nil, nil, someMultipliers(r, s.Out.C)
-			return weights
-		}, 2, "want int8, Requant with Scale and Offset"},
+			*s = bits
+			return make([]int8, 9*s.In.C*s.Out.C)
+		}, 2, "want int8, Requant or Store"},
 		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
 		{func(s *ConvSpec) []int8 { s.In.C = 3; return make([]int8, 27*s.Out.C) }, 2, "multiples of 8"},
 	} {

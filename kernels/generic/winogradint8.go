@@ -75,7 +75,7 @@ func winogradInt8Out(n, m int, f func(sixInt) sixInt, sum func(y int32, i, j int
 					d[i][j] = sum(d[i][j], i, j)
 				}
 			}
-			init, scale, bias := *(*int32)(unsafe.Add(t.Init, 4*c)), *(*float32)(unsafe.Add(t.Scale, 4*c)), *(*float32)(unsafe.Add(t.Bias, 4*c))
+			init := *(*int32)(unsafe.Add(t.Init, 4*c))
 			size := 1 + t.Pool
 			for i := 0; i < m; i += size {
 				for j := 0; j < m; j += size {
@@ -83,7 +83,13 @@ func winogradInt8Out(n, m int, f func(sixInt) sixInt, sum func(y int32, i, j int
 					if t.Pool == 1 {
 						y = max(y, d[i][j+1], d[i+1][j], d[i+1][j+1])
 					}
-					*(*uint8)(unsafe.Add(t.Dst, i/size*t.Row+j/size*t.Col+c)) = uint8(quant.Requantize(y+init, scale, bias, t.Lo, t.Hi)) ^ uint8(t.OutXor)
+					to := unsafe.Add(t.Dst, i/size*t.Row+j/size*t.Col)
+					if t.Scale == nil {
+						*(*int32)(unsafe.Add(to, 4*c)) = y + init
+						continue
+					}
+					scale, bias := *(*float32)(unsafe.Add(t.Scale, 4*c)), *(*float32)(unsafe.Add(t.Bias, 4*c))
+					*(*uint8)(unsafe.Add(to, c)) = uint8(quant.Requantize(y+init, scale, bias, t.Lo, t.Hi)) ^ uint8(t.OutXor)
 				}
 			}
 		}

@@ -40,7 +40,7 @@ import "unsafe"
 //
 //	clamp(roundHalfEven(float32(sum+Init)·Scale+Bias), Lo, Hi) xor OutXor
 //
-// or that of the maximum of 2×2 sums.
+// or that of the maximum of 2×2 sums. Without Scale it is the int32 sum+Init itself.
 type Transform struct {
 	Src, Dst unsafe.Pointer
 	Row, Col int
@@ -51,7 +51,7 @@ type Transform struct {
 	Lo, Hi   float32
 	Pool     int // 0 or 1
 
-	Init, Scale unsafe.Pointer // [channels] int32 and float32; the output of int8 only
+	Init, Scale unsafe.Pointer // [channels] int32, and float32 or nil; the output of int8 only
 	OutXor      uint64
 }
 

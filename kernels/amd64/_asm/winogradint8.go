@@ -200,7 +200,7 @@ func (a *asm) int8Out(name string, n, m int, f pass) {
 	body.op("CMPQ T_PoolV, $0")
 	body.op("JNE pool")
 	for i := range m {
-		body.requantize(row(i))
+		body.finish(row(i))
 		if i < m-1 {
 			body.op("ADDQ R9, R11")
 		}
@@ -221,7 +221,7 @@ func (a *asm) int8Out(name string, n, m int, f pass) {
 			body.op("VPMAXSD %d(BX), %s, %s", 32*(i*n+j), y[j], y[j])
 			pooled = append(pooled, y[j])
 		}
-		body.requantize(pooled)
+		body.finish(pooled)
 		if i < m-2 {
 			body.op("ADDQ R9, R11")
 		}
@@ -255,6 +255,10 @@ and %d stores.`, n, n, count, loads, stores))
 		a.op("ADDQ $32, %s", p)
 	}
 	a.op("ADDQ $8, DX")
+	a.op("CMPQ T_Scale, $0")
+	a.op("JNE bytes")
+	a.op("ADDQ $24, DX")
+	a.label("bytes")
 	a.op("DECQ CX")
 	a.op("JNE vector")
 	a.op("VZEROUPPER")
@@ -262,11 +266,32 @@ and %d stores.`, n, n, count, loads, stores))
 	a.raw("\n")
 }
 
-// requantize makes bytes of eight channels of one, two or four pixels, and stores them
-// from R11 on, T_Col apart. It uses Y0 and R11.
-func (a *asm) requantize(pixels []string) {
+// finish stores the sums of eight channels of one, two or four pixels, or bytes of them,
+// from R11 on, T_Col apart. It uses Y0 and R12.
+func (a *asm) finish(pixels []string) {
+	sums, end := a.fresh("sums"), a.fresh("finished")
 	for _, x := range pixels {
 		a.op("VPADDD (R14), %s, %s", x, x)
+	}
+	a.op("MOVQ R11, R12")
+	a.op("CMPQ T_Scale, $0")
+	a.op("JEQ %s", sums)
+	a.requantize(pixels)
+	a.op("JMP %s", end)
+	a.label(sums)
+	for i, x := range pixels {
+		if i > 0 {
+			a.op("ADDQ T_Col, R12")
+		}
+		a.op("VMOVDQU %s, (R12)", x)
+	}
+	a.label(end)
+	a.op("LEAQ (R8)(R8*2), R12")
+}
+
+// requantize stores bytes at R12, T_Col apart.
+func (a *asm) requantize(pixels []string) {
+	for _, x := range pixels {
 		a.op("VCVTDQ2PS %s, %s", x, x)
 		a.op("VMULPS (R15), %s, %s", x, x)
 		a.op("VADDPS (AX), %s, %s", x, x)
@@ -292,16 +317,10 @@ func (a *asm) requantize(pixels []string) {
 		a.op("VPMAXSB X14, %s, %s", halves[i], halves[i])
 		a.op("VPXOR X13, %s, %s", halves[i], halves[i])
 	}
-	if n == 1 {
-		a.op("VMOVQ %s, (R11)", low)
-		return
-	}
-	a.op("MOVQ R11, R12")
 	for i := range n {
 		if i > 0 {
 			a.op("ADDQ T_Col, R12")
 		}
 		a.op("%s %s, (R12)", []string{"VMOVQ", "VMOVHPS"}[i%2], halves[i/2])
 	}
-	a.op("LEAQ (R8)(R8*2), R12")
 }
