@@ -74,12 +74,13 @@ test-go: setup-go ## Run the tests as they are.
 	$(GO) test ./... $(GENERATORS)
 
 .PHONY: race
-race: setup-go ## Run the tests with the race detector (needs a C compiler).
+race: setup-go ## Run the tests of what runs at once with the race detector (needs a C compiler).
 	@if ! command -v "$$($(GO) env CC)" >/dev/null; then \
 		echo "race: skipped: no C compiler, which the race detector needs"; \
 	else \
-		echo "$(GO) test -race -short ./..."; \
-		CGO_ENABLED=1 $(GO) test -race -short ./...; \
+		rooms=$$(grep -rlE --include='*.go' '^\s*go (func|[a-z])|"sync(/atomic)?"|\.Parallel\(\)' [a-z]* | xargs -n1 dirname | sort -u | sed 's,^,./,'); \
+		echo "$(GO) test -race -short" $$rooms; \
+		CGO_ENABLED=1 $(GO) test -race -short $$rooms; \
 	fi
 
 .PHONY: test-purego
@@ -132,15 +133,14 @@ count-arm64: setup-go ## Count the instructions a MAC that the arm64 tiles execu
 	@$(GO) test -count=1 -v -run TestExecutedInstructions ./kernels/arm64
 
 .PHONY: cross
-cross: setup-go ## Build, vet and compile the tests for other systems.
+cross: setup-go ## Build the command for other systems, vet all, tests too.
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; export CGO_ENABLED=0; \
 	for t in $(TARGETS); do \
 		export GOOS=$${t%/*} GOARCH=$${t#*/}; \
-		echo "GOOS=$$GOOS GOARCH=$$GOARCH $(GO) build ./..., vet ./..., test -c ./..."; \
+		echo "GOOS=$$GOOS GOARCH=$$GOARCH $(GO) build ./..., build ./cmd/macroscope, vet ./..."; \
 		$(GO) build ./...; \
+		$(GO) build -buildvcs=false -ldflags="-s -w" -o "$$dir/" ./cmd/macroscope; \
 		$(GO) vet ./...; \
-		$(GO) test -c -ldflags="-s -w" -o "$$dir/" ./... >/dev/null; \
-		rm -rf "$$dir"/*; \
 	done
 
 .PHONY: fuzz
