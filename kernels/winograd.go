@@ -120,6 +120,10 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 		if sum*winogradTimes[m] > math.MaxInt32 {
 			return nil, fmt.Errorf("%s: sums of filter %d may be %d: F(%d, 3) is exact up to %d", im.FullName("winograd"), o, sum, m, math.MaxInt32/winogradTimes[m])
 		}
+		// A bias is added after the pool, which is the same only where no sum wraps.
+		if spec.Pool && spec.BiasI != nil && max(int64(spec.BiasI[o]), -int64(spec.BiasI[o]))+sum > math.MaxInt32 {
+			return nil, fmt.Errorf("%s: sums of filter %d may be %d with a bias of %d before the pool: want int32", im.FullName("winograd"), o, sum, spec.BiasI[o])
+		}
 	}
 	return w, nil
 }

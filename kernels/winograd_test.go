@@ -343,6 +343,12 @@ func TestWinogradInt8Refuses(t *testing.T) {
 			return make([]int8, 9*s.In.C*s.Out.C)
 		}, 2, "want int8, Requant or Store"},
 		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
+		{func(s *ConvSpec) []int8 { // the pool's sums wrap, of which Conv takes the maximum
+			s.Pool, s.Out.H, s.Out.W = true, 1, 1
+			s.BiasI = make([]int32, s.Out.C)
+			s.BiasI[1] = math.MinInt32
+			return weights
+		}, 2, "with a bias of -2147483648 before the pool"},
 		{func(s *ConvSpec) []int8 { s.In.C = 3; return make([]int8, 27*s.Out.C) }, 2, "multiples of 8"},
 	} {
 		s := c.spec

@@ -169,3 +169,67 @@ func TestWinogradLeavesIntegers(t *testing.T) {
 		}
 	}
 }
+
+// Random int8 layers of shapes that suit and of some that do not, with zero points, halos,
+// pools and clamps: the bits of direct convolutions by all that is picked.
+func TestRandomWinogradInt8(t *testing.T) {
+	r := newRand(t)
+	filtered := 0
+	for i := range rounds(30) {
+		m := newMaker(r, graph.Shape{16 * (1 + r.IntN(6)), 4 + r.IntN(9), 4 + r.IntN(9)})
+		if m.one(4) {
+			m = newMaker(r, graph.Shape{240, 4, 4})
+		}
+		x := m.b.Input()
+		for range 2 {
+			c := same(x.Shape, 16*(1+r.IntN(6)))
+			if m.one(3) {
+				c.PadTop, c.PadBottom, c.PadLeft, c.PadRight = r.IntN(3), r.IntN(3), r.IntN(3), r.IntN(3)
+			}
+			if _, err := c.OutShape([]graph.Shape{x.Shape}); err != nil {
+				break
+			}
+			if x = m.add(m.fill(c), x); m.one(3) {
+				x = m.add(&graph.Clip{Lo: -1.5, Hi: 2.25}, x)
+			}
+			if m.one(3) && x.Shape[1] > 1 && x.Shape[2] > 1 {
+				x = m.add(pool2, x)
+			}
+		}
+		if x == m.b.Input() {
+			continue
+		}
+		g := m.graph(t, x)
+		_, image := pixels(r, g.Input.Shape.Size())
+		quantize(t, r, g, image)
+		if m.one(2) {
+			x.Scale = float32(math.Exp(r.NormFloat64()))
+			x.Zero, x.Full = []int8{0, -128, 5}[r.IntN(3)], m.one(2)
+		}
+		direct, err := nn.Compile(g, nn.Options{Winograd: nn.WinogradNone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := run(t, direct, image)
+		for _, c := range choices(t, dtype.Int8) {
+			picks := map[string]nn.Pick{}
+			for k, l := range direct.Layers() {
+				picks[l.Name] = nn.Pick{Impl: c.For(dtype.Int8), Winograd: 2 + 2*((i+k)%2)}
+			}
+			p, err := nn.Compile(g, nn.Options{Kernels: c, Picks: picks})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range p.Layers() {
+				if strings.Contains(l.Impl, "winograd") {
+					filtered++
+				}
+			}
+			sameBits(t, c.String(), g, run(t, p, image), want)
+		}
+	}
+	if filtered == 0 {
+		t.Error("no layer was computed by minimal filtering")
+	}
+	t.Logf("%d layers by minimal filtering", filtered)
+}
