@@ -53,7 +53,7 @@ func (r *Report) networkSection() section {
 // sizeTable is size and accuracy of every variant.
 func (r *Report) sizeTable() *grid {
 	float, counted := r.Network(dtype.Float32, ""), r.Images.Count > 0
-	title, head := "Size", []string{"format", "bytes read", "size"}
+	title, head := "Size", []string{"format", "bytes", "size"}
 	if float != nil {
 		head = append(head, "smaller than float32")
 		if r.FloatBytesWithBN > 0 {
@@ -221,7 +221,7 @@ func (r *Report) bytesTable() *grid {
 
 // implTable tells which kernel runs each layer.
 func (n *Network) implTable() *grid {
-	g := newGrid(n.title(), 3, "layer", "kernel", "fused into it", "MACs", "bytes read")
+	g := newGrid(n.title(), 3, "layer", "kernel", "fused into it", "MACs", "bytes")
 	for _, l := range n.Layers {
 		g.Add(l.Name, l.Impl, strings.Join(l.Fused, ", "), count(l.MACs), count(l.WeightBytes))
 	}
