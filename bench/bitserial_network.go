@@ -35,7 +35,7 @@ func BitSerialNetworkCases(model string) ([]Case, error) {
 			return nil, err
 		}
 		im := choice.For(dtype.Int8)
-		bytewise, err := nn.Compile(g, nn.Options{Kernels: choice.With(im), Winograd: nn.WinogradNone}) // asked for: no bits
+		bytewise, err := nn.Compile(g, nn.Options{Kernels: choice.With(im)}) // asked for: no bits; else what would run
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func BitSerialNetworkCases(model string) ([]Case, error) {
 				picks[l.Name] = nn.Pick{Impl: im, BitSerial: choice.For(dtype.Binary)}
 			}
 		}
-		serial, err := nn.Compile(g, nn.Options{Kernels: choice, Picks: picks, Winograd: nn.WinogradNone})
+		serial, err := nn.Compile(g, nn.Options{Kernels: choice, Picks: picks})
 		if err != nil {
 			return nil, err
 		}

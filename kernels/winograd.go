@@ -107,8 +107,8 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 	if err != nil {
 		return nil, err
 	}
-	if im.k.DType != dtype.Int8 || spec.Mode == tile.Bits {
-		return nil, fmt.Errorf("%s: want int8, Requant or Store", im.FullName("winograd"))
+	if im.k.DType != dtype.Int8 || im.k.AXor != 0 || spec.Mode == tile.Bits {
+		return nil, fmt.Errorf("%s: want signed int8, Requant or Store", im.FullName("winograd"))
 	}
 	w.k = spec.In.C / 2
 	k := 9 * spec.In.C

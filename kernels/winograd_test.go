@@ -341,7 +341,7 @@ func TestWinogradInt8Refuses(t *testing.T) {
 		{func(s *ConvSpec) []int8 {
 			*s = bits
 			return make([]int8, 9*s.In.C*s.Out.C)
-		}, 2, "want int8, Requant or Store"},
+		}, 2, "want signed int8, Requant or Store"},
 		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
 		{func(s *ConvSpec) []int8 { // the pool's sums wrap, of which Conv takes the maximum
 			s.Pool, s.Out.H, s.Out.W = true, 1, 1

@@ -191,18 +191,22 @@ func TestShortcutsAccuracy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := onnx.ReadFile("../models/cifar10cnn-binary-shortcuts.onnx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Calibrate(t.Context(), g, train.Pixels[:2000*cifar10.PixelBytes], "training images", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const stated = 8677 // models/README.md
-	got := correct(t, quantize(t, g, c, Options{}), test)
-	t.Logf("binary with shortcuts: %d", got)
-	if got < stated-30 || got > stated+30 {
-		t.Errorf("%d correct: want %d within 30", got, stated)
+	for name, stated := range map[string]int{ // models/README.md
+		"cifar10cnn-binary-shortcuts.onnx":        8677,
+		"cifar10cnn-binary-shortcuts-width2.onnx": 8916,
+	} {
+		g, err := onnx.ReadFile("../models/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Calibrate(t.Context(), g, train.Pixels[:2000*cifar10.PixelBytes], "training images", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := correct(t, quantize(t, g, c, Options{}), test)
+		t.Logf("%s: %d", name, got)
+		if got < stated-30 || got > stated+30 {
+			t.Errorf("%s: %d correct: want %d within 30", name, got, stated)
+		}
 	}
 }
