@@ -152,9 +152,8 @@ func (b *buffer) fill(s *state) {
 	}
 }
 
-// get reads element (y, x, c) as a float32, whatever the form.
-func (b *buffer) get(mem []byte, y, x, c int) float32 {
-	px := mem[b.img.Offset(y, x):]
+// element reads channel c of a pixel as a float32, whatever the form.
+func (b *buffer) element(px []byte, c int) float32 {
 	switch b.form.dtype {
 	case dtype.Float32:
 		return floats(px[4*c:][:4])[0]

@@ -66,9 +66,9 @@ func (st *elementStep) run(s *state) {
 	m, channels := st.to.img, st.to.value.Shape.Channels()
 	for y := range m.H {
 		for x := range m.W {
-			px := to[m.Offset(y, x):]
+			px, source := to[m.Offset(y, x):], from[st.from.img.Offset(y, x):]
 			for ch := range channels {
-				st.to.put(px, ch, st.from.get(from, y, x, ch))
+				st.to.put(px, ch, st.from.element(source, ch))
 			}
 		}
 	}

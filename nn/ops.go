@@ -170,13 +170,21 @@ func flatten(s *state, ins []*buffer, out *buffer) {
 
 // ordered copies a value into dst in the graph's own order, [C H W] or [F].
 func ordered(dst []float32, b *buffer, s *state) {
-	mem, i := b.bytes(s), 0
-	for ch := range b.img.C {
-		for y := range b.img.H {
-			for x := range b.img.W {
-				dst[i] = b.get(mem, y, x, ch)
-				i++
+	mem, plane, step, i := b.bytes(s), b.img.H*b.img.W, b.img.PixelBytes(), 0
+	for y := range b.img.H {
+		row := mem[b.img.Offset(y, 0):]
+		for x := range b.img.W {
+			px := row[x*step:][:step]
+			if b.form.dtype == dtype.Float32 {
+				for ch, v := range floats(px)[:b.img.C] {
+					dst[ch*plane+i] = v
+				}
+			} else {
+				for ch := range b.img.C {
+					dst[ch*plane+i] = b.element(px, ch)
+				}
 			}
+			i++
 		}
 	}
 }
