@@ -189,6 +189,21 @@ func (g *FilterGrad) add(ctx *Context, dw []float32, in, dout []byte, n int) {
 	ctx.args, ctx.pixels = tile.Args{}, tile.Pixels{} // keep no memory alive
 }
 
+// Finish brings what Add has added to the weights' order, [OutC][KH][KW][In.C].
+func (g *FilterGrad) Finish(dw, sum []float32) {
+	rows := g.spec.KH * g.spec.KW * g.spec.In.C
+	if len(dw) != rows*g.spec.Out.C || len(sum) < g.Len() {
+		panic(fmt.Sprintf("kernels: filter gradient of %s: %d weights, %d sums: want %d and %d",
+			g.im.FullName("conv2d"), len(dw), len(sum), rows*g.spec.Out.C, g.Len()))
+	}
+	for out := range g.spec.Out.C {
+		to := dw[out*rows:][:rows]
+		for r := range to {
+			to[r] = sum[r*g.columns+out]
+		}
+	}
+}
+
 // planesOf writes an image's channels as planes, [In.C][planes][hp][wp], of words of
 // it and other where products are of bfloat16; other may be nil.
 func (g *FilterGrad) planesOf(ctx *Context, dst []float32, in, other []byte) {

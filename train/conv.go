@@ -25,8 +25,8 @@ type convOp struct {
 	bwd     convolver // nil: nobody wants in's gradient
 	turned  []float32 // [InC][KH][KW][OutC], taps reversed: the weights of bwd
 	spread  *spread   // of dout, where strides skip; nil: none
-	filter  *kernels.FilterGrad
-	partDW  [][]float32 // of each thread
+	filter  weightGrad
+	partDW  [][]float32 // of each thread, what filter has added
 	partDB  [][]float32 // nil: no bias, or one whose gradient is 0
 	pending []pending
 }
@@ -47,6 +47,27 @@ func newConvolver(im *kernels.Impl, s kernels.ConvSpec) (convolver, error) {
 		}
 	}
 	return kernels.NewConv(im, s, kernels.PackFloat32(weights))
+}
+
+// weightGrad is the gradient of a convolution's weights: kernels.FilterGrad or kernels.WinogradGrad.
+type weightGrad interface {
+	Len() int
+	Group() int
+	Add(ctx *kernels.Context, sum []float32, in, dout []byte, n int)
+	Finish(dw, sum []float32)
+}
+
+// newWeightGrad takes minimal filtering where the shape suits, as newConvolver does.
+func newWeightGrad(im *kernels.Impl, s kernels.ConvSpec, products kernels.Products) (weightGrad, error) {
+	for _, m := range []int{4, 2} {
+		if products != kernels.Float32Products {
+			break
+		}
+		if w, err := kernels.NewWinogradGrad(im, s, m); err == nil {
+			return w, nil
+		}
+	}
+	return kernels.NewFilterGrad(im, s, products)
 }
 
 // pending is a thread's images whose gradients of weights have yet to be added.
@@ -121,7 +142,7 @@ func (o *convOp) plan() error {
 		return err
 	}
 	s.Out = o.out.grad.Image
-	if o.filter, err = kernels.NewFilterGrad(o.im, s, o.products); err != nil {
+	if o.filter, err = newWeightGrad(o.im, s, o.products); err != nil {
 		return err
 	}
 	for i := range o.partDW {
@@ -215,9 +236,8 @@ func (o *convOp) backward(t *thread, img int) {
 	o.bwd.Run(&t.ctx, o.in.grad.image(img), dout)
 }
 
-// finish adds up what the threads have, turns it from [KH·KW·InC][OutC] to
-// the weights' order, and lets through the straight-through estimator what belongs
-// to weights in the training zone.
+// finish adds up what the threads have, makes the weights' gradient of it, and lets
+// through the straight-through estimator what belongs to weights in the training zone.
 func (o *convOp) finish() {
 	if o.partDB != nil {
 		o.bias.sumThreads(o.partDB)
@@ -229,13 +249,7 @@ func (o *convOp) finish() {
 		}
 		clear(part)
 	}
-	rows, columns := o.spec.KH*o.spec.KW*o.in.data.C, o.filter.Columns()
-	for out := range o.out.data.C {
-		to := o.weight.Grad[out*rows:][:rows]
-		for r := range to {
-			to[r] = total[r*columns+out]
-		}
-	}
+	o.filter.Finish(o.weight.Grad, total)
 	clear(total)
 	if o.weight.Latent {
 		for i, w := range o.weight.W {

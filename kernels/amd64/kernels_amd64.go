@@ -65,11 +65,11 @@ var (
 var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx2", Needs: avx2,
-		MR: 4, NR: 16, Tile: tileFloat32AVX2,
+		MR: 4, NR: 16, Tile: tileFloat32AVX2, ColumnTile: tileFloat32AVX2Columns,
 		DotBlock: 8, DotFloat32: dotFloat32AVX2,
 		Winograd: []tile.Winograd{
-			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2},
-			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2},
+			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2, Grad: winogradGrad2AVX2},
+			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2, Grad: winogradGrad4AVX2},
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,

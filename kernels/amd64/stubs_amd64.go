@@ -15,6 +15,9 @@ import "macroscope/kernels/tile"
 func tileFloat32AVX2(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX2Columns(t *tile.Args)
+
+//go:noescape
 func tileFloat32AVX512(t *tile.Args)
 
 //go:noescape
@@ -109,6 +112,12 @@ func winogradIn4AVX2(t *tile.Transform)
 
 //go:noescape
 func winogradOut4AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradGrad2AVX2(t *tile.Transform)
+
+//go:noescape
+func winogradGrad4AVX2(t *tile.Transform)
 
 //go:noescape
 func winogradInt8In2AVX2(t *tile.Transform)

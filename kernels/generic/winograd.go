@@ -12,8 +12,8 @@ const winogradVL = 8
 
 // Winograd lists the plain transforms of F(2×2, 3×3) and F(4×4, 3×3).
 var Winograd = []tile.Winograd{
-	{M: 2, VL: winogradVL, In: winogradIn(4, in2), Out: winogradOut(4, 2, out2)},
-	{M: 4, VL: winogradVL, In: winogradIn(6, in4), Out: winogradOut(6, 4, out4)},
+	{M: 2, VL: winogradVL, In: winogradFrom(4, 4, in2), Out: winogradOut(4, 2, out2), Grad: winogradFrom(4, 2, grad2)},
+	{M: 4, VL: winogradVL, In: winogradFrom(6, 6, in4), Out: winogradOut(6, 4, out4), Grad: winogradFrom(6, 4, grad4)},
 }
 
 // six is a row or column of a tile; F(2, 3) uses four.
@@ -39,14 +39,25 @@ func out4(m six) six {
 	return six{m[0] + p + u, q + 2*v, p + 4*u, q + 8*v + m[5]}
 }
 
-func winogradIn(n int, f func(six) six) func(*tile.Transform) {
+// grad2 is A of F(2, 3).
+func grad2(g six) six { return six{g[0], g[0] + g[1], g[0] - g[1], -g[1]} }
+
+// grad4 is A of F(4, 3).
+func grad4(g six) six {
+	p, q := g[0]+g[2], g[1]+g[3]
+	u, v := g[0]+4*g[2], g[1]+4*g[3]
+	return six{g[0], p + q, p - q, u + 2*v, u - 2*v, g[3]}
+}
+
+// winogradFrom is the transform of m×m pixels into n×n values.
+func winogradFrom(n, m int, f func(six) six) func(*tile.Transform) {
 	return func(t *tile.Transform) {
 		for v := range t.Vectors {
 			for c := range winogradVL {
 				at := 4 * (v*winogradVL + c)
 				var d [6]six
-				for i := range n {
-					for j := range n {
+				for i := range m {
+					for j := range m {
 						d[i][j] = *(*float32)(unsafe.Add(t.Src, i*t.Row+j*t.Col+at))
 					}
 				}

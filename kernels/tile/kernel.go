@@ -48,6 +48,10 @@ type Kernel struct {
 	// TernaryTile, if not nil, is a PieceTile that Doubles whose B has two rows of words
 	// for each word x of A, p and n of weights 1 and −1: it counts x&n | ^x&p (binary).
 	TernaryTile Func
+	// ColumnTile, if not nil, is a faster Tile where SegLen is 1 and all rows of the call
+	// lie side by side, Rows[i] = Rows[0]+4·i (float32, Accumulate only): A is then a
+	// matrix whose columns, not rows, are what is multiplied.
+	ColumnTile Func
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.

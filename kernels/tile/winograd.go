@@ -19,6 +19,11 @@ import "unsafe"
 //	M[i][j] = Src + (i·n+j)·Step
 //	Y[i][j] → Dst + i·Row + j·Col    of m×m pixels, as min(Hi, max(Lo, Y+Bias))
 //
+// and in the gradient's W = A·g·Aᵀ, of float32 alone,
+//
+//	g[i][j] = Src + i·Row + j·Col    of m×m pixels
+//	W[i][j] → Dst + (i·n+j)·Step
+//
 // all in bytes, each followed by the next vectors. With Pool the maximum of
 // each 2×2 of Y is written instead, so that Dst has m/2×m/2 pixels.
 //
@@ -61,6 +66,7 @@ type Winograd struct {
 	VL      int // channels of a vector of In
 	OutVL   int // of Out; 0: VL
 	In, Out func(*Transform)
+	Grad    func(*Transform) // nil: none
 
 	// Of int8, whose transformed values are int16: what multiplies them, in tiles of MR×NR.
 	// A word is a pair of them, a product of words the sum of both products in int32; one

@@ -44,6 +44,13 @@ broadcast loads of A: 12 independent sums where the latency of 4 or 5 cycles at
 two FMA a cycle needs 8 or 10, and 8 loads where two ports have 12.
 Measured on Zen 4 (best run of macroscope bench --filter Tile): 93 % of peak.`
 	a.tall(m)
+	m.name, m.columns, m.tail = "tileFloat32AVX2Columns", true, addTail
+	m.doc = `
+tileFloat32AVX2Columns is tile.Kernel.ColumnTile: the loop above with a load of the word's
+segment in each step of K, so 9 loads where two ports have 12.
+Measured on Zen 3 (go test -bench WinogradGrad ./kernels): the whole gradient takes 0.6
+of the time that it takes with the tile above, in segments of a word.`
+	a.tall(m)
 	dotFloat32(a, "AVX2", "Y")
 	peak(a, "peakFloat32AVX2", "VFMADD231PS", "Y", func(i int) { a.op("VFMADD231PS Y14, Y15, Y%d", i) })
 }
@@ -335,13 +342,18 @@ func outer(a *asm, s shape, load, broadcast string, mac func(a *asm, b, x, acc s
 
 // outerRows is outer for rows from … to−1.
 func outerRows(a *asm, s shape, from, to int, load, broadcast string, mac func(a *asm, b, x, acc string)) {
+	outerAt(a, s, from, to, func(r int) string { return fmt.Sprintf("(%s)(CX*1)", rowPtr[r]) }, load, broadcast, mac)
+}
+
+// outerAt is outerRows with the word of row r at at(r).
+func outerAt(a *asm, s shape, from, to int, at func(r int) string, load, broadcast string, mac func(a *asm, b, x, acc string)) {
 	b0 := s.mr * s.nv
 	for v := range s.nv {
 		a.op("%s %d(BX), %s", load, v*s.bytes(), s.r(b0+v))
 	}
 	for r := from; r < to; r++ {
 		x := s.r(b0 + s.nv + r%min(4, s.regs()-b0-s.nv))
-		a.op("%s (%s)(CX*1), %s", broadcast, rowPtr[r], x)
+		a.op("%s %s, %s", broadcast, at(r), x)
 		for v := range s.nv {
 			mac(a, s.r(b0+v), x, s.acc(r, v))
 		}

@@ -43,6 +43,7 @@ type micro struct {
 	broadcast string                         // of a word of A, for the outer product of tall
 	mac       func(a *asm, b, x, acc string) // of tall
 	more      func(a *asm)                   // what pieces load of B beside the tile's vectors
+	columns   bool                           // rows lie side by side, segments are words: see walkColumns
 	double    func(a *asm, acc string)       // of pieces that double; nil: none do
 	// pool takes the maxima of windows of four rows and gives the rows that hold
 	// them; nil: of rows 0-3, 4-7, ...
@@ -75,6 +76,10 @@ func (a *asm) tile(m micro) {
 // walk makes the sums of the rows at SI.
 func (a *asm) walk(m micro) {
 	m.zero(a)
+	if m.columns {
+		a.walkColumns(m)
+		return
+	}
 	a.op("MOVQ ARG_B, BX")
 	a.op("XORL AX, AX")
 	a.label("segment")
@@ -121,6 +126,31 @@ func (a *asm) walk(m micro) {
 	if m.sums != nil {
 		m.sums(a)
 	}
+}
+
+// walkColumns is walk where a segment is one word and rows lie side by side, so that a word
+// of K costs no more than the load of its segment beside the step.
+func (a *asm) walkColumns(m micro) {
+	for r := range m.mr {
+		a.outRow(r)
+		for at := 0; at < 4*m.nr(); at += 64 {
+			a.op("PREFETCHT0 %d(R8)", at)
+		}
+	}
+	a.op("MOVQ ARG_B, BX")
+	a.op("MOVQ (SI), R8")
+	a.op("ADDQ ARG_A, R8")
+	a.op("MOVQ ARG_Segs, R9")
+	a.op("MOVQ ARG_NSeg, R10")
+	a.op("LEAQ (R9)(R10*8), R9")
+	a.op("NEGQ R10")
+	a.op("PCALIGN $32")
+	a.label("segment")
+	a.op("MOVQ (R9)(R10*8), CX")
+	outerAt(a, m.shape, 0, m.mr, func(r int) string { return fmt.Sprintf("%d(R8)(CX*1)", 4*r) }, m.move(), m.broadcast, m.mac)
+	a.op("ADDQ $%d, BX", m.bStep)
+	a.op("INCQ R10")
+	a.jump("JNE", "segment")
 }
 
 // outRow points R8 at the place of output row i.
@@ -233,6 +263,11 @@ func floatTail(a *asm, m micro) {
 		}
 	})
 	a.label("accumulate")
+	addTail(a, m)
+}
+
+// addTail is the epilogue of float32 in the mode Accumulate.
+func addTail(a *asm, m micro) {
 	for r := range m.mr {
 		a.outRow(r)
 		for v := range m.nv {

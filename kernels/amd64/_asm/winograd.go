@@ -40,10 +40,14 @@ func winograd(isa, reg string) func(*asm) {
 		a.transformHeader()
 		s := shape{reg, 1, 1}
 		smallNumbers(a)
-		a.transformIn(s, "winogradIn2"+isa, 4, s.in2)
+		a.transformFrom(s, "winogradIn2"+isa, "V = Bᵀ·d·B", 4, 4, s.in2)
 		a.transformOut(s, "winogradOut2"+isa, 4, 2, s.out2)
-		a.transformIn(s, "winogradIn4"+isa, 6, s.in4)
+		a.transformFrom(s, "winogradIn4"+isa, "V = Bᵀ·d·B", 6, 6, s.in4)
 		a.transformOut(s, "winogradOut4"+isa, 6, 4, s.out4)
+		if reg == "Y" { // of 512 bits nothing was run yet
+			a.transformFrom(s, "winogradGrad2"+isa, "W = A·g·Aᵀ", 4, 2, s.grad2)
+			a.transformFrom(s, "winogradGrad4"+isa, "W = A·g·Aᵀ", 6, 4, s.grad4)
+		}
 	}
 }
 
@@ -52,7 +56,7 @@ func smallNumbers(a *asm) {
 	for _, c := range []struct {
 		name string
 		v    float32
-	}{{"two", 2}, {"four", 4}, {"five", 5}, {"eight", 8}} {
+	}{{"two", 2}, {"four", 4}, {"five", 5}, {"eight", 8}, {"signBit", float32(math.Copysign(0, -1))}} {
 		bits := math.Float32bits(c.v)
 		for i := range 8 {
 			a.raw(fmt.Sprintf("DATA %s<>+%d(SB)/8, $%#08x%08x\n", c.name, 8*i, bits, bits))
@@ -149,6 +153,33 @@ func (s shape) out4(a *asm, m []string) []string {
 	return []string{m[0], m[1], p, m[5]}
 }
 
+// grad2: see generic.grad2.
+func (s shape) grad2(a *asm, g []string) []string {
+	sum, diff, last := s.r(8), s.r(9), s.r(10)
+	a.op("VADDPS %s, %s, %s", g[1], g[0], sum)
+	a.op("VSUBPS %s, %s, %s", g[1], g[0], diff)
+	a.op("VXORPS signBit<>(SB), %s, %s", g[1], last)
+	return []string{g[0], sum, diff, last}
+}
+
+// grad4: see generic.grad4.
+func (s shape) grad4(a *asm, g []string) []string {
+	mv := regMove(s.reg)
+	p, q, u, v, t1, t2 := s.r(4), s.r(5), s.r(6), s.r(7), s.r(8), s.r(9)
+	a.op("VADDPS %s, %s, %s", g[2], g[0], p)
+	a.op("VADDPS %s, %s, %s", g[3], g[1], q)
+	a.op("%s %s, %s", mv, g[0], u)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("four"), g[2], u)
+	a.op("%s %s, %s", mv, g[1], v)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("four"), g[3], v)
+	a.op("VADDPS %s, %s, %s", q, p, t1)
+	a.op("VSUBPS %s, %s, %s", q, p, t2)
+	a.op("%s %s, %s", mv, u, p)
+	a.op("VFMADD231PS %s, %s, %s", s.numberIn("two"), v, p)
+	a.op("VFNMADD231PS %s, %s, %s", s.numberIn("two"), v, u)
+	return []string{g[0], t1, t2, p, u, g[3]}
+}
+
 func (a *asm) transformHead(name, doc string) {
 	a.comment(name + doc)
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Transform)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name))
@@ -197,13 +228,17 @@ optimization guide, 57647).
 		}
 		return doc + fmt.Sprintf("Measured on Zen 4 (macroscope bench --layers, conv2): %d ns, %.0f %% of that bound.", ns, 100*cycles/3.7/float64(ns))
 	}
+	if strings.Contains(name, "Grad4") {
+		return doc + "Not measured alone."
+	}
 	return doc + "Not measured alone: the network's layers take the larger tiles."
 }
 
-func (a *asm) transformIn(s shape, name string, n int, f pass) {
+// transformFrom writes the transform of m×m pixels into n×n values.
+func (a *asm) transformFrom(s shape, name, formula string, n, m int, f pass) {
 	body := &asm{}
-	body.transformInVector(s, n, f)
-	a.transformHead(name, transformDoc(name, fmt.Sprintf("V = Bᵀ·d·B of tile.Transform for %d×%d pixels", n, n), body.String()))
+	body.transformFromVector(s, n, m, f)
+	a.transformHead(name, transformDoc(name, fmt.Sprintf("%s of tile.Transform for %d×%d pixels", formula, m, m), body.String()))
 	a.op("MOVQ T_Row, R8")
 	a.op("MOVQ T_Col, R9")
 	a.op("MOVQ T_Step, R10")
@@ -216,12 +251,12 @@ func (a *asm) transformIn(s shape, name string, n int, f pass) {
 	a.transformEnd(s)
 }
 
-// transformInVector is the transform of a vector.
-func (a *asm) transformInVector(s shape, n int, f pass) {
+// transformFromVector is the transform of a vector.
+func (a *asm) transformFromVector(s shape, n, m int, f pass) {
 	a.op("MOVQ SI, R11")
-	for j := range n { // columns
-		d := s.inputs(n)
-		for i := range n {
+	for j := range m { // columns
+		d := s.inputs(m)
+		for i := range m {
 			a.op("VMOVUPS %s, %s", strided("(R11)", i), d[i])
 		}
 		for i, t := range f(a, d) {
@@ -231,8 +266,8 @@ func (a *asm) transformInVector(s shape, n int, f pass) {
 	}
 	a.op("MOVQ DX, R11")
 	for i := range n { // rows
-		d := s.inputs(n)
-		for j := range n {
+		d := s.inputs(m)
+		for j := range m {
 			a.op("VMOVUPS %d(BX), %s", (i*n+j)*s.bytes(), d[j])
 		}
 		for _, t := range f(a, d) {
