@@ -102,12 +102,9 @@ func NewFilterGrad(im *Impl, spec ConvSpec, products Products) (*FilterGrad, err
 // imageWords is the size of an image's planes.
 func (g *FilterGrad) imageWords() int { return g.spec.In.C * g.planes * g.hp * g.wp }
 
-// Len is the number of elements of dw: KH·KW·In.C rows of Columns, and one that
+// Len is the number of elements of dw: KH·KW·In.C rows of OutC rounded up to the tile, and one that
 // holds nothing of use.
 func (g *FilterGrad) Len() int { return (g.spec.KH*g.spec.KW*g.spec.In.C + 1) * g.columns }
-
-// Columns is the distance between rows of dw: OutC rounded up to the tile.
-func (g *FilterGrad) Columns() int { return g.columns }
 
 // Group is FilterGradGroup for its output and products.
 func (g *FilterGrad) Group() int { return g.group }
@@ -130,7 +127,7 @@ func (g *FilterGrad) wordsOf(n int) int {
 	return n
 }
 
-// Add adds the gradient of n images to dw, [KH][KW][In.C][Columns]. Images
+// Add adds the gradient of n images to dw, [KH][KW][In.C][OutC rounded up to the tile]. Images
 // follow one another, in ones every In.Bytes(), dout ones every Out.Bytes(). It
 // panics if a slice is too short, and allocates nothing once ctx has served it.
 func (g *FilterGrad) Add(ctx *Context, dw []float32, in, dout []byte, n int) {

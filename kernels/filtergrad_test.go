@@ -99,7 +99,7 @@ func checkFilterGrad(t *testing.T, g gradCase, s ConvSpec, fg *FilterGrad, dw, i
 							}
 						}
 					}
-					got := float64(dw[((ky*s.KW+kx)*s.In.C+c)*fg.Columns()+o])
+					got := float64(dw[((ky*s.KW+kx)*s.In.C+c)*fg.columns+o])
 					tol := float64(g.n*s.Out.H*s.Out.W+1) * 0x1p-24 * abs
 					if !(math.Abs(got-sum) <= tol) {
 						t.Fatalf("dw[%d][%d][%d][%d] = %v, want %v ± %v", ky, kx, c, o, got, sum, tol)

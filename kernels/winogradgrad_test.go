@@ -202,7 +202,7 @@ func TestGradTransform(t *testing.T) {
 func TestColumnTile(t *testing.T) {
 	eachImpl(t, dtype.Float32, func(t *testing.T, im *Impl) {
 		if im.k.ColumnTile == nil {
-			t.Skip("has none")
+			t.Skip("has no ColumnTile")
 		}
 		r := newRand(t)
 		for tiles := 1; tiles <= 8; tiles++ {

@@ -76,15 +76,6 @@ DATA eight<>+40(SB)/8, $0x4100000041000000
 DATA eight<>+48(SB)/8, $0x4100000041000000
 DATA eight<>+56(SB)/8, $0x4100000041000000
 GLOBL eight<>(SB), RODATA|NOPTR, $64
-DATA signBit<>+0(SB)/8, $0x8000000080000000
-DATA signBit<>+8(SB)/8, $0x8000000080000000
-DATA signBit<>+16(SB)/8, $0x8000000080000000
-DATA signBit<>+24(SB)/8, $0x8000000080000000
-DATA signBit<>+32(SB)/8, $0x8000000080000000
-DATA signBit<>+40(SB)/8, $0x8000000080000000
-DATA signBit<>+48(SB)/8, $0x8000000080000000
-DATA signBit<>+56(SB)/8, $0x8000000080000000
-GLOBL signBit<>(SB), RODATA|NOPTR, $64
 
 // winogradIn2AVX512 is V = Bᵀ·d·B of tile.Transform for 4×4 pixels.
 // A vector is 118 instructions, 32 of them loads and 32 stores. Memory is the bound:

@@ -39,7 +39,7 @@ func winograd(isa, reg string) func(*asm) {
 	return func(a *asm) {
 		a.transformHeader()
 		s := shape{reg, 1, 1}
-		smallNumbers(a)
+		smallNumbers(a, reg)
 		a.transformFrom(s, "winogradIn2"+isa, "V = Bᵀ·d·B", 4, 4, s.in2)
 		a.transformOut(s, "winogradOut2"+isa, 4, 2, s.out2)
 		a.transformFrom(s, "winogradIn4"+isa, "V = Bᵀ·d·B", 6, 6, s.in4)
@@ -52,11 +52,14 @@ func winograd(isa, reg string) func(*asm) {
 }
 
 // smallNumbers defines 64-byte vectors of one float32 each.
-func smallNumbers(a *asm) {
+func smallNumbers(a *asm, reg string) {
 	for _, c := range []struct {
 		name string
 		v    float32
 	}{{"two", 2}, {"four", 4}, {"five", 5}, {"eight", 8}, {"signBit", float32(math.Copysign(0, -1))}} {
+		if c.name == "signBit" && reg != "Y" { // only the gradient's transform has it
+			continue
+		}
 		bits := math.Float32bits(c.v)
 		for i := range 8 {
 			a.raw(fmt.Sprintf("DATA %s<>+%d(SB)/8, $%#08x%08x\n", c.name, 8*i, bits, bits))
