@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -256,7 +257,9 @@ func TestWinogradInt8(t *testing.T) {
 			}
 		}
 	})
-	if rows == 0 {
+	if off := os.Getenv("MACROSCOPE_KERNELS"); rows == 0 && off != "" {
+		t.Skipf("none of the rows that MACROSCOPE_KERNELS=%s leaves has transforms of int8", off)
+	} else if rows == 0 {
 		t.Error("no row has transforms of int8")
 	}
 }
