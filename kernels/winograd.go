@@ -107,8 +107,8 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 	if err != nil {
 		return nil, err
 	}
-	if im.k.DType != dtype.Int8 || im.k.AXor != 0 || spec.Mode == tile.Bits {
-		return nil, fmt.Errorf("%s: want signed int8, Requant or Store", im.FullName("winograd"))
+	if im.k.DType != dtype.Int8 || spec.Mode == tile.Bits {
+		return nil, fmt.Errorf("%s: want int8, Requant or Store", im.FullName("winograd"))
 	}
 	w.k = spec.In.C / 2
 	k := 9 * spec.In.C
@@ -163,21 +163,22 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 			w.t = &im.k.Winograd[i]
 		}
 	}
+	if w.t == nil {
+		return nil, fmt.Errorf("%s: no transform F(%d, 3)", im.FullName("winograd"), m)
+	}
+	if w.outVL = w.t.OutVL; w.outVL == 0 {
+		w.outVL = w.t.VL
+	}
 	h, wd := direct.sumsHW()
 	switch {
-	case w.t == nil:
-		return nil, fmt.Errorf("%s: no transform F(%d, 3)", im.FullName("winograd"), m)
 	case spec.KH != 3 || spec.KW != 3 || spec.StrideH != 1 || spec.StrideW != 1 || spec.DilationH != 1 || spec.DilationW != 1:
 		return nil, fmt.Errorf("%s: want a 3x3 kernel with stride and dilation 1", im.FullName("winograd"))
 	case weights != 9*spec.In.C*spec.Out.C:
 		return nil, fmt.Errorf("%s: %d weights: want %d", im.FullName("winograd"), weights, 9*spec.In.C*spec.Out.C)
-	case spec.In.C%w.t.VL != 0 || spec.Out.C%w.t.VL != 0:
-		return nil, fmt.Errorf("%s: %d channels in, %d out: want multiples of %d", im.FullName("winograd"), spec.In.C, spec.Out.C, w.t.VL)
+	case spec.In.C%w.t.VL != 0 || spec.Out.C%w.outVL != 0:
+		return nil, fmt.Errorf("%s: %d channels in, %d out: want multiples of %d and %d", im.FullName("winograd"), spec.In.C, spec.Out.C, w.t.VL, w.outVL)
 	case h%m != 0 || wd%m != 0:
 		return nil, fmt.Errorf("%s: %dx%d sums: want multiples of %d", im.FullName("winograd"), h, wd, m)
-	}
-	if w.outVL = w.t.OutVL; w.outVL == 0 {
-		w.outVL = w.t.VL
 	}
 	w.tilesY, w.tilesX = h/m, wd/m
 	return w, nil
@@ -187,8 +188,12 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 func (w *Winograd) prepare() {
 	im, spec, m := w.im, &w.spec, w.t.M
 	switch w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile; {
-	case w.t.Tile != nil:
-		w.mr, w.nr, w.gemm = w.t.MR, w.t.NR, w.t.Tile
+	case w.t.Tiles != nil:
+		for i, t := range w.t.Tiles {
+			if w.mr, w.nr, w.gemm = t.MR, t.NR, t.Run; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 || i == len(w.t.Tiles)-1 {
+				break
+			}
+		}
 	case im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0:
 		w.mr, w.nr, w.gemm = im.k.FlatMR, im.k.FlatNR, im.k.FlatTile
 	}
@@ -278,7 +283,7 @@ func (w *Winograd) transformWeights(weights []float32) {
 // winogradIntG is 2·G or G' of tile.Transform, by m.
 var winogradIntG = map[int][][3]int32{
 	2: {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}},
-	4: {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}},
+	4: {{6, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 6}},
 }
 
 // transformInt8 sets u to G·g·Gᵀ of every filter g with the G of integers: int16, the even

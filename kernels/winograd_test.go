@@ -186,15 +186,23 @@ func (c *convCase) checkWinogradOutput(t *testing.T, out []byte, y, x, o int, bo
 	}
 }
 
-// winogradInt8Case is a random convolution of shapes that F(m×m, 3×3) takes.
-func winogradInt8Case(r *rand.Rand, m int) convCase {
+// winogradInt8Case is a random convolution of a shape that a row's F(m×m, 3×3) takes.
+func winogradInt8Case(r *rand.Rand, f tile.Winograd) convCase {
+	m, outVL := f.M, f.OutVL
+	if outVL == 0 {
+		outVL = f.VL
+	}
+	tiles := 7
+	if r.IntN(3) == 0 {
+		tiles = 2 // as few as take another micro-kernel
+	}
 	s := ConvSpec{KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Pool: r.IntN(2) == 0}
-	h, w := m*(1+r.IntN(7)), m*(1+r.IntN(7))
+	h, w := m*(1+r.IntN(tiles)), m*(1+r.IntN(tiles))
 	if s.Pool {
 		h, w = h/2, w/2
 	}
 	for {
-		if c := filledConv(r, s, dtype.Int8, 16*(1+r.IntN(5)), 16*(1+r.IntN(5)), h, w); c.spec.Mode != tile.Bits {
+		if c := filledConv(r, s, dtype.Int8, f.VL*(1+r.IntN(5)), outVL*(1+r.IntN(8)), h, w); c.spec.Mode != tile.Bits {
 			return c
 		}
 	}
@@ -220,8 +228,9 @@ func TestWinogradInt8(t *testing.T) {
 		r := newRand(t)
 		var ctx Context
 		for i := range cases(im, 60, 20, 4) {
-			m := 2 + 2*(i/2%2)
-			c := winogradInt8Case(r, m)
+			f := im.k.Winograd[i/2%len(im.k.Winograd)]
+			m := f.M
+			c := winogradInt8Case(r, f)
 			w, err := NewWinogradInt8(im, c.spec, c.int8Weights(), m)
 			if err != nil {
 				t.Fatalf("case %d: %v", i, err)
@@ -271,14 +280,14 @@ func TestWinogradInt8Extremes(t *testing.T) {
 		if len(im.k.Winograd) == 0 {
 			t.Skip("has no such transforms")
 		}
-		for _, m := range im.Winograds() {
-			winogradExtremes(t, im, m)
+		for _, f := range im.k.Winograd {
+			winogradExtremes(t, im, f.M, f.VL)
 		}
 	})
 }
 
-func winogradExtremes(t *testing.T, im *Impl, m int) {
-	inC := int(math.MaxInt32/winogradTimes[m]/(9*128*128)) / 16 * 16
+func winogradExtremes(t *testing.T, im *Impl, m, vl int) {
+	inC := int(math.MaxInt32/winogradTimes[m]/(9*128*128)) / vl * vl
 	s := ConvSpec{
 		In: Image{DType: dtype.Int8, H: m + 2, W: m + 2, C: inC}, Out: Image{DType: dtype.Int8, H: m, W: m, C: 16},
 		KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Mode: tile.Requant, Lo: -128, Hi: 127,
@@ -307,7 +316,7 @@ func winogradExtremes(t *testing.T, im *Impl, m int) {
 			t.Errorf("F(%d, 3), %d times %d: %v", m, signs[0], signs[1], err)
 		}
 	}
-	s.In.C += 16
+	s.In.C += vl
 	weights := make([]int8, 9*s.In.C*s.Out.C)
 	for i := range weights {
 		weights[i] = 100
@@ -329,7 +338,7 @@ func TestWinogradInt8Refuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRand(t)
-	c := winogradInt8Case(r, 2)
+	c := winogradInt8Case(r, im.k.Winograd[0])
 	weights := c.int8Weights()
 	bits := c.spec
 	bits.Mode, bits.Scale, bits.Offset, bits.Multipliers, bits.Threshold = tile.Bits, nil, nil, nil, make([]int32, bits.Out.C)
@@ -344,7 +353,7 @@ func TestWinogradInt8Refuses(t *testing.T) {
 		{func(s *ConvSpec) []int8 {
 			*s = bits
 			return make([]int8, 9*s.In.C*s.Out.C)
-		}, 2, "want signed int8, Requant or Store"},
+		}, 2, "want int8, Requant or Store"},
 		{func(s *ConvSpec) []int8 { s.StrideH = 2; return weights }, 2, ""},
 		{func(s *ConvSpec) []int8 { // the pool's sums wrap, of which Conv takes the maximum
 			s.Pool, s.Out.H, s.Out.W = true, 1, 1

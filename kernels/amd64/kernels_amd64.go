@@ -60,6 +60,12 @@ var (
 	}
 )
 
+// Of int8 by minimal filtering.
+var (
+	int16AVX2   = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVX2}}
+	int16AVX512 = []tile.Micro{{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}, {MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}
+)
+
 // Kernels lists every implementation here, slowest first within a dtype as
 // measured: the choice takes the last one that can run.
 var Kernels = []tile.Kernel{
@@ -104,8 +110,8 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Int8, Name: "avx2", Needs: avx2,
 		MR: 4, NR: 8, Tile: tileInt8AVX2, NonNegativeTile: tileInt8AVX2NonNegative,
 		Winograd: []tile.Winograd{
-			{M: 2, VL: 16, OutVL: 8, In: winogradInt8In2AVX2, Out: winogradInt8Out2AVX2, MR: 4, NR: 16, Tile: tileInt16AVX2, Pays: 16},
-			{M: 4, VL: 16, OutVL: 8, In: winogradInt8In4AVX2, Out: winogradInt8Out4AVX2, MR: 4, NR: 16, Tile: tileInt16AVX2, Pays: 16},
+			{M: 2, VL: 16, OutVL: 8, In: winogradInt8In2AVX2, Out: winogradInt8Out2AVX2, Tiles: int16AVX2, Pays: 16},
+			{M: 4, VL: 16, OutVL: 8, In: winogradInt8In4AVX2, Out: winogradInt8Out4AVX2, Tiles: int16AVX2, Pays: 16},
 		},
 		Merge: mergeAVX2, Depthwise: &depthwiseInt8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 16, DotInt8: dotInt8AVX2, DotUint8: dotUint8AVX2,
@@ -121,6 +127,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
+		Winograd: []tile.Winograd{{M: 4, VL: 32, OutVL: 16, In: winogradUint8In4AVX512, Out: winogradInt8Out4AVX512, Tiles: int16AVX512, Pays: 32}},
 		Merge: mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,

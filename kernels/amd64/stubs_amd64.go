@@ -135,6 +135,18 @@ func winogradInt8Out4AVX2(t *tile.Transform)
 func tileInt16AVX2(t *tile.Args)
 
 //go:noescape
+func tileInt16AVX512VNNI(t *tile.Args)
+
+//go:noescape
+func tileInt16AVX512VNNIFlat(t *tile.Args)
+
+//go:noescape
+func winogradUint8In4AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradInt8Out4AVX512(t *tile.Transform)
+
+//go:noescape
 func winogradIn2AVX512(t *tile.Transform)
 
 //go:noescape

@@ -10,9 +10,11 @@ import (
 // WinogradInt8 is F(2×2, 3×3) and F(4×4, 3×3) of int8: the definition of right of their
 // transforms and products.
 var WinogradInt8 = []tile.Winograd{
-	{M: 2, VL: winogradVL, In: winogradInt8In(4, intIn2), Out: winogradInt8Out(4, 2, intOut2, func(y int32, _, _ int) int32 { return y >> 2 }), MR: MR, NR: NR, Tile: TileInt16},
-	{M: 4, VL: winogradVL, In: winogradInt8In(6, intIn4), Out: winogradInt8Out(6, 4, intOut4, ninth), MR: MR, NR: NR, Tile: TileInt16},
+	{M: 2, VL: winogradVL, In: winogradInt8In(4, intIn2), Out: winogradInt8Out(4, 2, intOut2, func(y int32, _, _ int) int32 { return y >> 2 }), Tiles: tilesInt16},
+	{M: 4, VL: winogradVL, In: winogradInt8In(6, intIn4), Out: winogradInt8Out(6, 4, intOut4, ninth), Tiles: tilesInt16},
 }
+
+var tilesInt16 = []tile.Micro{{MR: MR, NR: NR, Run: TileInt16}}
 
 // sixInt is a row or column of a tile; F(2, 3) uses four.
 type sixInt = [6]int32
@@ -31,7 +33,7 @@ func intIn4(d sixInt) sixInt {
 func intOut4(m sixInt) sixInt {
 	p, q := m[1]+m[2], m[1]-m[2]
 	u, v := m[3]+m[4], m[3]-m[4]
-	return sixInt{6*m[0] + 4*p + u, 2*q + v, p + u, q + 2*v + 6*m[5]}
+	return sixInt{m[0] + 4*p + u, 2*q + v, p + u, q + 2*v + m[5]}
 }
 
 // ninth is the sum that y is sᵢ·sⱼ times, modulo 2³².

@@ -27,16 +27,16 @@ import "unsafe"
 // all in bytes, each followed by the next vectors. With Pool the maximum of
 // each 2×2 of Y is written instead, so that Dst has m/2×m/2 pixels.
 //
-// Of int8 a channel of d is a byte, one of V an int16 (at most 4·128 or 100·128), and one
+// Of int8 a channel of d is a byte, xor the implementation's AXor, one of V an int16 (at most 4·128 or 100·128), and one
 // of M an int32. G and A are of integers then, that of m = 4 without what its rows have in
 // common:
 //
-//	2·G = 2  0  0      G' = 1  0  0      A'ᵀ = 6  4  4  1  1  0
+//	2·G = 2  0  0      G' = 6  0  0      A'ᵀ = 1  4  4  1  1  0
 //	      1  1  1          -1 -1 -1            0  2 -2  1 -1  0
 //	      1 -1  1          -1  1 -1            0  1  1  1  1  0
-//	      0  0  2           1  2  4            0  1 -1  2 -2  6
+//	      0  0  2           1  2  4            0  1 -1  2 -2  1
 //	                        1 -2  4
-//	                        0  0  1
+//	                        0  0  6
 //
 // so that Aᵀ·M·A is 4 times the sums of the convolution, and row i and column j of
 // A'ᵀ·M·A' is sᵢ·sⱼ times one, s = 24, 12, 6, 6. That is known modulo 2³²: times the
@@ -60,6 +60,12 @@ type Transform struct {
 	OutXor      uint64
 }
 
+// Micro is a micro-kernel of tiles of MR×NR.
+type Micro struct {
+	MR, NR int
+	Run    Func
+}
+
 // Winograd is an implementation's transforms for one m.
 type Winograd struct {
 	M       int // 2 or 4
@@ -68,11 +74,10 @@ type Winograd struct {
 	In, Out func(*Transform)
 	Grad    func(*Transform) // nil: none
 
-	// Of int8, whose transformed values are int16: what multiplies them, in tiles of MR×NR.
-	// A word is a pair of them, a product of words the sum of both products in int32; one
-	// segment, one Init of zeros, Store alone, no pool.
-	MR, NR int
-	Tile   Func
+	// Of int8, whose transformed values are int16: what multiplies them, MR ascending; the
+	// last takes any shape. A word is a pair of values, a product of words the sum of both
+	// products in int32; one segment, one Init of zeros, Store alone, no pool.
+	Tiles []Micro
 	// Pays is the fewest input channels from which on the convolution was measured to be
 	// faster than by the row's Tile; 0: it was not.
 	Pays int

@@ -40,6 +40,7 @@ func main() {
 		"winograd_avx2":          winograd("AVX2", "Y"),
 		"winograd_avx512":        winograd("AVX512", "Z"),
 		"winogradint8_avx2":      winogradInt8,
+		"winogradint8_avx512":    winogradInt8VNNI,
 		"pixels_avx2":            pixels("AVX2", "Y"),
 		"pixels_avx512":          pixels("AVX512", "Z"),
 		"merge_avx2":             merges("AVX2", "Y"),

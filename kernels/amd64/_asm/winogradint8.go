@@ -9,15 +9,13 @@ import (
 // tile.Transform and the products between them, in int16 and int32.
 func winogradInt8(a *asm) {
 	a.transformHeader()
-	for i := range 4 { // the dwords of two lanes in turn
-		a.raw(fmt.Sprintf("DATA lanesInTurn<>+%d(SB)/8, $%#08x%08x\n", 8*i, 4+i, i))
-	}
-	a.raw("GLOBL lanesInTurn<>(SB), RODATA|NOPTR, $32\n\n")
-	a.int8In("winogradInt8In2AVX2", 4, int8In2)
-	a.int8Out("winogradInt8Out2AVX2", 4, 2, int8Out2)
-	a.int8In("winogradInt8In4AVX2", 6, int8In4)
-	a.int8Out("winogradInt8Out4AVX2", 6, 4, int8Out4)
-	m := micro{shape: yTile, name: "tileInt16AVX2", bStep: 64}
+	lanesInTurn(a, 2)
+	y := shape{"Y", 1, 1}
+	a.int8In(y, "winogradInt8In2AVX2", 4, int8In2)
+	a.int8Out(y, "winogradInt8Out2AVX2", 4, 2, int8Out2)
+	a.int8In(y, "winogradInt8In4AVX2", 6, int8In4)
+	a.int8Out(y, "winogradInt8Out4AVX2", 6, 4, int8Out4)
+	m := micro{shape: yTile, name: "tileInt16AVX2", bStep: 64, tail: sumsTail}
 	m.doc = `
 tileInt16AVX2 is the loop of tile.Args on words of two int16, 4×16, Store alone. A
 step of K (two values) is 2 loads of B, 4 broadcast loads of A, 8 VPMADDWD and 8
@@ -30,21 +28,56 @@ a cycle, with 6 loads in them; 5⅓ cycles on the three ports of Skylake.`
 			a.op("VPADDD Y15, %s, %s", acc, acc)
 		})
 	}
-	m.tail = func(a *asm, m micro) {
-		for r := range m.mr {
-			a.outRow(r)
-			for v := range m.nv {
-				a.op("VMOVDQU %s, %d(R8)", m.acc(r, v), v*m.bytes())
-			}
-		}
-		a.advance(m.mr)
-	}
 	a.tile(m)
 }
 
+// winogradInt8VNNI is F(4×4, 3×3) alone, on 512 bits: VPDPWSSD gives half the products a
+// cycle of VPDPBUSD, so that F(2×2, 3×3) would win a ninth and lose it to its transforms.
+func winogradInt8VNNI(a *asm) {
+	a.transformHeader()
+	lanesInTurn(a, 4)
+	z := shape{"Z", 1, 1}
+	a.int8In(z, "winogradUint8In4AVX512", 6, int8In4)
+	a.int8Out(z, "winogradInt8Out4AVX512", 6, 4, int8Out4)
+	m := micro{shape: zTile, name: "tileInt16AVX512VNNI", bStep: 128, tail: sumsTail}
+	m.doc = `
+tileInt16AVX512VNNI is the loop of tile.Args on words of two int16, 8×32, Store alone. A
+step of K (two values) is that of tileInt8AVX512VNNI with VPDPWSSD for VPDPBUSD.`
+	flat := micro{shape: zFlat, name: "tileInt16AVX512VNNIFlat", bStep: 256, tail: sumsTail}
+	flat.doc = `
+tileInt16AVX512VNNIFlat is tileInt16AVX512VNNI, 4×64, for products of few rows.`
+	for _, m := range []micro{m, flat} {
+		m.zero = m.clearSums
+		m.step = func(a *asm) {
+			outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) { a.op("VPDPWSSD %s, %s, %s", b, x, acc) })
+		}
+		a.tile(m)
+	}
+}
+
+// sumsTail stores the sums.
+func sumsTail(a *asm, m micro) {
+	for r := range m.mr {
+		a.outRow(r)
+		for v := range m.nv {
+			a.op("%s %s, %d(R8)", m.move(), m.acc(r, v), v*m.bytes())
+		}
+	}
+	a.advance(m.mr)
+}
+
+// lanesInTurn defines the dwords of lanes in turn: first of all the first ones, ...
+func lanesInTurn(a *asm, lanes int) {
+	for i := 0; i < 4*lanes; i += 2 {
+		at := func(i int) int { return i%lanes*4 + i/lanes }
+		a.raw(fmt.Sprintf("DATA lanesInTurn<>+%d(SB)/8, $%#08x%08x\n", 4*i, at(i+1), at(i)))
+	}
+	a.raw(fmt.Sprintf("GLOBL lanesInTurn<>(SB), RODATA|NOPTR, $%d\n\n", 16*lanes))
+}
+
 // int8In2 is Bᵀ of F(2, 3).
-func int8In2(a *asm, d []string) []string {
-	t := []string{"Y8", "Y9", "Y10", "Y11"}
+func int8In2(s shape, a *asm, d []string) []string {
+	t := []string{s.r(8), s.r(9), s.r(10), s.r(11)}
 	a.op("VPSUBW %s, %s, %s", d[2], d[0], t[0])
 	a.op("VPADDW %s, %s, %s", d[2], d[1], t[1])
 	a.op("VPSUBW %s, %s, %s", d[1], d[2], t[2])
@@ -53,8 +86,8 @@ func int8In2(a *asm, d []string) []string {
 }
 
 // int8In4 is Bᵀ of F(4, 3): generic.intIn4.
-func int8In4(a *asm, d []string) []string {
-	c, e, t0, A, B, e2 := "Y6", "Y7", "Y8", "Y9", "Y10", "Y11"
+func int8In4(s shape, a *asm, d []string) []string {
+	c, e, t0, A, B, e2 := s.r(6), s.r(7), s.r(8), s.r(9), s.r(10), s.r(11)
 	a.op("VPSUBW %s, %s, %s", d[2], d[4], c)
 	a.op("VPSUBW %s, %s, %s", d[1], d[3], e)
 	a.op("VPSUBW %s, %s, %s", d[2], d[0], t0)
@@ -77,8 +110,8 @@ func int8In4(a *asm, d []string) []string {
 }
 
 // int8Out2 is Aᵀ of F(2, 3).
-func int8Out2(a *asm, m []string) []string {
-	t := []string{"Y8", "Y9"}
+func int8Out2(s shape, a *asm, m []string) []string {
+	t := []string{s.r(8), s.r(9)}
 	a.op("VPADDD %s, %s, %s", m[1], m[0], t[0])
 	a.op("VPSUBD %s, %s, %s", m[2], m[1], t[1])
 	a.op("VPADDD %s, %s, %s", m[2], t[0], t[0])
@@ -87,8 +120,8 @@ func int8Out2(a *asm, m []string) []string {
 }
 
 // int8Out4 is A'ᵀ of F(4, 3): generic.intOut4.
-func int8Out4(a *asm, m []string) []string {
-	p, q, u, v, y2, y1 := "Y6", "Y7", "Y8", "Y9", "Y10", "Y11"
+func int8Out4(s shape, a *asm, m []string) []string {
+	p, q, u, v, y2, y1 := s.r(6), s.r(7), s.r(8), s.r(9), s.r(10), s.r(11)
 	y0, y3 := m[1], m[2]
 	add := func(x, y, to string) { a.op("VPADDD %s, %s, %s", x, y, to) }
 	add(m[2], m[1], p)
@@ -98,65 +131,83 @@ func int8Out4(a *asm, m []string) []string {
 	add(u, p, y2)
 	add(q, q, y1)
 	add(v, y1, y1)
-	add(m[0], m[0], y0) // 2·(3·m0 + 2·p) + u
-	add(m[0], y0, y0)
-	add(p, p, p)
+	a.op("VPSLLD $2, %s, %s", p, p)
+	add(m[0], u, y0)
 	add(p, y0, y0)
-	add(y0, y0, y0)
-	add(u, y0, y0)
-	add(m[5], m[5], y3) // 2·(3·m5 + v) + q
-	add(m[5], y3, y3)
+	add(v, v, v)
+	add(m[5], q, y3)
 	add(v, y3, y3)
-	add(y3, y3, y3)
-	add(q, y3, y3)
 	return []string{y0, y1, y2, y3}
 }
 
-func ys(n int) []string { return shape{"Y", 1, 1}.inputs(n) }
+// int8Pass is a pass on the vectors of a shape.
+type int8Pass func(s shape, a *asm, in []string) []string
 
-// int8In writes the transform of n×n pixels.
-func (a *asm) int8In(name string, n int, f pass) {
+// off is how much larger point 1, 1 of the input's transform is of x+128 than of x: all
+// other rows of Bᵀ sum to 0.
+func off(n int) int {
+	row := map[int]int{4: 2, 6: -6}[n]
+	return 128 * row * row
+}
+
+// int8In writes the transform of n×n pixels: of int8 on Y registers, on Z of x+128 as
+// uint8, which is how rows with VPDPBUSD store x.
+func (a *asm) int8In(s shape, name string, n int, f int8Pass) {
+	widen, kind := "VPMOVSXBW", "int8"
+	if s.reg == "Z" {
+		widen, kind = "VPMOVZXBW", "int8 that lie as x+128"
+	}
+	move := s.integers()
 	body := &asm{}
 	body.op("MOVQ SI, R11")
 	for j := range n { // columns
-		d := ys(n)
+		d := s.inputs(n)
 		for i := range n {
-			body.op("VPMOVSXBW %s, %s", strided("(R11)", i), d[i])
+			body.op("%s %s, %s", widen, strided("(R11)", i), d[i])
 		}
-		for i, t := range f(body, d) {
-			body.op("VMOVDQU %s, %d(BX)", t, 32*(i*n+j))
+		for i, t := range f(s, body, d) {
+			body.op("%s %s, %d(BX)", move, t, s.bytes()*(i*n+j))
 		}
 		body.op("ADDQ R9, R11")
 	}
 	body.op("MOVQ DX, R11")
 	for i := range n { // rows
-		d := ys(n)
+		d := s.inputs(n)
 		for j := range n {
-			body.op("VMOVDQU %d(BX), %s", 32*(i*n+j), d[j])
+			body.op("%s %d(BX), %s", move, s.bytes()*(i*n+j), d[j])
 		}
-		for _, t := range f(body, d) {
-			body.op("VMOVDQU %s, (R11)", t)
+		for j, t := range f(s, body, d) {
+			if i == 1 && j == 1 && s.reg == "Z" {
+				body.op("VPSUBW %s, %s, %s", s.r(12), t, t)
+			}
+			body.op("%s %s, (R11)", move, t)
 			body.op("ADDQ R10, R11")
 		}
 	}
 	count, loads, stores := mix(body.String())
 	a.transformHead(name, fmt.Sprintf(` is V = Bᵀ·d·B of tile.Transform for %d×%d pixels of
-int8. A vector of 16 channels is %d instructions, %d of them loads and %d stores, a cycle
-each: these are the bound.`, n, n, count, loads, stores))
+%s. A vector of %d channels is %d instructions, %d of them loads and %d stores.`, n, n, kind, s.bytes()/2, count, loads, stores))
 	a.op("MOVQ T_Row, R8")
 	a.op("MOVQ T_Col, R9")
 	a.op("MOVQ T_Step, R10")
 	multiples(a)
+	if s.reg == "Z" {
+		a.op("MOVL $%d, AX", off(n))
+		a.op("VPBROADCASTW AX, %s", s.r(12))
+	}
 	a.label("vector")
 	a.raw(body.String())
-	a.op("ADDQ $16, SI")
-	a.op("ADDQ $32, DX")
+	a.op("ADDQ $%d, SI", s.bytes()/2)
+	a.op("ADDQ $%d, DX", s.bytes())
 	a.op("DECQ CX")
 	a.op("JNE vector")
 	a.op("VZEROUPPER")
 	a.op("RET")
 	a.raw("\n")
 }
+
+// integers loads and stores a vector.
+func (s shape) integers() string { return map[string]string{"Y": "VMOVDQU", "Z": "VMOVDQU32"}[s.reg] }
 
 // int8Shift is the bits that a sum in row i and column j of what f gave is shifted right by.
 func int8Shift(m, i, j int) int {
@@ -168,29 +219,30 @@ func int8Shift(m, i, j int) int {
 }
 
 // int8Out writes the transform of n×n products to m×m sums, or the maxima of 2×2 of
-// them. Y12 is the inverse of 9, X13 xor, X14 lo, Y15 hi.
-func (a *asm) int8Out(name string, n, m int, f pass) {
+// them. Register 12 is the inverse of 9, 13 xor, 14 lo, 15 hi, of Z 16 lanesInTurn.
+func (a *asm) int8Out(s shape, name string, n, m int, f int8Pass) {
+	move := s.integers()
 	body := &asm{}
 	body.op("MOVQ SI, R11")
 	for j := range n {
-		d := ys(n)
+		d := s.inputs(n)
 		for i := range n {
-			body.op("VMOVDQU %s, %s", strided("(R11)", i), d[i])
+			body.op("%s %s, %s", move, strided("(R11)", i), d[i])
 		}
-		for i, t := range f(body, d) {
-			body.op("VMOVDQU %s, %d(BX)", t, 32*(i*n+j))
+		for i, t := range f(s, body, d) {
+			body.op("%s %s, %d(BX)", move, t, s.bytes()*(i*n+j))
 		}
 		body.op("ADDQ R10, R11")
 	}
 	row := func(i int) []string {
-		d := ys(n)
+		d := s.inputs(n)
 		for j := range n {
-			body.op("VMOVDQU %d(BX), %s", 32*(i*n+j), d[j])
+			body.op("%s %d(BX), %s", move, s.bytes()*(i*n+j), d[j])
 		}
-		y := f(body, d)
+		y := f(s, body, d)
 		for j, x := range y {
 			if m == 4 {
-				body.op("VPMULLD Y12, %s, %s", x, x)
+				body.op("VPMULLD %s, %s, %s", s.r(12), x, x)
 			}
 			body.op("VPSRAD $%d, %s, %s", int8Shift(m, i, j), x, x)
 		}
@@ -200,7 +252,7 @@ func (a *asm) int8Out(name string, n, m int, f pass) {
 	body.op("CMPQ T_PoolV, $0")
 	body.op("JNE pool")
 	for i := range m {
-		body.finish(row(i))
+		body.finish(s, row(i))
 		if i < m-1 {
 			body.op("ADDQ R9, R11")
 		}
@@ -212,16 +264,16 @@ func (a *asm) int8Out(name string, n, m int, f pass) {
 		y := row(i)
 		for j := 0; j < m; j += 2 {
 			body.op("VPMAXSD %s, %s, %s", y[j+1], y[j], y[j])
-			body.op("VMOVDQU %s, %d(BX)", y[j], 32*(i*n+j))
+			body.op("%s %s, %d(BX)", move, y[j], s.bytes()*(i*n+j))
 		}
 		y = row(i + 1)
 		var pooled []string
 		for j := 0; j < m; j += 2 {
 			body.op("VPMAXSD %s, %s, %s", y[j+1], y[j], y[j])
-			body.op("VPMAXSD %d(BX), %s, %s", 32*(i*n+j), y[j], y[j])
+			body.op("VPMAXSD %d(BX), %s, %s", s.bytes()*(i*n+j), y[j], y[j])
 			pooled = append(pooled, y[j])
 		}
-		body.finish(pooled)
+		body.finish(s, pooled)
 		if i < m-2 {
 			body.op("ADDQ R9, R11")
 		}
@@ -229,8 +281,8 @@ func (a *asm) int8Out(name string, n, m int, f pass) {
 	withoutPool, _, _ := strings.Cut(body.String(), "pool:")
 	count, loads, stores := mix(withoutPool)
 	a.transformHead(name, fmt.Sprintf(` is the bytes of Aᵀ·M·A of tile.Transform for %d×%d
-products of int8. A vector of 8 channels without pool is %d instructions, %d of them loads
-and %d stores.`, n, n, count, loads, stores))
+products of int8. A vector of %d channels without pool is %d instructions, %d of them loads
+and %d stores.`, n, n, s.lanes(), count, loads, stores))
 	a.op("MOVQ T_Step, R10")
 	a.op("IMUL3Q $%d, R10, R8 // between rows of M", n)
 	a.op("MOVQ T_Row, R9")
@@ -240,24 +292,27 @@ and %d stores.`, n, n, count, loads, stores))
 	if m == 4 {
 		a.op("MOVL $954437177, AX // 9 times that is 1 modulo 2³²")
 		a.op("VMOVD AX, X12")
-		a.op("VPBROADCASTD X12, Y12")
+		a.op("VPBROADCASTD X12, %s", s.r(12))
 	}
-	a.op("VPBROADCASTB T_OutXor, X13")
+	a.op("VPBROADCASTB T_OutXor, %s", s.r(13))
 	a.op("VCVTTSS2SI T_LoV, AX")
 	a.op("VMOVD AX, X14")
-	a.op("VPBROADCASTB X14, X14")
-	a.op("VBROADCASTSS T_HiV, Y15")
+	a.op("VPBROADCASTB X14, %s", s.r(14))
+	a.op("VBROADCASTSS T_HiV, %s", s.r(15))
+	if s.reg == "Z" {
+		a.op("VMOVDQU32 lanesInTurn<>(SB), %s", s.r(16))
+	}
 	a.op("MOVQ T_BiasV, AX")
 	a.label("vector")
 	a.raw(body.String())
 	a.label("next")
 	for _, p := range []string{"AX", "R14", "R15", "SI"} {
-		a.op("ADDQ $32, %s", p)
+		a.op("ADDQ $%d, %s", s.bytes(), p)
 	}
-	a.op("ADDQ $8, DX")
+	a.op("ADDQ $%d, DX", s.lanes())
 	a.op("CMPQ T_Scale, $0")
 	a.op("JNE bytes")
-	a.op("ADDQ $24, DX")
+	a.op("ADDQ $%d, DX", s.bytes()-s.lanes())
 	a.label("bytes")
 	a.op("DECQ CX")
 	a.op("JNE vector")
@@ -266,9 +321,9 @@ and %d stores.`, n, n, count, loads, stores))
 	a.raw("\n")
 }
 
-// finish stores the sums of eight channels of one, two or four pixels, or bytes of them,
-// from R11 on, T_Col apart. It uses Y0 and R12.
-func (a *asm) finish(pixels []string) {
+// finish stores the sums of a vector of channels of one, two or four pixels, or bytes of
+// them, from R11 on, T_Col apart. It uses register 0 and R12.
+func (a *asm) finish(s shape, pixels []string) {
 	sums, end := a.fresh("sums"), a.fresh("finished")
 	for _, x := range pixels {
 		a.op("VPADDD (R14), %s, %s", x, x)
@@ -276,43 +331,54 @@ func (a *asm) finish(pixels []string) {
 	a.op("MOVQ R11, R12")
 	a.op("CMPQ T_Scale, $0")
 	a.op("JEQ %s", sums)
-	a.requantize(pixels)
+	a.requantize(s, pixels)
 	a.op("JMP %s", end)
 	a.label(sums)
 	for i, x := range pixels {
 		if i > 0 {
 			a.op("ADDQ T_Col, R12")
 		}
-		a.op("VMOVDQU %s, (R12)", x)
+		a.op("%s %s, (R12)", s.integers(), x)
 	}
 	a.label(end)
 	a.op("LEAQ (R8)(R8*2), R12")
 }
 
 // requantize stores bytes at R12, T_Col apart.
-func (a *asm) requantize(pixels []string) {
+func (a *asm) requantize(s shape, pixels []string) {
 	for _, x := range pixels {
 		a.op("VCVTDQ2PS %s, %s", x, x)
 		a.op("VMULPS (R15), %s, %s", x, x)
 		a.op("VADDPS (AX), %s, %s", x, x)
-		a.op("VMINPS %s, Y15, %s // NaN stays: it is the second source", x, x)
+		a.op("VMINPS %s, %s, %s // NaN stays: it is the second source", x, s.r(15), x)
 		a.op("VCVTPS2DQ %s, %s // halves to even", x, x)
 	}
 	n := len(pixels)
-	x, low := pixels[0], "X"+pixels[0][1:]
+	x := pixels[0]
 	a.op("VPACKSSDW %s, %s, %s", pixels[min(1, n-1)], x, x)
 	second := x
 	if n == 4 {
 		second = pixels[2]
 		a.op("VPACKSSDW %s, %s, %s", pixels[3], second, second)
 	}
-	a.op("VPACKSSWB %s, %s, %s // 0-3 of each pixel | 4-7", second, x, x)
+	a.op("VPACKSSWB %s, %s, %s // 0-3 of each pixel | 4-7 | ...", second, x, x)
+	if s.reg == "Z" {
+		a.op("VPERMD %s, %s, %s", x, s.r(16), x)
+		a.op("VPMAXSB %s, %s, %s", s.r(14), x, x)
+		a.op("VPXORD %s, %s, %s", s.r(13), x, x)
+		a.op("VMOVDQU X%s, (R12)", x[1:])
+		for i := 1; i < n; i++ {
+			a.op("ADDQ T_Col, R12")
+			a.op("VEXTRACTI32X4 $%d, %s, (R12)", i, x)
+		}
+		return
+	}
 	a.op("VMOVDQU lanesInTurn<>(SB), Y0")
 	a.op("VPERMD %s, Y0, %s", x, x)
 	if n == 4 {
 		a.op("VEXTRACTI128 $1, %s, X0", x)
 	}
-	halves := []string{low, "X0"}
+	halves := []string{"X" + x[1:], "X0"}
 	for i := range (n + 1) / 2 {
 		a.op("VPMAXSB X14, %s, %s", halves[i], halves[i])
 		a.op("VPXOR X13, %s, %s", halves[i], halves[i])
