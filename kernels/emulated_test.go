@@ -72,7 +72,7 @@ func TestEmulated(t *testing.T) {
 	}
 	defer out.Close()
 	result, err := emulate.Run(out, append(os.Environ(), emulatedEnv+"="+strings.Join(rows, ",")),
-		"-test.v", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.run=^("+strings.Join(slices.Concat(tests, flat, []string{"TestStress", "TestNetwork"}), "|")+")$", fmt.Sprintf("-seed=%d", *seed))
+		"-test.v", fmt.Sprintf("-test.short=%v", testing.Short()), "-test.run=^("+strings.Join(slices.Concat(tests, flat, []string{"TestStress", "TestNetwork", "TestWinogradInt8", "TestWinogradInt8Extremes"}), "|")+")$", fmt.Sprintf("-seed=%d", *seed))
 	text, readErr := os.ReadFile(file)
 	if readErr != nil {
 		t.Fatal(readErr)
@@ -94,14 +94,18 @@ func TestEmulated(t *testing.T) {
 		}
 		if name == "amxint8" {
 			want = append(want, "TestStress/"+name, "TestNetwork/"+name)
+		} else {
+			want = append(want, "TestWinogradInt8/"+name, "TestWinogradInt8Extremes/"+name)
 		}
 		for _, w := range want {
 			if !strings.Contains(string(text), "--- PASS: "+w+" (") {
 				t.Errorf("no pass of %s\n%s", w, text)
 			}
 		}
-		if mnemonic := map[string]string{"avxvnni": "VPDPBUSD", "amxint8": "TDPBSSD"}[name]; result.Counts[mnemonic] == 0 {
-			t.Errorf("%s: no %s was emulated", row, mnemonic)
+		for _, mnemonic := range map[string][]string{"avxvnni": {"VPDPBUSD", "VPDPWSSD"}, "amxint8": {"TDPBSSD"}}[name] {
+			if result.Counts[mnemonic] == 0 {
+				t.Errorf("%s: no %s was emulated", row, mnemonic)
+			}
 		}
 	}
 	if c := result.Counts; c["LDTILECFG"] != c["TILERELEASE"] {

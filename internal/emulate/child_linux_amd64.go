@@ -84,8 +84,8 @@ func (v *vectorState) ymm(n int) (low, high []byte) {
 	return v.area[xmmAt+16*n:][:16], v.area[avxAt()+16*n:][:16]
 }
 
-// vpdpbusd executes VPDPBUSD, which clears what is above 256 bits.
-func (v *vectorState) vpdpbusd(in instr) error {
+// vnni executes VPDPBUSD or VPDPWSSD, which clear what is above 256 bits.
+func (v *vectorState) vnni(in instr) error {
 	if v.area == nil {
 		v.area = v.memory
 		if err := v.transfer(unix.PTRACE_GETREGSET); err != nil {
@@ -98,7 +98,7 @@ func (v *vectorState) vpdpbusd(in instr) error {
 		copy(r[i][:], low)
 		copy(r[i][16:], high)
 	}
-	vpdpbusd(&r[0], &r[1], &r[2])
+	map[op]func(sums, a, b *[32]byte){dotBytes: vpdpbusd, dotWords: vpdpwssd}[in.op](&r[0], &r[1], &r[2])
 	low, high := v.ymm(in.dst)
 	copy(low, r[0][:16])
 	copy(high, r[0][16:])

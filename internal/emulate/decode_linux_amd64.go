@@ -14,12 +14,13 @@ const (
 	dotSU
 	dotUS
 	dotUU
-	vnni
+	dotBytes
+	dotWords
 )
 
 var mnemonics = [...]string{
 	loadConfig: "LDTILECFG", release: "TILERELEASE", zero: "TILEZERO", load: "TILELOADD", store: "TILESTORED",
-	dotSS: "TDPBSSD", dotSU: "TDPBSUD", dotUS: "TDPBUSD", dotUU: "TDPBUUD", vnni: "VPDPBUSD",
+	dotSS: "TDPBSSD", dotSU: "TDPBSUD", dotUS: "TDPBUSD", dotUU: "TDPBUUD", dotBytes: "VPDPBUSD", dotWords: "VPDPWSSD",
 }
 
 // instr is a decoded instruction. Operands are in Intel's order: dst, a, b.
@@ -48,9 +49,9 @@ func decode(code []byte) (in instr) {
 	mod, reg, rm := modrm>>6, int(modrm>>3&7)|r, int(modrm&7)|b
 	in.size = 5
 
-	if opcode == 0x50 {
+	if opcode == 0x50 || opcode == 0x52 {
 		if long && prefix == 1 && mod == 3 {
-			in.op, in.dst, in.a, in.b = vnni, reg, v, rm
+			in.op, in.dst, in.a, in.b = map[byte]op{0x50: dotBytes, 0x52: dotWords}[opcode], reg, v, rm
 		}
 		return in
 	}

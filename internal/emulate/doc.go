@@ -1,5 +1,5 @@
 // Package emulate runs a test binary on a CPU that lacks some of its
-// instructions: AMX on int8, and VPDPBUSD in its VEX form (AVX-VNNI). The
+// instructions: AMX on int8, and VPDPBUSD and VPDPWSSD in their VEX form (AVX-VNNI). The
 // program is started as a child under ptrace; where it stops for an illegal
 // instruction, the parent decodes it, does its work on the child's registers
 // and memory, and lets the child go on behind it. Every instruction costs two

@@ -41,8 +41,10 @@ func TestDecode(t *testing.T) {
 		{"tdpbsud %tmm1, %tmm2, %tmm3", []byte{0xc4, 0xe2, 0x72, 0x5e, 0xda}, instr{op: dotSU, dst: 3, a: 2, b: 1}},
 		{"tdpbusd %tmm1, %tmm2, %tmm3", []byte{0xc4, 0xe2, 0x71, 0x5e, 0xda}, instr{op: dotUS, dst: 3, a: 2, b: 1}},
 		{"tdpbuud %tmm1, %tmm2, %tmm3", []byte{0xc4, 0xe2, 0x70, 0x5e, 0xda}, instr{op: dotUU, dst: 3, a: 2, b: 1}},
-		{"{vex} vpdpbusd %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x50, 0xd9}, instr{op: vnni, dst: 3, a: 2, b: 1}},
-		{"{vex} vpdpbusd %ymm14, %ymm8, %ymm12", []byte{0xc4, 0x42, 0x3d, 0x50, 0xe6}, instr{op: vnni, dst: 12, a: 8, b: 14}},
+		{"{vex} vpdpbusd %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x50, 0xd9}, instr{op: dotBytes, dst: 3, a: 2, b: 1}},
+		{"{vex} vpdpbusd %ymm14, %ymm8, %ymm12", []byte{0xc4, 0x42, 0x3d, 0x50, 0xe6}, instr{op: dotBytes, dst: 12, a: 8, b: 14}},
+		{"{vex} vpdpwssd %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x52, 0xd9}, instr{op: dotWords, dst: 3, a: 2, b: 1}},
+		{"{vex} vpdpwssd %ymm14, %ymm8, %ymm12", []byte{0xc4, 0x42, 0x3d, 0x52, 0xe6}, instr{op: dotWords, dst: 12, a: 8, b: 14}},
 	} {
 		c.want.size = len(c.code)
 		got := decode(append(c.code, 0x90, 0x90))
@@ -68,6 +70,7 @@ func TestDecodeLeavesOthers(t *testing.T) {
 		{"tdpbf16ps %tmm1, %tmm2, %tmm3", []byte{0xc4, 0xe2, 0x72, 0x5c, 0xda}},
 		{"{vex} vpdpbusd %xmm1, %xmm2, %xmm3", []byte{0xc4, 0xe2, 0x69, 0x50, 0xd9}},
 		{"{vex} vpdpbusds %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x51, 0xd9}},
+		{"{vex} vpdpwssds %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x53, 0xd9}},
 		{"{vex} vpdpbusd (%rax), %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0x50, 0x18}},
 		{"vfmadd231ps %ymm1, %ymm2, %ymm3", []byte{0xc4, 0xe2, 0x6d, 0xb8, 0xd9}},
 		{"nop", []byte{0x90, 0x90, 0x90, 0x90, 0x90}},
@@ -249,6 +252,18 @@ func TestVPDPBUSD(t *testing.T) {
 	copy(b[:], []byte{128, 255, 3, 4, 9, 9, 9, 1})              // signed: −128, −1, 3, 4
 	vpdpbusd(&sums, &a, &b)                                     // −32640 − 1 + 6 + 12 = −32623
 	want := []byte{0x91, 0x80, 0xff, 0xff, 0, 0, 0, 0x80, 0, 0} // and 2³¹ − 1 + 1 wraps
+	if got := sums[:len(want)]; string(got) != string(want) {
+		t.Errorf("got % x, want % x", got, want)
+	}
+}
+
+func TestVPDPWSSD(t *testing.T) {
+	var sums, a, b [32]byte
+	copy(sums[4:], []byte{255, 255, 255, 127})            // the greatest int32
+	copy(a[:], []byte{0, 128, 255, 255, 1, 0, 0, 0})      // −32768, −1, 1, 0
+	copy(b[:], []byte{0, 128, 5, 0, 2, 0, 9, 9})          // −32768, 5, 2
+	vpdpwssd(&sums, &a, &b)                               // 2³⁰ − 5
+	want := []byte{0xfb, 255, 255, 0x3f, 1, 0, 0, 128, 0} // and 2³¹ − 1 + 2 wraps
 	if got := sums[:len(want)]; string(got) != string(want) {
 		t.Errorf("got % x, want % x", got, want)
 	}

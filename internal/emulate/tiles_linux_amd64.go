@@ -134,3 +134,15 @@ func vpdpbusd(sums, a, b *[32]byte) {
 		binary.LittleEndian.PutUint32(sums[lane:], uint32(sum))
 	}
 }
+
+// vpdpwssd is the same of two products of signed words.
+func vpdpwssd(sums, a, b *[32]byte) {
+	word := func(v []byte) int32 { return int32(int16(binary.LittleEndian.Uint16(v))) }
+	for lane := 0; lane < len(sums); lane += 4 {
+		sum := int32(binary.LittleEndian.Uint32(sums[lane:]))
+		for i := lane; i < lane+4; i += 2 {
+			sum += word(a[i:]) * word(b[i:])
+		}
+		binary.LittleEndian.PutUint32(sums[lane:], uint32(sum))
+	}
+}

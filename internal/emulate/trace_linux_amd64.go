@@ -203,8 +203,8 @@ func (t *tracer) fetch(at uint64) (instr, error) {
 func (t *tracer) execute(in instr, th *thread, regs *unix.PtraceRegs, vectors *vectorState) (err error) {
 	mem := childMemory{t.pid}
 	switch in.op {
-	case vnni:
-		return vectors.vpdpbusd(in)
+	case dotBytes, dotWords:
+		return vectors.vnni(in)
 	case release:
 		th.tiles = nil
 		return nil

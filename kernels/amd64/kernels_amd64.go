@@ -62,8 +62,9 @@ var (
 
 // Of int8 by minimal filtering.
 var (
-	int16AVX2   = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVX2}}
-	int16AVX512 = []tile.Micro{{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}, {MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}
+	int16AVX2    = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVX2}}
+	int16AVXVNNI = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVXVNNI}}
+	int16AVX512  = []tile.Micro{{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}, {MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}
 )
 
 // Kernels lists every implementation here, slowest first within a dtype as
@@ -120,7 +121,8 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
-		Merge: mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
+		Winograd: []tile.Winograd{{M: 4, VL: 16, OutVL: 8, In: winogradUint8In4AVX2, Out: winogradInt8Out4AVX2, Tiles: int16AVXVNNI}},
+		Merge:    mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
 	},
@@ -128,7 +130,7 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
 		Winograd: []tile.Winograd{{M: 4, VL: 32, OutVL: 16, In: winogradUint8In4AVX512, Out: winogradInt8Out4AVX512, Tiles: int16AVX512, Pays: 32}},
-		Merge: mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
+		Merge:    mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,
 		Peak: peakInt8AVX512VNNI, PeakMACs: peakSums * 64,
 	},

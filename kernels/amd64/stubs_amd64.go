@@ -135,6 +135,12 @@ func winogradInt8Out4AVX2(t *tile.Transform)
 func tileInt16AVX2(t *tile.Args)
 
 //go:noescape
+func tileInt16AVXVNNI(t *tile.Args)
+
+//go:noescape
+func winogradUint8In4AVX2(t *tile.Transform)
+
+//go:noescape
 func tileInt16AVX512VNNI(t *tile.Args)
 
 //go:noescape

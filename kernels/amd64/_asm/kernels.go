@@ -81,11 +81,14 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })
 }
 
-// vpdpbusdY writes VPDPBUSD in its VEX form, which Go's assembler lacks: its own
-// VPDPBUSD on Y registers is EVEX and faults where there is AVX-VNNI alone.
-func vpdpbusdY(a *asm, signed, unsigned, acc string) {
+// vpdpbusdY and vpdpwssdY write VPDPBUSD and VPDPWSSD in their VEX form, which Go's
+// assembler lacks: its own are EVEX on Y registers too, and fault where there is AVX-VNNI alone.
+func vpdpbusdY(a *asm, signed, unsigned, acc string) { vnniY(a, "VPDPBUSD", signed, unsigned, acc) }
+func vpdpwssdY(a *asm, b, x, acc string)             { vnniY(a, "VPDPWSSD", b, x, acc) }
+
+func vnniY(a *asm, name, src2, src1, acc string) {
 	n := func(reg string) (i int) { check(scan(reg, &i)); return i }
-	a.bytes(fmt.Sprintf("VPDPBUSD %s, %s, %s", signed, unsigned, acc), encodeVPDPBUSD(n(signed), n(unsigned), n(acc)))
+	a.bytes(fmt.Sprintf("%s %s, %s, %s", name, src2, src1, acc), encodeVNNI(name, n(src2), n(src1), n(acc)))
 }
 
 func scan(reg string, i *int) error {
@@ -93,15 +96,16 @@ func scan(reg string, i *int) error {
 	return err
 }
 
-// encodeVPDPBUSD gives the bytes of VPDPBUSD Yacc, Yunsigned, Ysigned (Intel's
-// order): VEX.256.66.0F38.W0 50 /r, Intel SDM volume 2.
-func encodeVPDPBUSD(signed, unsigned, acc int) []byte {
+// encodeVNNI gives the bytes of VPDPBUSD or VPDPWSSD Yacc, Ysrc1, Ysrc2 (Intel's
+// order; src1 is VPDPBUSD's unsigned side): VEX.256.66.0F38.W0 50 or 52 /r, Intel SDM
+// volume 2.
+func encodeVNNI(name string, src2, src1, acc int) []byte {
 	return []byte{
 		0xc4,
-		byte(1-acc>>3)<<7 | 0x40 | byte(1-signed>>3)<<5 | 2,
-		byte(15-unsigned)<<3 | 5,
-		0x50,
-		0xc0 | byte(acc&7)<<3 | byte(signed&7),
+		byte(1-acc>>3)<<7 | 0x40 | byte(1-src2>>3)<<5 | 2,
+		byte(15-src1)<<3 | 5,
+		map[string]byte{"VPDPBUSD": 0x50, "VPDPWSSD": 0x52}[name],
+		0xc0 | byte(acc&7)<<3 | byte(src2&7),
 	}
 }
 

@@ -11,9 +11,9 @@ func winogradInt8(a *asm) {
 	a.transformHeader()
 	lanesInTurn(a, 2)
 	y := shape{"Y", 1, 1}
-	a.int8In(y, "winogradInt8In2AVX2", 4, int8In2)
+	a.int8In(y, "VPMOVSXBW", "winogradInt8In2AVX2", 4, int8In2)
 	a.int8Out(y, "winogradInt8Out2AVX2", 4, 2, int8Out2)
-	a.int8In(y, "winogradInt8In4AVX2", 6, int8In4)
+	a.int8In(y, "VPMOVSXBW", "winogradInt8In4AVX2", 6, int8In4)
 	a.int8Out(y, "winogradInt8Out4AVX2", 6, 4, int8Out4)
 	m := micro{shape: yTile, name: "tileInt16AVX2", bStep: 64, tail: sumsTail}
 	m.doc = `
@@ -31,13 +31,25 @@ a cycle, with 6 loads in them; 5⅓ cycles on the three ports of Skylake.`
 	a.tile(m)
 }
 
-// winogradInt8VNNI is F(4×4, 3×3) alone, on 512 bits: VPDPWSSD gives half the products a
-// cycle of VPDPBUSD, so that F(2×2, 3×3) would win a ninth and lose it to its transforms.
-func winogradInt8VNNI(a *asm) {
+// winogradInt8AVXVNNI is what AVX-VNNI has beside AVX2's, for F(4×4, 3×3) alone: VPDPWSSD
+// gives half the products a cycle of VPDPBUSD, so that F(2×2, 3×3) would win a ninth and
+// lose it to its transforms.
+func winogradInt8AVXVNNI(a *asm) {
+	a.transformHeader()
+	a.int8In(shape{"Y", 1, 1}, "VPMOVZXBW", "winogradUint8In4AVX2", 6, int8In4)
+	m := micro{shape: yTile, name: "tileInt16AVXVNNI", bStep: 64, tail: sumsTail, broadcast: "VPBROADCASTD", mac: vpdpwssdY}
+	m.doc = `
+tileInt16AVXVNNI is tileInt16AVX512VNNI on 256 bits, 4×16, by the loop of
+tileInt8AVXVNNI. Not measured.`
+	a.tall(m)
+}
+
+// winogradInt8AVX512 is the same on 512 bits.
+func winogradInt8AVX512(a *asm) {
 	a.transformHeader()
 	lanesInTurn(a, 4)
 	z := shape{"Z", 1, 1}
-	a.int8In(z, "winogradUint8In4AVX512", 6, int8In4)
+	a.int8In(z, "VPMOVZXBW", "winogradUint8In4AVX512", 6, int8In4)
 	a.int8Out(z, "winogradInt8Out4AVX512", 6, 4, int8Out4)
 	m := micro{shape: zTile, name: "tileInt16AVX512VNNI", bStep: 128, tail: sumsTail}
 	m.doc = `
@@ -150,13 +162,10 @@ func off(n int) int {
 	return 128 * row * row
 }
 
-// int8In writes the transform of n×n pixels: of int8 on Y registers, on Z of x+128 as
-// uint8, which is how rows with VPDPBUSD store x.
-func (a *asm) int8In(s shape, name string, n int, f int8Pass) {
-	widen, kind := "VPMOVSXBW", "int8"
-	if s.reg == "Z" {
-		widen, kind = "VPMOVZXBW", "int8 that lie as x+128"
-	}
+// int8In writes the transform of n×n pixels, widened by the instruction: VPMOVZXBW takes
+// them for x+128, which is how rows with VPDPBUSD store x.
+func (a *asm) int8In(s shape, widen, name string, n int, f int8Pass) {
+	kind := map[string]string{"VPMOVSXBW": "int8", "VPMOVZXBW": "int8 that lie as x+128"}[widen]
 	move := s.integers()
 	body := &asm{}
 	body.op("MOVQ SI, R11")
@@ -177,7 +186,7 @@ func (a *asm) int8In(s shape, name string, n int, f int8Pass) {
 			body.op("%s %d(BX), %s", move, s.bytes()*(i*n+j), d[j])
 		}
 		for j, t := range f(s, body, d) {
-			if i == 1 && j == 1 && s.reg == "Z" {
+			if i == 1 && j == 1 && widen == "VPMOVZXBW" {
 				body.op("VPSUBW %s, %s, %s", s.r(12), t, t)
 			}
 			body.op("%s %s, (R11)", move, t)
@@ -191,9 +200,10 @@ func (a *asm) int8In(s shape, name string, n int, f int8Pass) {
 	a.op("MOVQ T_Col, R9")
 	a.op("MOVQ T_Step, R10")
 	multiples(a)
-	if s.reg == "Z" {
+	if widen == "VPMOVZXBW" {
 		a.op("MOVL $%d, AX", off(n))
-		a.op("VPBROADCASTW AX, %s", s.r(12))
+		a.op("VMOVD AX, X12")
+		a.op("VPBROADCASTW X12, %s", s.r(12))
 	}
 	a.label("vector")
 	a.raw(body.String())
