@@ -210,11 +210,14 @@ func RandomPixels(n int) []uint8 {
 	return pixels
 }
 
+// WinogradAlgo is the key algo of cases whose 3×3 convolutions are by minimal filtering.
+const WinogradAlgo = "winograd"
+
 // algorithms lists what a network's convolutions are measured with, as the end
 // of the case's name: the direct kernels, and Winograd's of float32 and where int8 gains.
 func algorithms(im *kernels.Impl) []string {
 	if im.DType() == dtype.Float32 || im.WinogradPays(math.MaxInt) > 0 {
-		return []string{"", "/algo=winograd"}
+		return []string{"", "/algo=" + WinogradAlgo}
 	}
 	return []string{""}
 }

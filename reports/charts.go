@@ -120,7 +120,7 @@ func (r *Report) kernelChart() chart {
 			}
 		}
 		for _, x := range r.Runs {
-			if x.DType == k.DType && x.Impl == k.Impl {
+			if x.DType == k.DType && x.Impl == k.Impl && x.Algo == "" {
 				row.bars[2] = x.GMACs.bar(inkThird, 1)
 			}
 		}
@@ -147,7 +147,7 @@ func (r *Report) latencyChart() chart {
 		if x.Chosen {
 			b.label += ", chosen"
 		}
-		rows = append(rows, barRow{x.DType.String() + " " + x.Impl, []bar{b}})
+		rows = append(rows, barRow{x.DType.String() + " " + x.title(), []bar{b}})
 	}
 	return barChart("chart-latency", "Latency of the network, one image", "µs, logarithmic; shorter is better", rows, 15, r.formatLegend(),
 		"One thread; medians; a whisker is the 95 % confidence interval where it is wider than its line.")

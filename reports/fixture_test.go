@@ -68,6 +68,7 @@ func fixture() *Report {
 		run(dtype.Float32, "simd", true, around(6.4e-4, 1)),
 		run(dtype.Int8, "generic", false, around(2e-2, 1)),
 		run(dtype.Int8, "simd", true, around(1.7e-4, 1)),
+		run(dtype.Int8, "simd", false, around(1.2e-4, 1)),
 		run(dtype.Binary, "generic", true, around(6.5e-4, 3)), // no faster than float32 within the noise
 	}
 	r.Shared = []Shared{
@@ -78,6 +79,7 @@ func fixture() *Report {
 	r.Runs[1].VsBaseline = newRatio(r.Runs[0].Latency, r.Runs[1].Latency)
 	r.Runs[1].PerImage64 = around(6.3e-4, 1)
 	r.Runs[3].VsBaseline = newRatio(r.Runs[2].Latency, r.Runs[3].Latency)
+	r.Runs[4].Algo, r.Runs[4].VsDirect = bench.WinogradAlgo, newRatio(r.Runs[3].Latency, r.Runs[4].Latency)
 	network := func(d dtype.DType, weights, impl string, bytes, correct int, conv *Value) Network {
 		n := Network{DType: d, Weights: weights, Impl: impl, Params: 309290, MACs: 38653952, WeightBytes: bytes, Accuracy: newAccuracy(1000, correct)}
 		n.Layers = []Layer{

@@ -104,27 +104,43 @@ func (m measured) runs(kernels []bench.KernelInfo) (runs []Run) {
 		}
 	}
 	for _, k := range withTuned(kernels) {
-		one := m.find(caseName("Network", k.DType, k.Impl, "/batch=1"))
-		if one.Name == "" {
-			continue
+		for _, algo := range []string{"", bench.WinogradAlgo} {
+			if r := m.run(k, algo, float); r != nil {
+				runs = append(runs, *r)
+			}
 		}
-		r := Run{
-			DType: k.DType, Impl: k.Impl, Chosen: k.Chosen,
-			Latency:    newValue(one, "ns/op", 1),
-			GMACs:      newValue(one, bench.GMACPerSecond, 1),
-			Peak:       newValue(one, bench.PercentOfPeak, 1),
-			PerSecond:  newValue(one, bench.ImagesPerSecond, 1),
-			PerImage64: newValue(m.find(caseName("Network", k.DType, k.Impl, "/batch=64")), "ns/op", 1.0/64),
-		}
-		if k.Impl != baseline {
-			r.VsBaseline = newRatio(m.seconds("Network", k.DType, baseline, "/batch=1"), r.Latency)
-		}
-		if k.DType != dtype.Float32 || !k.Chosen {
-			r.VsFloat = newRatio(float, r.Latency)
-		}
-		runs = append(runs, r)
 	}
 	return runs
+}
+
+// run is a whole network by an implementation, nil if it was not timed.
+func (m measured) run(k bench.KernelInfo, algo string, float *Value) *Run {
+	rest := ""
+	if algo != "" {
+		rest = "/algo=" + algo
+	}
+	one := m.find(caseName("Network", k.DType, k.Impl, "/batch=1"+rest))
+	if one.Name == "" {
+		return nil
+	}
+	r := &Run{
+		DType: k.DType, Impl: k.Impl, Algo: algo, Chosen: k.Chosen && algo == "",
+		Latency:    newValue(one, "ns/op", 1),
+		GMACs:      newValue(one, bench.GMACPerSecond, 1),
+		Peak:       newValue(one, bench.PercentOfPeak, 1),
+		PerSecond:  newValue(one, bench.ImagesPerSecond, 1),
+		PerImage64: newValue(m.find(caseName("Network", k.DType, k.Impl, "/batch=64"+rest)), "ns/op", 1.0/64),
+	}
+	if k.Impl != baseline || algo != "" {
+		r.VsBaseline = newRatio(m.seconds("Network", k.DType, baseline, "/batch=1"), r.Latency)
+	}
+	if k.DType != dtype.Float32 || !r.Chosen {
+		r.VsFloat = newRatio(float, r.Latency)
+	}
+	if algo != "" {
+		r.VsDirect = newRatio(m.seconds("Network", k.DType, k.Impl, "/batch=1"), r.Latency)
+	}
+	return r
 }
 
 // withTuned adds to each format what is no implementation but picks one for each

@@ -154,7 +154,8 @@ type Accuracy struct {
 type Run struct {
 	DType      dtype.DType `json:"dtype"`
 	Impl       string      `json:"impl"`
-	Chosen     bool        `json:"chosen"`
+	Algo       string      `json:"algo,omitempty"` // "winograd"; none: the direct kernels
+	Chosen     bool        `json:"chosen"`         // what the rest of the report speaks of
 	Latency    *Value      `json:"latency_s"`
 	GMACs      *Value      `json:"gmac_s"`
 	Peak       *Value      `json:"peak_percent"`
@@ -162,6 +163,15 @@ type Run struct {
 	PerSecond  *Value      `json:"images_s"`
 	VsFloat    *Ratio      `json:"speedup_vs_float32"` // over the chosen float32 kernels
 	VsBaseline *Ratio      `json:"speedup_vs_baseline"`
+	VsDirect   *Ratio      `json:"speedup_vs_direct,omitempty"` // of an Algo, over the implementation's direct kernels
+}
+
+// title names the implementation in tables: "avx2, winograd".
+func (r *Run) title() string {
+	if r.Algo == "" {
+		return r.Impl
+	}
+	return r.Impl + ", " + r.Algo
 }
 
 // Shared is a case on two threads, by a format's chosen implementation.

@@ -179,8 +179,25 @@ func (r *Report) findings() (list []string) {
 		}
 		list = append(list, text+".")
 	}
+	list = append(list, r.filtered()...)
 	if n := r.Network(dtype.Binary, ""); n != nil && float != nil {
 		list = append(list, "The binary network is another network: trained with binarized weights and activations, less accurate, its first and last layer int8. It is no conversion of the float32 one.")
+	}
+	return list
+}
+
+// filtered says what minimal filtering brings to the chosen implementations.
+func (r *Report) filtered() (list []string) {
+	for i := range r.Runs {
+		x := &r.Runs[i]
+		if x.Algo == "" || x.VsDirect == nil || x.Impl != r.chosen(x.DType) {
+			continue
+		}
+		how := "with larger rounding errors"
+		if x.DType == dtype.Int8 {
+			how = "to the same bits, which is what the library and macroscope eval do on this CPU unless told otherwise"
+		}
+		list = append(list, fmt.Sprintf("Winograd's algorithm computes the %v network in %s µs, %s as fast as the direct kernels that are compared here, %s.", x.DType, x.Latency.withCI(micro), x.VsDirect.text(), how))
 	}
 	return list
 }

@@ -42,6 +42,9 @@ func (r *Report) networkSection() section {
 	if r.Network(dtype.Binary, "") != nil && r.Network(dtype.Float32, "") != nil {
 		about = append(about, "The binary network is trained binarized and is another network than the others; its first and last layer are int8.")
 	}
+	if slices.ContainsFunc(r.Runs, func(x Run) bool { return x.Algo != "" }) {
+		about = append(about, "Rows “winograd” compute 3×3 convolutions by minimal filtering, with a quarter of the products: float32 with larger rounding errors, int8 to the same bits. Their GMAC/s count the products of the direct convolution, hence more than 100 % of the peak.")
+	}
 	s.list(append(about,
 		"The row “tuned”, where there is one, has for each layer the implementation that is fastest here. The other numbers of this report are by the chosen ones.",
 		"Latency is one image at a time, from bytes of pixels to logits, with everything in cache but what the network itself displaces; reading the image is not included.",
@@ -99,8 +102,8 @@ func (r *Report) speedTable() *grid {
 	g := newGrid("The whole network by implementation, and its speed-up ("+r.measuredAs()+")", 2,
 		"format", "implementation", "latency, µs", "best, µs", "GMAC/s", "of peak", "images/s", "batch of 64, µs/image", "over float32", "over "+r.Baseline)
 	for _, x := range r.Runs {
-		g.add(x.Chosen, x.DType.String(), x.Impl, x.Latency.withCI(micro), x.Latency.best(micro), x.GMACs.median(1), x.Peak.percent(),
-			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.or(x.DType == dtype.Float32 && x.Chosen), x.VsBaseline.or(x.Impl == r.Baseline))
+		g.add(x.Chosen, x.DType.String(), x.title(), x.Latency.withCI(micro), x.Latency.best(micro), x.GMACs.median(1), x.Peak.percent(),
+			x.PerSecond.median(1), x.PerImage64.withCI(micro), x.VsFloat.or(x.DType == dtype.Float32 && x.Chosen), x.VsBaseline.or(x.Impl == r.Baseline && x.Algo == ""))
 	}
 	r.leaveOut(&g.Table)
 	return g

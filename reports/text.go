@@ -30,7 +30,7 @@ func (r *Report) WriteSummary(w io.Writer) error {
 	if r.Images.Count == 0 {
 		about = nil
 	}
-	about = append(about, r.gaps()...)
+	about = append(append(about, r.filtered()...), r.gaps()...)
 	if _, err := fmt.Fprintf(w, "\n%s\n\nThe same on accelerators (analytical model, batch 1; gain over this CPU's latency)\n\n", strings.Join(about, "\n")); err != nil {
 		return err
 	}
