@@ -119,9 +119,9 @@ func TestHarnessFails(t *testing.T) {
 	bad := binary.LittleEndian.Uint64(h.file(70))
 	var sink []byte
 	for want, step := range map[string]func(){
-		"panic: oh":                func() { panic("oh") },
-		"step 1 allocated 1342177": func() { sink = make([]byte, 128<<20) },
-		"":                         func() { sink = make([]byte, 32<<20) },
+		"panic: oh":             func() { panic("oh") },
+		"step 1 allocated 1342": func() { sink = make([]byte, 128<<20) },
+		"":                      func() { sink = make([]byte, 32<<20) },
 	} {
 		var got []string
 		h.report = func(s string) { got = append(got, s) }
