@@ -107,11 +107,13 @@ func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
 	if !(t.Cycles() < memory.MaxCycles/4) {
 		return tooLong(l.Name)
 	}
+	// Each part is what the whole grows by with it, so that only the whole is rounded.
+	core := int64(math.Ceil(t.Core))
+	out.Cycles = int64(math.Ceil(t.Cycles()))
 	out.ComputeCycles = int64(math.Ceil(t.Multiplier))
-	out.FillDrainCycles = int64(math.Ceil(t.Other))
-	out.StallCycles = int64(math.Ceil(t.Waits))
+	out.FillDrainCycles = core - out.ComputeCycles
+	out.StallCycles = out.Cycles - core
 	out.Stalls[memory.FilterRead] = out.StallCycles
-	out.Cycles = out.ComputeCycles + out.FillDrainCycles + out.StallCycles
 	peak := m.core.MACsPerCycle(loop)
 	done := t.Multiplier * peak // products; padding may be left out
 	out.Utilization = done / (float64(out.Cycles) * peak)

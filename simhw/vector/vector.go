@@ -105,15 +105,16 @@ func (c *Core) MACsPerCycle(l *Loop) float64 {
 // Time is a layer's time in cycles, and how often its weights are fetched.
 type Time struct {
 	Multiplier float64 // the layer's products on the pipe, nothing wasted
-	Other      float64 // everything else that the core does
+	Core       float64 // all that the core does, the multiplier's time in it
 	Waits      float64 // for memory
 	Passes     int64   // over the weights, through slow memory
 
 	InputWords, WeightWords float64 // loaded by the loop
 }
 
-// Cycles is the sum.
-func (t *Time) Cycles() float64 { return t.Multiplier + t.Other + t.Waits }
+// Cycles is the sum. It rises with every count and falls with every rate: no part of
+// it is a difference of others, which would round its own way.
+func (t *Time) Cycles() float64 { return t.Core + t.Waits }
 
 // ceil is ⌈a/b⌉ for b > 0.
 func ceil(a, b int64) int64 {
@@ -148,7 +149,7 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	if p.SkipsPadding {
 		t.Multiplier *= inside(l)
 	}
-	t.Other = math.Max(core-t.Multiplier, 0)
+	t.Core = math.Max(core, t.Multiplier)
 	bits := p.Bits
 	if bits == 0 {
 		bits = int64(l.WeightBits())
