@@ -83,7 +83,7 @@ func (c *designsCmd) validateTables(e *env, list []validate.Table, missing []unc
 		if v.Runs && !c.All {
 			t = table.Table{Head: []string{"what", "figures", "equal", "errors", "bound", "unit"}, Right: []bool{1: true, 2: true, 3: true, 4: true}}
 			for _, s := range validate.Summarize(v.Rows) {
-				bound := validate.BoundText(s.Bound, s.Within, s.Unit)
+				bound := validate.BoundText(s.Bound, s.Allowed, s.Unit)
 				if s.Outside > 0 {
 					bound += fmt.Sprintf(", %d exceed it", s.Outside)
 				}
@@ -121,21 +121,29 @@ func (c *designsCmd) validateTables(e *env, list []validate.Table, missing []unc
 	return e.writeTable(c.Output, &t)
 }
 
-// validateCSV writes every row, numbers in full.
+// validateCSV writes every row, numbers in full. What a row may differ by is empty where
+// none is promised: a relative error, 0 where the figures must be equal, or a difference
+// in the row's unit beside it.
 func (c *designsCmd) validateCSV(e *env, list []validate.Table) error {
 	w := csv.NewWriter(e.stdout)
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	if err := w.Write([]string{"table", "design", "what", "metric", "published", "ours", "unit", "error", "bound", "within", "source", "note"}); err != nil {
+	if err := w.Write([]string{"table", "design", "what", "metric", "published", "ours", "unit", "error_percent", "allowed_percent", "allowed_difference", "result", "source", "note"}); err != nil {
 		return err
 	}
 	for _, t := range list {
 		for i := range t.Rows {
 			r := &t.Rows[i]
-			bound := ""
+			percent, difference, result := "", "", "open"
 			if r.Bound != validate.Open {
-				bound = number(r.Bound)
+				percent, result = number(100*r.Bound), "holds"
 			}
-			if err := w.Write([]string{t.Title, r.Design, r.What, r.Metric, number(r.Theirs), number(r.Ours), r.Unit, number(r.Error()), bound, number(r.Within), r.Source, r.Note}); err != nil {
+			if r.Allowed > 0 {
+				difference = number(r.Allowed)
+			}
+			if !r.Holds() {
+				result = "exceeds"
+			}
+			if err := w.Write([]string{t.Title, r.Design, r.What, r.Metric, number(r.Theirs), number(r.Ours), r.Unit, number(100 * r.Error()), percent, difference, result, r.Source, r.Note}); err != nil {
 				return err
 			}
 		}
@@ -149,7 +157,7 @@ func publishedTable() table.Table {
 }
 
 func addPublished(t *table.Table, r *validate.Row) {
-	bound := validate.BoundText(r.Bound, r.Within, r.Unit)
+	bound := validate.BoundText(r.Bound, r.Allowed, r.Unit)
 	if !r.Holds() {
 		bound += ", exceeded"
 	}

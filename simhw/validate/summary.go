@@ -15,7 +15,7 @@ type Summary struct {
 	Low     float64 `json:"error_low"` // the least error, with its sign, and the most
 	High    float64 `json:"error_high"`
 	Bound   float64 `json:"bound"` // as Row.Bound
-	Within  float64 `json:"within,omitempty"`
+	Allowed float64 `json:"allowed_difference,omitempty"`
 	Outside int     `json:"outside"` // figures that exceed it
 	Source  string  `json:"source"`
 }
@@ -25,7 +25,7 @@ type Summary struct {
 func Summarize(rows []Row) []Summary {
 	type key struct {
 		what, unit, source string
-		bound, within      float64
+		bound, allowed     float64
 	}
 	at := map[key]int{}
 	var list []Summary
@@ -35,12 +35,12 @@ func Summarize(rows []Row) []Summary {
 		if what == "" {
 			what = r.What
 		}
-		k := key{what, r.Unit, r.Source, r.Bound, r.Within}
+		k := key{what, r.Unit, r.Source, r.Bound, r.Allowed}
 		n, ok := at[k]
 		if !ok {
 			n = len(list)
 			at[k] = n
-			list = append(list, Summary{What: what, Unit: r.Unit, Bound: r.Bound, Within: r.Within, Source: r.Source, Low: math.Inf(1), High: math.Inf(-1)})
+			list = append(list, Summary{What: what, Unit: r.Unit, Bound: r.Bound, Allowed: r.Allowed, Source: r.Source, Low: math.Inf(1), High: math.Inf(-1)})
 		}
 		s := &list[n]
 		s.Figures++
@@ -81,12 +81,12 @@ func percent(v float64) string {
 }
 
 // BoundText says what is promised: "equal", "±10 %", "±1 cycles", "open".
-func BoundText(bound, within float64, unit string) string {
+func BoundText(bound, allowed float64, unit string) string {
 	switch {
 	case bound == Open:
 		return "open"
-	case within > 0:
-		return fmt.Sprintf("±%g %s", within, unit)
+	case allowed > 0:
+		return fmt.Sprintf("±%g %s", allowed, unit)
 	case bound == 0:
 		return "equal"
 	}
@@ -100,7 +100,7 @@ func (s *Summary) Result() string {
 		fmt.Fprintf(&b, "%d figures, ", s.Figures)
 	}
 	b.WriteString(s.Errors())
-	switch bound := BoundText(s.Bound, s.Within, s.Unit); {
+	switch bound := BoundText(s.Bound, s.Allowed, s.Unit); {
 	case s.Bound == Open:
 		b.WriteString(", no bound promised")
 	case bound != "equal" || s.Equal < s.Figures:

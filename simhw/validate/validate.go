@@ -25,8 +25,8 @@ type Row struct {
 	// that is what it is.
 	Bound float64 `json:"bound"`
 
-	// Within is a difference, in Unit, that an equal row may have.
-	Within float64 `json:"within,omitempty"`
+	// Allowed is a difference, in Unit, that a row may have whatever its error is.
+	Allowed float64 `json:"allowed_difference,omitempty"`
 
 	Source string `json:"source"` // of the published figure
 	Note   string `json:"note"`   // what a reader must know to judge the row
@@ -49,7 +49,7 @@ func (r *Row) Error() float64 {
 
 // Holds tells whether the error is inside the bound; an Open row holds.
 func (r *Row) Holds() bool {
-	return r.Bound == Open || math.Abs(r.Ours-r.Theirs) <= r.Within || math.Abs(r.Error()) <= r.Bound
+	return r.Bound == Open || math.Abs(r.Ours-r.Theirs) <= r.Allowed || math.Abs(r.Error()) <= r.Bound
 }
 
 // Table is the rows of one source.

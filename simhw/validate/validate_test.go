@@ -56,8 +56,8 @@ func TestRow(t *testing.T) {
 		{Row{Theirs: 10, Ours: 10}, 0, true},
 		{Row{Theirs: 10, Ours: 10.001}, 0.0001, false},
 		{Row{Theirs: 10, Ours: 30, Bound: Open}, 2, true},
-		{Row{Theirs: 10, Ours: 11, Within: 1}, 0.1, true},
-		{Row{Theirs: 10, Ours: 12, Within: 1}, 0.2, false},
+		{Row{Theirs: 10, Ours: 11, Allowed: 1}, 0.1, true},
+		{Row{Theirs: 10, Ours: 12, Allowed: 1}, 0.2, false},
 		{Row{Theirs: 0, Ours: 0}, 0, true},
 		{Row{Theirs: 0, Ours: 1}, math.Inf(1), false},
 	} {
