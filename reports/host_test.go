@@ -2,12 +2,16 @@ package reports
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"macroscope/bench"
 	"macroscope/dtype"
+	"macroscope/kernels"
 	"macroscope/ptq"
+	"macroscope/simhw/design"
 )
 
 // A prediction takes the clock from the float32 peak, and each layer from the
@@ -53,5 +57,33 @@ func TestPredictHost(t *testing.T) {
 	s := r.hostSection()
 	if len(s.blocks) != 1 || !strings.Contains(s.blocks[0].text, "nothing is predicted") {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Designs know the kernels by a list of names, since they are read on every
+// architecture: it has all that this one has, and no more of this one's.
+func TestDesignsKnowKernels(t *testing.T) {
+	seen := map[dtype.DType][]string{}
+	for _, k := range kernels.Table() {
+		seen[k.DType()] = append(seen[k.DType()], k.Name())
+	}
+	for d, names := range seen {
+		known := design.KernelNames(d)
+		for _, name := range names {
+			if !slices.Contains(known, name) {
+				t.Errorf("%v: designs do not know %s", d, name)
+			}
+		}
+	}
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" || len(seen[dtype.Int8]) == 1 {
+		return // generic kernels alone
+	}
+	of := map[string]bool{"neon": true, "sve": true, "dotprod": true, "i8mm": true} // arm64's
+	for _, d := range dtype.All {
+		for _, name := range design.KernelNames(d) {
+			if here := of[name] == (runtime.GOARCH == "arm64") || name == "generic"; here && !slices.Contains(seen[d], name) {
+				t.Errorf("%v: designs know %s, which there is no more", d, name)
+			}
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"macroscope/dtype"
 )
@@ -64,13 +66,16 @@ func never(*Spec) bool  { return false }
 func always(*Spec) bool { return true }
 
 func text(key, doc string, limit int, need bool, at func(*Spec) *string) field {
-	oneLine := func(t string) bool { return t != "" && len(t) <= limit && !strings.ContainsAny(t, "\n\r\t\x00") }
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	oneLine := func(t string) bool {
+		return t != "" && len(t) <= limit && utf8.ValidString(t) && !strings.ContainsFunc(t, unprintable)
+	}
 	return field{key: key, doc: doc, required: need,
 		absent: func(s *Spec) bool { return *at(s) == "" },
 		ok:     func(s *Spec) bool { return oneLine(*at(s)) },
 		set: func(s *Spec, t string) error {
 			if !oneLine(t) {
-				return fmt.Errorf("want one line of 1 to %d bytes", limit)
+				return fmt.Errorf("want one line of 1 to %d bytes, all of it printable", limit)
 			}
 			*at(s) = t
 			return nil

@@ -14,7 +14,8 @@ const MaxLoops = 6
 // that its weights come from.
 type Vector struct {
 	// CPU says which processors of the machine that measures are this one, as
-	// reports describe them: "AMD family 26"; "" for any other design.
+	// reports describe them: "AMD family 26", "AMD family 23 model 1"; "" for any other
+	// design.
 	CPU string
 
 	// In a cycle: instructions, those on the pipe that multiplies, loads.
@@ -45,7 +46,7 @@ type SlowMemory struct {
 // registers of Lanes channels, Step products of each at a time.
 type VectorLoop struct {
 	DType                   dtype.DType
-	Kernel                  string // of package kernels, which the loop is; or ""
+	Kernel                  string // of KernelNames, which the loop is; or ""
 	Rows, Cols, Lanes, Step int
 
 	RowLoads, RowWidens, ColLoads, ColWidens, Multiplies float64 // instructions a step
@@ -84,7 +85,7 @@ func count(key, doc string, at func(*Spec) *float64) field {
 
 var vectorKind = kind{
 	fields: slices.Concat([]field{
-		text("cpu", "processors of machines that measure that are this one: AMD family 26", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
+		text("cpu", "processors of machines that measure that are this one, as reports name them: AMD family 26, or one of its models, AMD family 23 model 1; absent: none", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
 		number("core.instructions_per_cycle", "instructions that start in a cycle", 0.1, 16, func(s *Spec) *float64 { return &s.Vector.Issue }),
 		number("core.multiplies_per_cycle", "instructions on the pipe that multiplies and widens", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Multiplies }),
 		number("core.loads_per_cycle", "load instructions", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Loads }),
@@ -102,7 +103,7 @@ var vectorKind = kind{
 			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
 			return []field{
 				format("dtype", "number format; integers are computed by the loop of the narrowest that they fit, and take its width in memory", func(s *Spec) *dtype.DType { return &at(s).DType }),
-				text("kernel", "this program's kernel that the loop is", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
+				text("kernel", "this program's kernel of the format that the loop is, by its name in macroscope kernels of any architecture, such as avx2; with cpu", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
 				integer("rows", "outputs of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Rows }),
 				integer("cols", "registers of channels of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Cols }),
 				integer("lanes", "channels of such a register; 1 where a register holds products of one sum", 1, maxMACs, func(s *Spec) *int { return &at(s).Lanes }),
@@ -142,6 +143,9 @@ var vectorKind = kind{
 			if l := &s.Vector.Loops[i]; (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
 				return &checkError{fmt.Sprintf("loops[%d].pool_instructions", i), "and pool_values: want both or neither, and no more pool_loads than instructions"}
 			}
+		}
+		if err := s.Vector.checkKernels(); err != nil {
+			return err
 		}
 		if err := s.Vector.Energy.check("energy"); err != nil {
 			return err

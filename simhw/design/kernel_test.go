@@ -1,0 +1,71 @@
+package design
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Names that reports look up are held against what there is, where they stand.
+func TestKernelNames(t *testing.T) {
+	source, err := Source("zen1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(source), "\n")
+	line := func(prefix string, nth int) int {
+		for i, l := range lines {
+			if strings.HasPrefix(strings.TrimSpace(l), prefix) {
+				if nth--; nth < 0 {
+					return i
+				}
+			}
+		}
+		t.Fatalf("zen1 has no line %q", prefix)
+		return 0
+	}
+	int8, cpu, name := line("kernel:", 1), line("cpu:", 0), line("name:", 0)
+	for _, c := range []struct {
+		line int
+		text string
+		want string
+	}{
+		{int8, "kernel: avx2", ""},
+		{int8, "kernel: avx512vnni", ""},
+		{int8, "kernel: dotprod", ""},
+		{int8, "kernel: avx512", `loops[1].kernel "avx512": no kernel of int8: did you mean "avx2"? want generic, avx2, avxvnni,`},
+		{int8, "kernel: avx512vni", `loops[1].kernel "avx512vni": no kernel of int8: did you mean "avx512vnni"?`},
+		{int8, `kernel: ""`, `loops[1].kernel "": want one line of 1 to 32 bytes`},
+		{cpu, "", `loops[0].kernel "avx2": applies to designs with cpu only`},
+		{cpu, "cpu: AMD family 26", ""},
+		{cpu, "cpu: Amd family 26", `cpu "Amd family 26": vendor "Amd": did you mean "AMD"?`},
+		{cpu, "cpu: AMD EPYC 7601", `cpu "AMD EPYC 7601": want VENDOR family N`},
+		{cpu, "cpu: AMD family 0x17", `cpu "AMD family 0x17": want VENDOR family N`},
+		{cpu, "cpu: AMD family 23 model", `cpu "AMD family 23 model": want VENDOR family N`},
+		{cpu, "cpu: AMD family 23 model one", `cpu "AMD family 23 model one": want VENDOR family N`},
+		{cpu, "cpu: AMD family 23 model 01", `cpu "AMD family 23 model 01": want VENDOR family N`},
+		{line("kernel:", 0), "", `cpu "AMD family 23 model 1": want a loop of float32 with its kernel`},
+		{line("- dtype: int8", 0), "- dtype: int7", `loops[1].kernel "avx2": this program has no kernel of int7`},
+		{name, `name: "a\e[31mb"`, `name "a\x1b[31mb": want one line of 1 to 64 bytes, all of it printable`},
+	} {
+		changed := append([]string(nil), lines...)
+		old := changed[c.line]
+		changed[c.line] = old[:len(old)-len(strings.TrimLeft(old, " "))] + c.text
+		_, err := parse(strings.Join(changed, "\n"))
+		if c.want == "" && err != nil {
+			t.Errorf("%q: %v", c.text, err)
+		}
+		if c.want == "" {
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "t.yaml:") {
+			t.Errorf("%q:\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+	// At the line where it stands.
+	changed := append([]string(nil), lines...)
+	changed[int8] = "    kernel: avx513"
+	if _, err := parse(strings.Join(changed, "\n")); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("t.yaml:%d: loops[1].kernel", int8+1)) {
+		t.Errorf("%v, want line %d", err, int8+1)
+	}
+}
