@@ -36,7 +36,8 @@ func drawCore(t *rapid.T) design.Spec {
 	v.LoadRunCycles, v.BranchCycles = some.Draw(t, "run"), some.Draw(t, "branch")
 	v.Efficiency, v.Energy.Value = rapid.Float64Range(0.1, 1).Draw(t, "efficiency"), some.Draw(t, "pj")
 	if rapid.Bool().Draw(t, "slow memory") {
-		v.Memory = design.SlowMemory{CacheBytes: rapid.IntRange(1, 1<<16).Draw(t, "cache"), LineBytes: rapid.IntRange(1, 64).Draw(t, "line"), MissCycles: some.Draw(t, "miss")}
+		v.Memory = design.SlowMemory{CacheBytes: rapid.IntRange(1, 1<<16).Draw(t, "cache"), LineBytes: rapid.IntRange(1, 64).Draw(t, "line"), MissCycles: some.Draw(t, "miss"),
+			Activations: rapid.Bool().Draw(t, "activations")}
 	}
 	side := rapid.IntRange(1, 8)
 	for i, d := range []dtype.DType{dtype.Float32, dtype.Int8, dtype.Binary, dtype.Int(3), dtype.Int(16)} {
@@ -141,8 +142,16 @@ func TestCoreProperties(t *testing.T) {
 		more.Vector.Multiplies *= 1 + rapid.Float64Range(0, 0.9).Draw(t, "more multiplies")
 		more.Vector.Efficiency *= 1 + rapid.Float64Range(0, 0.9).Draw(t, "better software")
 		more.Vector.Memory.CacheBytes *= 2
-		if b := evaluateDrawn(t, more, &w); b.Total.Cycles > e.Total.Cycles {
-			t.Fatalf("more of everything takes %d cycles, less %d", b.Total.Cycles, e.Total.Cycles)
+		b := evaluateDrawn(t, more, &w)
+		if b.Total.Cycles > e.Total.Cycles || b.Total.DRAM.Bytes > e.Total.DRAM.Bytes {
+			t.Fatalf("more of everything takes %d cycles and %d bytes, less %d and %d", b.Total.Cycles, b.Total.DRAM.Bytes, e.Total.Cycles, e.Total.DRAM.Bytes)
+		}
+		// What passes through slow memory is all of a layer, or its weights alone.
+		for i, l := range e.Layers {
+			d := &l.DRAM
+			if through := d.OfmapWrites > 0; !through && d.IfmapReads > 0 || through && (!s.Vector.Memory.Activations || int64(d.Bytes) < l.UniqueBytes-1) {
+				t.Fatalf("%+v of %+v", l, w.Layers[i])
+			}
 		}
 	})
 }

@@ -23,16 +23,16 @@ type vectorMachine struct {
 
 var (
 	vectorUnmodelled = []string{"energy"}
-	vectorLimits     = []string{"latencies that the loop does not hide", "waits for inputs and outputs", "instruction fetch", "loops for layers of one channel a group", "interrupts"}
+	vectorLimits     = []string{"latencies that the loop does not hide", "waits for outputs, and for inputs in the core's own memory", "instruction fetch", "loops for layers of one channel a group", "interrupts"}
 )
 
-const methodVector = "analytical model: instructions counted from the loop that the design describes, times what a library makes of them; dram is the memory that weights come from; see macroscope designs --validate"
+const methodVector = "analytical model: instructions counted from the loop that the design describes, times what a library makes of them; dram is the memory that weights come from, and where the design says so inputs and outputs that exceed its cache; see macroscope designs --validate"
 
 func (m *vectorMachine) set(s *design.Spec) error {
 	m.spec = *s
 	v := &m.spec.Vector
 	m.core = vector.Core{Issue: v.Issue, Multiplies: v.Multiplies, Loads: v.Loads, LoadRunCycles: v.LoadRunCycles, BranchCycles: v.BranchCycles}
-	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles}
+	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles, Activations: v.Memory.Activations}
 	m.loops = [dtype.Count]vector.Loop{}
 	for i := range v.LoopCount {
 		l := &v.Loops[i]
@@ -67,27 +67,59 @@ func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
 	return e.eachOf(w, m.layer, m.pool)
 }
 
-// pool is a maximum over windows, between outputs and inputs in the core's own memory.
+// pool is a maximum over windows.
 func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
 	unit, ok := m.spec.Unit(l.DType, 0)
 	if l.Op != "maxpool" || !l.Pools() || !ok {
 		return false, nil
 	}
-	cycles, ok := m.core.MaxPool(l, &m.loops[unit], m.spec.Vector.Efficiency)
+	t, ok := m.core.MaxPool(l, &m.loops[unit], m.spec.Vector.Efficiency)
 	if !ok {
 		return false, nil
 	}
-	if !(cycles < memory.MaxCycles/4) {
-		return false, tooLong(l.Name)
+	m.stream(out, l, &t, float64(unit.Bits()), float64(max(l.OutputBits(), unit.Bits())))
+	if err := m.finish(out, &t); err != nil {
+		return false, err
 	}
-	// The multiplier has nothing to do, so all of it is computing.
-	out.ComputeCycles = int64(math.Ceil(cycles))
-	out.Cycles = out.ComputeCycles
 	places := l.Elements * int64(l.KH*l.KW)
 	out.SRAM = SRAM{IfmapReads: places, PsumReads: places, OfmapWrites: places}
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords())*float64(unit.Bits()) + float64(l.Elements)*float64(max(l.OutputBits(), unit.Bits()))) / 8))
 	m.price(out)
 	return true, nil
+}
+
+// stream works out what of a layer passes through slow memory, inputs and weights of
+// operand bits and outputs of final ones, and adds the waits for inputs.
+func (m *vectorMachine) stream(out *Layer, l *workload.Layer, t *vector.Time, operand, final float64) {
+	inputs, outputs, weights := float64(l.InputWords())*operand/8, float64(l.OutputWords())*final/8, 0.0
+	if l.Kind != workload.Other {
+		weights = float64(l.WeightWords()) * operand / 8
+		out.DRAM.FilterReads = Count(math.Min(float64(t.Passes)*float64(l.WeightWords()), memory.MaxCycles))
+	}
+	out.UniqueBytes = int64(math.Ceil(inputs + weights + outputs))
+	bytes := float64(out.DRAM.FilterReads) * operand / 8
+	passes, waits := m.memory.Stream(inputs, weights, outputs)
+	if passes {
+		out.DRAM.IfmapReads, out.DRAM.OfmapWrites = Count(l.InputWords()), Count(l.OutputWords())
+		bytes += inputs + outputs
+		t.InputWaits = waits
+	}
+	out.DRAM.Bytes = Count(math.Ceil(bytes))
+}
+
+// finish rounds the time, once, over the whole: each part is what the whole grows by
+// with it.
+func (m *vectorMachine) finish(out *Layer, t *vector.Time) error {
+	if !(t.Cycles() < memory.MaxCycles/4) {
+		return tooLong(out.Name)
+	}
+	core, weights := int64(math.Ceil(t.Core)), int64(math.Ceil(t.Core+t.Waits))
+	out.Cycles = int64(math.Ceil(t.Cycles()))
+	out.ComputeCycles = int64(math.Ceil(t.Multiplier))
+	out.FillDrainCycles = core - out.ComputeCycles
+	out.StallCycles = out.Cycles - core
+	out.Stalls[memory.FilterRead] = weights - core
+	out.Stalls[memory.IfmapRead] = out.Cycles - weights
+	return nil
 }
 
 // price adds time and energy, which go by the cycle.
@@ -104,34 +136,21 @@ func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
 	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
 	loop := &m.loops[unit]
 	t := m.core.Layer(l, loop, &m.memory, m.spec.Vector.Efficiency)
-	if !(t.Cycles() < memory.MaxCycles/4) {
-		return tooLong(l.Name)
+	operand, final := float64(unit.Bits()), float64(l.OutputBits())
+	if l.DType.Integer() {
+		final = max(final, operand) // integers take the loop's width in memory
 	}
-	// Each part is what the whole grows by with it, so that only the whole is rounded.
-	core := int64(math.Ceil(t.Core))
-	out.Cycles = int64(math.Ceil(t.Cycles()))
-	out.ComputeCycles = int64(math.Ceil(t.Multiplier))
-	out.FillDrainCycles = core - out.ComputeCycles
-	out.StallCycles = out.Cycles - core
-	out.Stalls[memory.FilterRead] = out.StallCycles
+	m.stream(out, l, &t, operand, final)
+	if err := m.finish(out, &t); err != nil {
+		return err
+	}
 	peak := m.core.MACsPerCycle(loop)
 	done := t.Multiplier * peak // products; padding may be left out
 	out.Utilization = done / (float64(out.Cycles) * peak)
 	out.ComputeUtilization = done / (float64(out.ComputeCycles+out.FillDrainCycles) * peak)
 	out.MappingEfficiency = math.Min(float64(out.MACs)/(t.InputWords*float64(loop.Cols*loop.Lanes)), 1)
-
-	operand, final := float64(unit.Bits()), float64(l.OutputBits())
-	if l.DType.Integer() {
-		final = max(final, operand) // integers take the loop's width in memory
-	}
 	count := func(words float64) int64 { return int64(math.Min(words, memory.MaxCycles)) }
 	out.SRAM = SRAM{IfmapReads: count(t.InputWords), FilterReads: count(t.WeightWords), OfmapWrites: l.OutputWords()}
-	// Of slow memory only the weights are counted: inputs and outputs stay in
-	// the core's own.
-	weights := count(float64(t.Passes) * float64(l.WeightWords()))
-	out.DRAM = DRAM{FilterReads: Count(weights), Bytes: Count(math.Ceil(float64(weights) * operand / 8))}
-	out.UniqueBytes = int64(math.Ceil((float64(l.InputWords()+l.WeightWords())*operand + float64(l.OutputWords())*final) / 8))
-
 	m.price(out)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
+	"macroscope/simhw/memory"
 	"macroscope/workload"
 )
 
@@ -45,6 +46,58 @@ func TestVectorByHand(t *testing.T) {
 	back := l.Energy
 	if err := json.Unmarshal(data, &back); err != nil || back != l.Energy {
 		t.Errorf("%+v read back as %+v, %v", l.Energy, back, err)
+	}
+}
+
+// A 3×3 layer of 16 channels on 32×32 images in int8, by hand: 16,384 bytes in, 2,304 of
+// weights, 16,384 out. In memory of its own cortex_m4 reads weights alone from the slow
+// one, for each two outputs anew. Where the slow one has all, they all pass through it but
+// where the cache holds the 35,072 bytes; then inputs wait too, 2,048 lines of 8 bytes for 4 cycles.
+func TestVectorActivations(t *testing.T) {
+	d := load(t, "cortex_m4")
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "l", Kind: workload.Conv, DType: dtype.Int8, H: 32, W: 32, C: 16, OutC: 16, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+		{Name: "p", Kind: workload.Other, Op: "maxpool", DType: dtype.Int8, H: 32, W: 32, C: 16, OutC: 16, Groups: 16, KH: 2, KW: 2, StrideH: 2, StrideW: 2, Elements: 16 * 16 * 16}}}
+	evaluate := func(cache int, activations bool) Estimate {
+		t.Helper()
+		s := d.Spec()
+		s.Vector.Memory.CacheBytes, s.Vector.Memory.Activations = cache, activations
+		changed, err := design.New(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := Evaluate(&changed, &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	const weights = 512 * 2304
+	own, all, held := evaluate(256, false), evaluate(256, true), evaluate(35072, true)
+	if got := own.Layers[0].DRAM; got != (DRAM{FilterReads: weights, Bytes: weights}) || own.Layers[1].DRAM != (DRAM{}) {
+		t.Errorf("with memory of its own %+v and %+v", got, own.Layers[1].DRAM)
+	}
+	if got := all.Layers[0].DRAM; got != (DRAM{IfmapReads: 16384, FilterReads: weights, OfmapWrites: 16384, Bytes: weights + 2*16384}) {
+		t.Errorf("all from slow memory: %+v", got)
+	}
+	if got := all.Layers[1].DRAM; got != (DRAM{IfmapReads: 16384, OfmapWrites: 4096, Bytes: 16384 + 4096}) {
+		t.Errorf("of the pool: %+v", got)
+	}
+	for i := range w.Layers {
+		a, b := &all.Layers[i], &own.Layers[i]
+		if a.Cycles-b.Cycles != 2048*4 || a.Stalls[memory.IfmapRead] != 2048*4 || a.Stalls[memory.FilterRead] != b.Stalls[memory.FilterRead] {
+			t.Errorf("inputs wait %d cycles of %+v, want 8192 beside %+v", a.Cycles-b.Cycles, a, b)
+		}
+	}
+	if got := held.Layers[0]; got.DRAM != (DRAM{FilterReads: 2304, Bytes: 2304}) || got.StallCycles != 2304/8*4 {
+		t.Errorf("in a cache that holds all of it: %+v", got)
+	}
+	if short := evaluate(35071, true).Layers[0].DRAM; short.IfmapReads != 16384 || short.FilterReads != 2304 {
+		t.Errorf("a byte short of it: %+v", short)
+	}
+	s := d.Spec()
+	s.Vector.Memory = design.SlowMemory{Activations: true}
+	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "memory.activations true: want memory.cache_bytes too") {
+		t.Error(err)
 	}
 }
 

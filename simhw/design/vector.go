@@ -35,11 +35,12 @@ type Vector struct {
 	LoopCount int
 }
 
-// SlowMemory holds the weights, behind a cache. Without a line there are no
-// waits.
+// SlowMemory holds the weights, behind a cache, and the activations or not. Without a
+// line there are no waits.
 type SlowMemory struct {
 	CacheBytes, LineBytes int
 	MissCycles            float64
+	Activations           bool
 }
 
 // VectorLoop is the innermost loop of one number format: Rows outputs by Cols
@@ -94,6 +95,7 @@ var vectorKind = kind{
 		optional(integer("memory.cache_bytes", "cache in front of the memory that weights come from; a layer's weights that fit are fetched once; absent: none", 1, 1<<30, func(s *Spec) *int { return &s.Vector.Memory.CacheBytes })),
 		optional(integer("memory.line_bytes", "what one access brings; absent: no waits", 1, 1<<12, func(s *Spec) *int { return &s.Vector.Memory.LineBytes })),
 		count("memory.miss_cycles", "lost for each line", func(s *Spec) *float64 { return &s.Vector.Memory.MissCycles }),
+		flag("memory.activations", "inputs and outputs are in that memory too, as in DRAM: those of a layer that do not fit the cache with its weights pass through it; else they stay in memory of the core's own", func(s *Spec) *bool { return &s.Vector.Memory.Activations }),
 		number("software_efficiency", "what the library makes of the loops below, waits apart; 1 is as they say", 0.01, 10, func(s *Spec) *float64 { return &s.Vector.Efficiency }),
 	}, rangedKeys("energy", "energy of the whole processor; absent: not modelled", func(s *Spec) *Ranged { return &s.Vector.Energy })),
 	lists: []*list{{
@@ -152,6 +154,9 @@ var vectorKind = kind{
 		}
 		if m := &s.Vector.Memory; (m.LineBytes > 0) != (m.MissCycles > 0) {
 			return &checkError{"memory.miss_cycles", "and memory.line_bytes: want both or neither"}
+		}
+		if m := &s.Vector.Memory; m.Activations && m.CacheBytes == 0 {
+			return &checkError{"memory.activations", "true: want memory.cache_bytes too, what they may fit"}
 		}
 		return nil
 	},

@@ -76,6 +76,21 @@ type Loop struct {
 type Memory struct {
 	CacheBytes, LineBytes float64
 	MissCycles            float64 // lost for each line
+	Activations           bool    // inputs and outputs are in it too, not in other memory that keeps up
+}
+
+// Stream tells whether a layer's inputs and outputs, of so many bytes beside its weights,
+// pass through slow memory: those that fit the cache all together stay there between
+// layers. Each passes once, since a tile of outputs has all its channels computed before
+// the next. The core waits for inputs, waits cycles in all; outputs are written behind it.
+func (m *Memory) Stream(inputs, weights, outputs float64) (passes bool, waits float64) {
+	if !m.Activations || inputs+weights+outputs <= m.CacheBytes {
+		return false, 0
+	}
+	if m.LineBytes > 0 {
+		waits = inputs / m.LineBytes * m.MissCycles
+	}
+	return true, waits
 }
 
 // StepCycles is the time of a step, and what part of it the multiplier needs.
@@ -106,7 +121,8 @@ func (c *Core) MACsPerCycle(l *Loop) float64 {
 type Time struct {
 	Multiplier float64 // the layer's products on the pipe, nothing wasted
 	Core       float64 // all that the core does, the multiplier's time in it
-	Waits      float64 // for memory
+	Waits      float64 // for weights
+	InputWaits float64 // of Memory.Stream
 	Passes     int64   // over the weights, through slow memory
 
 	InputWords, WeightWords float64 // loaded by the loop
@@ -114,7 +130,7 @@ type Time struct {
 
 // Cycles is the sum. It rises with every count and falls with every rate: no part of
 // it is a difference of others, which would round its own way.
-func (t *Time) Cycles() float64 { return t.Core + t.Waits }
+func (t *Time) Cycles() float64 { return t.Core + t.Waits + t.InputWaits }
 
 // ceil is ⌈a/b⌉ for b > 0.
 func ceil(a, b int64) int64 {
@@ -166,16 +182,19 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	return t
 }
 
-// MaxPool is the time in cycles of a maximum over windows, whose places are taken one
-// after another into the output; ok is false where the loop for it is not known.
-func (c *Core) MaxPool(l *workload.Layer, p *Loop, efficiency float64) (cycles float64, ok bool) {
+// MaxPool is the time of a maximum over windows, whose places are taken one after
+// another into the output; ok is false where the loop for it is not known. The
+// multiplier has nothing to do, so all that the core does counts as its time.
+func (c *Core) MaxPool(l *workload.Layer, p *Loop, efficiency float64) (t Time, ok bool) {
 	if p.PoolValues == 0 {
-		return 0, false
+		return t, false
 	}
 	step := math.Max(p.PoolInstructions/c.Issue, p.PoolLoads*p.LoadCycles/c.Loads) + c.LoadRunCycles + c.BranchCycles
 	h, w := l.OutSize()
 	windows := float64(max(1, l.Batch)) * float64(h) * float64(w)
-	return (windows*float64(l.KH*l.KW)*float64(ceil(int64(l.C), p.PoolValues))*step + p.CallCycles) / efficiency, true
+	t.Core = (windows*float64(l.KH*l.KW)*float64(ceil(int64(l.C), p.PoolValues))*step + p.CallCycles) / efficiency
+	t.Multiplier = t.Core
+	return t, true
 }
 
 // inside is the share of a layer's products whose input is no padding.
