@@ -93,7 +93,7 @@ var vectorKind = kind{
 		count("core.load_run_cycles", "lost once a step, where the first of several loads takes longer", func(s *Spec) *float64 { return &s.Vector.LoadRunCycles }),
 		count("core.branch_cycles", "lost at a taken branch, beyond its own cycle", func(s *Spec) *float64 { return &s.Vector.BranchCycles }),
 		optional(integer("memory.cache_bytes", "cache in front of the memory that weights come from; a layer's weights that fit are fetched once; absent: none", 1, 1<<30, func(s *Spec) *int { return &s.Vector.Memory.CacheBytes })),
-		optional(integer("memory.line_bytes", "what one access brings; absent: no waits", 1, 1<<12, func(s *Spec) *int { return &s.Vector.Memory.LineBytes })),
+		optional(integer("memory.line_bytes", "what one access brings; absent: no waits, and weights are fetched once", 1, 1<<12, func(s *Spec) *int { return &s.Vector.Memory.LineBytes })),
 		count("memory.miss_cycles", "lost for each line", func(s *Spec) *float64 { return &s.Vector.Memory.MissCycles }),
 		flag("memory.activations", "inputs and outputs are in that memory too, as in DRAM: those of a layer that do not fit the cache with its weights pass through it; else they stay in memory of the core's own", func(s *Spec) *bool { return &s.Vector.Memory.Activations }),
 		number("software_efficiency", "what the library makes of the loops below, waits apart; 1 is as they say", 0.01, 10, func(s *Spec) *float64 { return &s.Vector.Efficiency }),

@@ -10,9 +10,9 @@
 // cycle can issue, and what the core adds: a cycle before a run of loads, a
 // taken branch. A floating-point unit may take its loads one at a time and not
 // beside its multiplications (LoadsAlone): the two pipes are then one, whose
-// every cycle takes an instruction's place. Beside the loop stand what a tile, an output and the bringing
-// together of a kernel's inputs (im2col) cost, a call, and waits for weights that
-// come from slow memory.
+// every cycle takes an instruction's place. Beside the loop stand what a tile, an
+// output and the bringing together of a kernel's inputs (im2col) cost, a call, and
+// waits for weights that come from slow memory, and for inputs where those do too.
 //
 // The loop and these counts describe software: another program for the same
 // core has other ones. Efficiency is the one number for what a whole library
