@@ -27,13 +27,14 @@ func (s *search) run(p *Problem) (Result, bool) {
 	s.plan.init(p, 1)
 	var list [maxCuts]chunked
 	cuts := append(list[:0], s.promising(1))
-	// More chunks never make less work. So much is enough for one; how much that takes
-	// is worth to know when others come near, and one still promises most.
+	// More chunks never make less of the work counted here. So much is enough for one;
+	// how much that takes is worth to know when others come near, and one still promises
+	// most.
 	enough := s.plan.most(cuts[0].bytes)
 	rough, closest := 0, 0 // the cuts of the least bounds
 	for n := finer(p, 1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
 		m := chunk(&p.Map, n)
-		work := float64(m.Cycles())
+		work := float64(m.LeastCycles())
 		if closest == 0 && work > cuts[0].close && s.walked == 0 {
 			s.set(p, 1)
 			s.walk(cuts[0].begin, beforeAll)

@@ -298,6 +298,45 @@ func TestSearchAgainstEveryOrder(t *testing.T) {
 	}
 }
 
+// Wider operands never take fewer cycles. They may move fewer bytes, as an order that
+// saves a single cycle may cost any traffic; but then the order that moves so few takes
+// more cycles than the chosen one with the narrower operands too. So no traffic is left
+// where the time is equal.
+func TestWiderOperands(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(17, 1))
+	fewer := 0
+	for range 30000 {
+		narrow := randomProblem(rnd)
+		narrow.Map.Waits = systolic.Waits{}
+		wide := narrow
+		bits := 1 + rnd.Int64N(15)
+		ports := systolic.Ports{Ifmap: rnd.Int64N(64), Filter: rnd.Int64N(64), Ofmap: rnd.Int64N(64)}
+		for p, bits := range map[*Problem]int64{&narrow: bits, &wide: bits + 1 + rnd.Int64N(16-bits)} {
+			p.OperandBits, p.WeightBits, p.OutputBits = bits, bits, bits
+			p.Map.Feed(ports, systolic.Bits{Input: bits, Weight: bits, Sum: 32})
+		}
+		var n, w search
+		n.run(&narrow)
+		w.run(&wide)
+		if w.time < n.time {
+			t.Fatalf("%g cycles with %d bits, %g with %d\n%+v", w.time, wide.OperandBits, n.time, narrow.OperandBits, narrow)
+		}
+		if w.bytes >= n.bytes {
+			continue
+		}
+		fewer++
+		n.plan.init(&narrow, w.best.Order.Chunks)
+		n.plan.arrange(w.best.Order)
+		if _, time, bytes, _ := n.plan.run(math.Inf(1)); time <= n.time {
+			t.Fatalf("%+v takes %g cycles and moves %g bytes; chosen was %+v with %g and %g\n%+v", w.best.Order, time, bytes, n.best.Order, n.time, n.bytes, narrow)
+		}
+	}
+	t.Logf("wider operands move fewer bytes in %d cases", fewer)
+	if fewer < 10 {
+		t.Errorf("wider operands move fewer bytes in %d cases, want 10 to look at", fewer)
+	}
+}
+
 // A weight-stationary layer of 6 column folds and 4 row folds, 2×2 elements, M = 8,
 // K = 8, N = 12, int8 with sums of 32 bits. Half of the ofmap buffer holds the sums
 // of two column folds (2·8·2·32 bits), half of the ifmap buffer one slice of K (8·2
@@ -319,22 +358,61 @@ func TestGroupsByHand(t *testing.T) {
 	}
 }
 
+// Parts of a stream may wait less for narrow buffers than the whole: they enter at
+// intervals, so that the first one's sums leave beside the last one's operands and not
+// after them. More parts may do so where fewer do not, and the search has to go on to them.
+func TestPartsSaveWaits(t *testing.T) {
+	m := systolic.Array{Rows: 11, Cols: 32, Dataflow: design.WS, WeightLoad: design.LoadChain}.Map(20, 1, 1, 1, 1)
+	m.Waits = systolic.Waits{In: 14, Out: 31, Load: 1}
+	p := Problem{Map: m, InputWords: 20, LineWords: 1, OperandBits: 8, AccumulatorBits: 32, OutputBits: 8,
+		IfmapBits: 1 << 20, FilterBits: 1 << 20, OfmapBits: 1 << 20, BytesPerCycle: 0.5, InputOnChip: true, OutputOnChip: true}
+	times := map[int64]float64{}
+	for _, n := range []int64{1, 2, 4} {
+		var pl plan
+		pl.init(&p, n)
+		pl.arrange(Order{Columns, 1, n})
+		_, times[n], _, _ = pl.run(math.Inf(1))
+	}
+	if !(times[4] < times[1] && times[1] < times[2]) {
+		t.Errorf("%v cycles by parts, want fewest in four, most in two", times)
+	}
+	if r, _ := Run(&p); r.Order.Chunks != 4 {
+		t.Errorf("%d parts chosen, want 4", r.Order.Chunks)
+	}
+}
+
+// wholeLayer is a layer of ResNet-50 on 8×8 elements.
+func wholeLayer(load design.WeightLoad, ports systolic.Ports, bytes float64) Problem {
+	m := systolic.Array{Rows: 8, Cols: 8, Dataflow: design.WS, WeightLoad: load}.Map(196, 512, 2304, 1, 1)
+	m.Feed(ports, systolic.Bits{Input: 8, Weight: 8, Sum: 32})
+	return Problem{Map: m, InputWords: 50176, LineWords: 5000,
+		OperandBits: 8, AccumulatorBits: 32, OutputBits: 8, IfmapBits: 1 << 17, FilterBits: 1 << 17, OfmapBits: 1 << 17, BytesPerCycle: bytes}
+}
+
 func TestRunAllocatesNothing(t *testing.T) {
-	p := Problem{Map: systolic.Array{Rows: 8, Cols: 8, Dataflow: design.WS}.Map(196, 512, 2304, 1, 1), InputWords: 50176, LineWords: 5000,
-		OperandBits: 8, AccumulatorBits: 32, OutputBits: 8, IfmapBits: 1 << 17, FilterBits: 1 << 17, OfmapBits: 1 << 17, BytesPerCycle: 3}
-	if n := testing.AllocsPerRun(20, func() { Run(&p) }); n != 0 {
-		t.Errorf("%g allocations", n)
+	for _, ports := range []systolic.Ports{{}, {Ifmap: 4, Filter: 2, Ofmap: 16}} {
+		p := wholeLayer(design.LoadBus, ports, 3)
+		if n := testing.AllocsPerRun(20, func() { Run(&p) }); n != 0 {
+			t.Errorf("%+v: %g allocations", ports, n)
+		}
 	}
 }
 
 func BenchmarkRun(b *testing.B) {
+	narrow := systolic.Ports{Ifmap: 4, Filter: 2, Ofmap: 16}
 	for _, c := range []struct {
 		name  string
+		load  design.WeightLoad
+		ports systolic.Ports
 		bytes float64
-	}{{"fast", 100}, {"slow", 0.5}} {
-		b.Run("dram="+c.name, func(b *testing.B) {
-			p := Problem{Map: systolic.Array{Rows: 8, Cols: 8, Dataflow: design.WS}.Map(196, 512, 2304, 1, 1), InputWords: 50176, LineWords: 5000,
-				OperandBits: 8, AccumulatorBits: 32, OutputBits: 8, IfmapBits: 1 << 17, FilterBits: 1 << 17, OfmapBits: 1 << 17, BytesPerCycle: c.bytes}
+	}{
+		{"dram=fast", design.LoadSerial, systolic.Ports{}, 100},
+		{"dram=slow", design.LoadSerial, systolic.Ports{}, 0.5},
+		{"dram=fast/load=bus/buffers=narrow", design.LoadBus, narrow, 100},
+		{"dram=slow/load=bus/buffers=narrow", design.LoadBus, narrow, 0.5},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := wholeLayer(c.load, c.ports, c.bytes)
 			b.ReportAllocs()
 			for b.Loop() {
 				Run(&p)

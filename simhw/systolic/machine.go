@@ -18,7 +18,7 @@ type Machine struct {
 	Array
 	Lanes       int64
 	Accumulator Accumulator
-	Ports       Ports // none in arrays whose folds overlap
+	Ports       Ports
 
 	lines  lines
 	cells  []cell
@@ -58,9 +58,6 @@ func (mc *Machine) Run(x, w []int8, m, n, k int64) (sums []int32, cycles int64, 
 	}
 	if mc.Gated && mc.overlaps() {
 		return nil, 0, fmt.Errorf("an array whose folds overlap has no gated partial folds")
-	}
-	if mc.Ports != (Ports{}) && mc.overlaps() {
-		return nil, 0, fmt.Errorf("an array whose folds overlap has no narrow buffers here")
 	}
 	mc.cells = make([]cell, mc.Rows*mc.Cols)
 	mc.cycles = 0
@@ -111,7 +108,7 @@ const (
 )
 
 // step lets a cycle pass, and as many more as a buffer takes beyond one to serve its
-// edges. The buffers work side by side; each gives a line byte by byte, so many a cycle.
+// edges: the array stands still for them. The buffers work side by side; each gives a line byte by byte, so many a cycle.
 func (mc *Machine) step(edges edge) {
 	word, sum := mc.Lanes, mc.Accumulator.width()
 	serve := func(lines, bits, width int64) (cycles int64) {

@@ -167,11 +167,17 @@ func (mc *Machine) overlappedDrain(inputs, weights [][]int8, m, n, steps int64, 
 				}
 			}
 		}
-		mc.cycles++
-
-		// The last sum of all has left the last column?
-		if d := drain.ago(mc.Cols - 1); d.on && d.final && d.moved == mc.Rows-1 {
-			return
+		crossed := edge(0)
+		if in.live { // registers delay other rows and columns
+			crossed |= edgeLeft | edgeTop
+		}
+		left := drain.ago(mc.Cols - 1)
+		if left.on { // registers have kept the columns before
+			crossed |= edgeOut
+		}
+		mc.step(crossed)
+		if left.on && left.final && left.moved == mc.Rows-1 {
+			return // the last sum of all has left
 		}
 		switch corner := mc.at(mc.Rows-1, 0).tag; {
 		case corner.live && corner.last: // column 0 is complete

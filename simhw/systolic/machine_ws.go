@@ -169,8 +169,21 @@ func (mc *Machine) overlappedLoad(stream, held [][]int8, length, sc, steps int64
 				}
 			}
 		}
-		mc.cycles++
-		if corner := mc.at(mc.Rows-1, mc.Cols-1).tag; corner.live && corner.last && corner.final {
+		crossed, corner := edge(0), mc.at(mc.Rows-1, mc.Cols-1).tag
+		if in.live { // registers delay the rows below
+			crossed |= edgeLeft
+		}
+		if column0.on { // and other columns
+			crossed |= edgeTop
+		}
+		if corner.live { // and have kept the columns before
+			crossed |= edgeOut
+			if mc.lines.sumsReturn {
+				crossed |= edgeBack
+			}
+		}
+		mc.step(crossed)
+		if corner.live && corner.last && corner.final {
 			return
 		}
 		if column0.word++; complete {

@@ -5,8 +5,13 @@ import "macroscope/simhw/design"
 // Ports are how wide the buffers are towards the array, in bytes a cycle; 0: as wide
 // as the array's edge. A narrow buffer gives the words of one step of the array in
 // several cycles, and all elements wait for them. DRAM fills the other half of a buffer
-// by ports of its own. Where folds overlap, only the closed form has narrow buffers, and
-// takes all of a fold's steps for as long as the slower of what enters and leaves.
+// by ports of its own.
+//
+// Lines cross an edge whole: operands when the first row (column) takes its word, sums
+// when the last column gives its own; registers skew the rest. Each operand has a port of its
+// own, so that what streams, what is loaded for the next fold and what the fold before
+// drains cross in the same step side by side. Partial sums that leave and those that they
+// are added to take turns where they share a port.
 type Ports struct {
 	Ifmap, Filter, Ofmap int64
 	OfmapShared          bool // partial sums are read and written by one port, not by two
@@ -22,7 +27,7 @@ func PortsOf(s *design.Spec) Ports {
 // edges. All steps of a layer wait alike: as long as those of its largest fold.
 type Waits struct {
 	In    int64 // a step's operands that stream in
-	Out   int64 // WS and IS: a line of sums on its way out, and of those that it is added to
+	Out   int64 // WS and IS: a line of sums on its way out, and of those that it is added to, zeros at first
 	Load  int64 // WS and IS: a line of operands to be held
 	Drain int64 // OS: a line of finished sums
 }

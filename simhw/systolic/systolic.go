@@ -84,44 +84,46 @@ func (p *Mapping) Folds() int64 { return p.Groups * p.groupFolds }
 // one, for a fold that uses r rows and c columns. Arrays that are not gated
 // take their full size whatever the fold uses.
 func (p *Mapping) FoldCycles(r, c int64) int64 {
+	if p.overlaps() {
+		switch {
+		case p.Waits != (Waits{}):
+			return p.foldInBeat()
+		case p.Dataflow == design.OS:
+			return max(p.T, 2*p.Rows-2)
+		case p.WeightLoad == design.LoadChain:
+			return max(p.T, 2*p.Rows-1)
+		}
+		return max(p.T, p.Rows)
+	}
 	if !p.Gated {
 		r, c = p.Rows, p.Cols
 	}
 	in, latency := 1+p.Waits.In, r+c-2
-	if p.Dataflow == design.OS {
-		drain := 1 + p.Waits.Drain
-		switch p.Drain {
-		case design.DrainInPlace:
-			return max(p.T*in+latency, r*drain)
-		case design.DrainShift:
-			return p.T*in + latency + r*drain
-		}
-		return max(p.T*in, (r-1)*(in+drain), r*drain)
+	if p.Dataflow != design.OS {
+		return r*(1+p.Waits.Load) + p.stream(latency)
 	}
-	step, load := max(in, 1+p.Waits.Out), 1+p.Waits.Load
-	switch p.WeightLoad {
-	case design.LoadSerial:
-		return r*load + p.stream(latency)
-	case design.LoadChain:
-		return max(p.T*step, (r-1)*step+r*load)
+	drain := r * (1 + p.Waits.Drain)
+	if p.Drain == design.DrainInPlace {
+		return max(p.T*in+latency, drain)
 	}
-	return max(p.T*step, r*max(load, step))
+	return p.T*in + latency + drain
 }
 
 // LastFoldCycles is what the last fold of all takes: no other overlaps its
-// end.
+// end. Where buffers are narrow and folds overlap, the layer's first folds take less
+// than FoldCycles, as no sums leave yet; that is taken off here.
 func (p *Mapping) LastFoldCycles(r, c int64) int64 {
-	if !p.Gated {
-		r, c = p.Rows, p.Cols
-	}
 	if !p.overlaps() {
 		return p.FoldCycles(r, c)
 	}
-	in, latency := 1+p.Waits.In, r+c-2
-	if p.Dataflow == design.OS {
-		return p.T*in + latency + r*(1+p.Waits.Drain)
+	if p.Waits != (Waits{}) {
+		return p.cyclesInBeat() - p.LeadCycles() - (p.Folds()-1)*p.foldInBeat()
 	}
-	return p.T*max(in, 1+p.Waits.Out) + latency*(1+p.Waits.Out)
+	last := p.T + p.Rows + p.Cols - 2
+	if p.Dataflow == design.OS {
+		last += p.Rows
+	}
+	return last
 }
 
 // LeadCycles is what passes before the first fold starts: loading the first
@@ -134,8 +136,8 @@ func (p *Mapping) LeadCycles() int64 {
 	case design.LoadChain:
 		return p.Rows * (1 + p.Waits.Load)
 	case design.LoadBus:
-		// Its last rows' words come while the first fold's operands are on their way.
-		return p.Rows*(1+max(p.Waits.Load, p.Waits.In, p.Waits.Out)) - (p.Rows - 1)
+		// Further rows' words come while the first operands are on their way.
+		return 1 + p.Waits.Load
 	}
 	return 0
 }
@@ -163,10 +165,10 @@ func (p *Mapping) Feasible(limit float64) bool {
 //
 //	OS in place    F·max(T·i+L, R·d)
 //	OS shift       F·(T·i+L+R·d)
-//	OS overlapped  (F−1)·max(T·i, (R−1)·(i+d), R·d) + T·i+L+R·d
 //	WS, IS serial  F·(R·l + min(T,L)·(i+o) + max(T−L,0)·s + max(L−T,0))
-//	WS, IS chain   R·l + (F−1)·max(T·s, (R−1)·s+R·l) + T·s+L·o
-//	WS, IS bus     R·max(l,s)−R+1 + (F−1)·max(T·s, R·max(l,s)) + T·s+L·o
+//
+// The others take the steps that they take cycles with wide buffers, each for as long as
+// the slowest of what crosses the edges in it (beat).
 func (p *Mapping) Cycles() int64 {
 	if p.Gated {
 		// Every fold is of one of four sizes.
@@ -174,7 +176,23 @@ func (p *Mapping) Cycles() int64 {
 		lastRow, corner := p.FoldCycles(p.LastR, p.Cols), p.FoldCycles(p.LastR, p.LastC)
 		return p.Groups * ((p.RowFolds-1)*(p.ColFolds-1)*full + (p.RowFolds-1)*lastCol + (p.ColFolds-1)*lastRow + corner)
 	}
+	if p.Waits != (Waits{}) && p.overlaps() {
+		return p.cyclesInBeat()
+	}
 	return p.LeadCycles() + (p.Folds()-1)*p.FoldCycles(p.Rows, p.Cols) + p.LastFoldCycles(p.Rows, p.Cols)
+}
+
+// LeastCycles is no more than Cycles, nor than those of the same products with their
+// streams cut into parts, which are more folds. Cycles itself is, but where folds
+// overlap and buffers are narrow: parts enter at intervals there, so that the sums of the
+// first may leave in the same steps as operands of the last enter, and not after them.
+func (p *Mapping) LeastCycles() int64 {
+	if p.Waits == (Waits{}) || !p.overlaps() {
+		return p.Cycles()
+	}
+	wide, w := *p, &p.Waits
+	wide.Waits = Waits{}
+	return wide.Cycles() + p.Folds()*max(p.T*max(w.In, w.Out), p.Rows*w.Load)
 }
 
 // ComputeCycles is the part of Cycles in which operands stream: T a fold. The

@@ -64,6 +64,84 @@ func TestNarrowBuffersByHand(t *testing.T) {
 	}
 }
 
+// Overlapping folds with narrow buffers, step by step: 2×2 elements, two folds, input and
+// weight lines of 2 bytes in 2 cycles at 1 byte each, a line of sums, 8 bytes, in 4 at 2.
+// L = 2 steps after an operand's line its sums' line leaves; in brackets the cycles.
+//
+// By chain, T = 2: weights in steps 0 1, 3 4; operands in 2 3, 5 6; sums in 4 5, 7 8:
+// 2 2 2 2 4 4 2 4 4. By bus: weights in 0 1 2 3, operands in 1 2 3 4, sums in 3 4 5 6:
+// 2 2 2 4 4 4 4. Output stationary, T = 3: operands in 0 to 5, sums of the first fold,
+// whose last operands enter in step 2, in 5 6, of the second in 8 9: 2 2 2 2 2 4 4 1 4 4.
+func TestOverlapByHand(t *testing.T) {
+	for _, c := range []struct {
+		a       Array
+		m, n, k int64
+		want    int64
+	}{
+		{Array{Rows: 2, Cols: 2, Dataflow: design.WS, WeightLoad: design.LoadChain}, 2, 2, 4, 26},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.WS, WeightLoad: design.LoadBus}, 2, 2, 4, 22},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.IS, WeightLoad: design.LoadChain}, 2, 2, 4, 26},
+		{Array{Rows: 2, Cols: 2, Dataflow: design.OS, Drain: design.DrainOverlapped}, 4, 2, 3, 27},
+	} {
+		p := c.a.Map(c.m, c.n, c.k, 1, 1)
+		p.Feed(Ports{Ifmap: 1, Filter: 1, Ofmap: 2}, Bits{8, 8, 32})
+		if got := p.Cycles(); got != c.want {
+			t.Errorf("%+v: %d cycles, want %d", c.a, got, c.want)
+		}
+	}
+}
+
+// Wider buffers shorten every part of a layer's time or leave it, so that no layer that
+// waits for DRAM meanwhile takes longer; and as wide as the edges they make no difference.
+func TestNarrowParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := drawArray(t, 40)
+		dim := rapid.OneOf(rapid.Int64Range(1, 10), rapid.Int64Range(1, 100), rapid.Int64Range(1, 3000))
+		m, n, k := dim.Draw(t, "m"), dim.Draw(t, "n"), dim.Draw(t, "k")
+		p := a.Map(m, n, k, rapid.Int64Range(1, 4).Draw(t, "lanes"), rapid.Int64Range(1, 5).Draw(t, "groups"))
+		wide, bits := p, Bits{8, 8, 32}
+		ports := func() Ports {
+			width := rapid.Int64Range(1, 200)
+			return Ports{width.Draw(t, "ifmap"), width.Draw(t, "filter"), width.Draw(t, "ofmap"), rapid.Bool().Draw(t, "shared")}
+		}
+		b, more := ports(), ports()
+		p.Feed(b, bits)
+		wider := p
+		wider.Feed(Ports{b.Ifmap + more.Ifmap, b.Filter + more.Filter, b.Ofmap + more.Ofmap, b.OfmapShared && more.OfmapShared}, bits)
+		for _, c := range []struct {
+			what  string
+			of    func(p *Mapping) int64
+			least int64
+		}{
+			{"before the first fold", (*Mapping).LeadCycles, 0},
+			{"in a fold", func(p *Mapping) int64 { return p.FoldCycles(a.Rows, p.LastC) }, 1},
+			{"in the last fold", func(p *Mapping) int64 { return p.LastFoldCycles(p.LastR, p.LastC) }, 1},
+			{"in all", (*Mapping).Cycles, p.LeastCycles()},
+		} {
+			if narrow, less, none := c.of(&p), c.of(&wider), c.of(&wide); narrow < less || less < none || narrow < c.least {
+				t.Fatalf("%+v, %+v %s: %d cycles with narrow buffers, %d with wider ones, %d with such as wide as the edges; want at least %d", p, wider.Waits, c.what, narrow, less, none, c.least)
+			}
+		}
+		wide.Feed(Ports{4 * 40, 4 * 40, 4 * 40, false}, bits)
+		if wide.Waits != (Waits{}) {
+			t.Fatalf("%+v: buffers as wide as the edges", wide.Waits)
+		}
+		if a.overlaps() {
+			if cycles, fold := wide.cyclesInBeat(), wide.foldInBeat(); cycles != wide.Cycles() || fold != wide.FoldCycles(a.Rows, a.Cols) {
+				t.Fatalf("%+v: %d cycles step by step, a fold %d, by the formulas %d and %d", wide, cycles, fold, wide.Cycles(), wide.FoldCycles(a.Rows, a.Cols))
+			}
+		}
+		// Parts of the stream.
+		parts := rapid.SampledFrom([]int64{2, 3, 5, 16}).Draw(t, "parts")
+		if a.Dataflow == design.WS && m%parts == 0 {
+			cut := a.Map(m/parts, n, k, p.Lanes, parts*p.Groups)
+			if cut.Waits = p.Waits; cut.LeastCycles() < p.LeastCycles() {
+				t.Fatalf("%+v: at least %d cycles in %d parts, %d in one", p, cut.LeastCycles(), parts, p.LeastCycles())
+			}
+		}
+	})
+}
+
 // 3×2 working elements of a 2×2 array (row folds of 2 and 1), K = 3 steps of
 // 2 lanes, int8 in 32-bit sums, by hand. Output stationary: 3·2·3 = 18 element
 // cycles, each two operand words of 16 bits and a sum of 32 bits: 18·64 bits;
