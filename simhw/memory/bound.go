@@ -97,7 +97,6 @@ func (pl *plan) outsBeside() bool {
 // for orders of which outsBeside is true, apart for others.
 func (pl *plan) busiest(n, groups float64) (apart, beside [2]float64) {
 	m := &pl.p.Map
-	last := float64(m.LastFoldCycles(m.LastR, m.LastC))
 	first, later := pl.product(1), waiting{}
 	if pl.again {
 		later = pl.product(0)
@@ -110,14 +109,14 @@ func (pl *plan) busiest(n, groups float64) (apart, beside [2]float64) {
 		if pl.again {
 			second = &later
 		}
-		apart[0] = (groups-1)*first.begins + (n-groups)*later.begins + pl.excess(pl.lastWrite, last)
+		apart[0] = (groups-1)*first.begins + (n-groups)*later.begins + pl.excess(pl.lastWrite, pl.last)
 		apart[0] -= second.begins - second.begin // nothing is written beside the very first fold
 		return apart, apart
 	}
 	alone := [2]float64{groups*first.inside + first.begin + (groups-1)*first.begins, (n - groups) * (later.inside + later.begins)}
 	apart = [2]float64{alone[0] + groups*first.out, alone[1] + (n-groups)*later.out}
 	beside = alone
-	beside[1] += pl.excess(pl.written, last)
+	beside[1] += pl.excess(pl.written, pl.last)
 	// A product's last fold reads for the next one.
 	if pl.again {
 		apart[0] += groups * later.ends[0]

@@ -81,7 +81,8 @@ type plan struct {
 	ifmapPart, filterPart   float64 // words that folds in turn come back to
 	sumsWhole               bool    // all partial sums fit
 	sumsPart                float64 // of one column fold
-	work, folds, lastMore   float64 // cycles: of all folds; of a product's as long as others follow; what the last takes more
+	work, folds, last       float64 // cycles: of all folds; of a product's as long as others follow; of the last of all
+	lastMore                float64 // what that takes more than if another followed
 	firstRead, lastWrite    float64 // bytes
 	begin, end              float64 // what those two take, in cycles
 	perByte                 float64 // cycles
@@ -143,7 +144,9 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 			cols = m.LastC
 		}
 		r, c, f := float64(rows), float64(cols), &pl.fold[i]
-		f.compute = float64(m.FoldCycles(rows, cols))
+		if f.compute = pl.fold[0].compute; i == 0 || m.Gated { // others take the same for all
+			f.compute = float64(m.FoldCycles(rows, cols))
+		}
 		switch m.Dataflow {
 		case design.OS:
 			// A row fold's inputs serve all column folds, a column fold's weights
@@ -202,7 +205,8 @@ func (pl *plan) init(whole *Problem, chunks int64) {
 	if m.Dataflow != design.OS {
 		pl.stationary()
 	}
-	pl.lastMore = max(0, float64(m.LastFoldCycles(m.LastR, m.LastC))-corner.compute)
+	pl.last = float64(m.LastFoldCycles(m.LastR, m.LastC))
+	pl.lastMore = max(0, pl.last-corner.compute)
 }
 
 // stationary sets what the bounds of WS and IS arrays need.

@@ -246,7 +246,7 @@ func (s *sum) ends(at *joints, later bool, n int64, compute float64, prev *tile,
 	default:
 		s.final(&at.first, prev, compute, float64(n-1), &start)
 	}
-	s.final(&nothing, prev, float64(m.LastFoldCycles(m.LastR, m.LastC)), 1, &start)
+	s.final(&nothing, prev, s.pl.last, 1, &start)
 }
 
 // final adds the last folds of innermost loops; where start is set, one of them is the
