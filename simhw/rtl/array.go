@@ -40,12 +40,18 @@ const (
 	maxDimension = 1<<15 - 1
 	maxSide      = 256
 	maxLanes     = 64
+	maxWidth     = 1 << 20 // bytes a cycle
 )
 
 // Multiply runs products, one after the other, on an int8 array whose elements
-// form lanes products along K in a cycle and add them up in acc.
-func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, acc systolic.Accumulator, products []Product) ([]Result, error) {
+// form lanes products along K in a cycle and add them up in acc. It waits for its buffers
+// where ports are narrow; one that is read in place has no edge for its sums, and no narrow
+// ofmap port.
+func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, acc systolic.Accumulator, ports systolic.Ports, products []Product) ([]Result, error) {
 	if err := checkArray(a, lanes); err != nil {
+		return nil, err
+	}
+	if err := checkPorts(a, ports); err != nil {
 		return nil, err
 	}
 	if err := acc.Check(); err != nil {
@@ -55,9 +61,11 @@ func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, a
 	if acc.Bits == 0 {
 		width.value = 32
 	}
-	saturate := parameter{"SAT", 0}
-	if acc.Saturate {
-		saturate.value = 1
+	flag := func(name string, on bool) parameter {
+		if on {
+			return parameter{name, 1}
+		}
+		return parameter{name, 0}
 	}
 	var m, n, steps int64 = 1, 1, 1 // the largest
 	for _, p := range products {
@@ -67,7 +75,8 @@ func (ic *Icarus) Multiply(ctx context.Context, a systolic.Array, lanes int64, a
 		m, n, steps = max(m, p.M), max(n, p.N), max(steps, (p.K+lanes-1)/lanes)
 	}
 	results := make([]Result, len(products))
-	err := ic.simulate(ctx, "array_bench", append(arrayParameters(a, lanes, m, n, steps), width, saturate),
+	err := ic.simulate(ctx, "array_bench", append(arrayParameters(a, lanes, m, n, steps), width, flag("SAT", acc.Saturate),
+		parameter{"IFMAP", ports.Ifmap}, parameter{"FILTER", ports.Filter}, parameter{"OFMAP", ports.Ofmap}, flag("SHARED", ports.OfmapShared)),
 		func(w io.Writer) error { return writeProducts(w, lanes, products) },
 		func(r io.Reader) error { return readResults(r, products, results) })
 	return results, err
@@ -80,6 +89,16 @@ func checkArray(a systolic.Array, lanes int64) error {
 	overlaps := a.Dataflow == design.OS && a.Drain == design.DrainOverlapped || a.Dataflow != design.OS && a.WeightLoad != design.LoadSerial
 	if a.Gated && overlaps {
 		return fmt.Errorf("an array whose folds overlap has no gated partial folds")
+	}
+	return nil
+}
+
+func checkPorts(a systolic.Array, p systolic.Ports) error {
+	if least, most := min(p.Ifmap, p.Filter, p.Ofmap), max(p.Ifmap, p.Filter, p.Ofmap); least < 0 || most > maxWidth {
+		return fmt.Errorf("buffers of %d to %d bytes a cycle: want 0 to %d", least, most, maxWidth)
+	}
+	if p.Ofmap > 0 && a.Dataflow == design.OS && a.Drain == design.DrainInPlace {
+		return fmt.Errorf("an array that is read in place has no edge for %d bytes a cycle: want another drain", p.Ofmap)
 	}
 	return nil
 }

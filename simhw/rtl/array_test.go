@@ -95,31 +95,36 @@ var compared atomic.Int64
 // form.
 func check(t *testing.T, a systolic.Array, lanes int64, products []Product) {
 	t.Helper()
-	checkNarrow(t, a, lanes, systolic.Accumulator{}, products)
+	checkNarrow(t, a, lanes, systolic.Accumulator{}, systolic.Ports{}, products)
 }
 
-// checkNarrow is check with other accumulators; sums that are too narrow for plain
-// multiplication are held against the stepped machine's.
-func checkNarrow(t *testing.T, a systolic.Array, lanes int64, acc systolic.Accumulator, products []Product) {
+// checkNarrow is check with other accumulators and buffers; sums that are too narrow for
+// plain multiplication are held against the stepped machine's.
+func checkNarrow(t *testing.T, a systolic.Array, lanes int64, acc systolic.Accumulator, ports systolic.Ports, products []Product) {
 	t.Helper()
-	results, err := icarus(t).Multiply(t.Context(), a, lanes, acc, products)
+	results, err := icarus(t).Multiply(t.Context(), a, lanes, acc, ports, products)
 	if err != nil {
 		t.Fatalf("%+v: %v", a, err)
 	}
 	for i, p := range products {
+		who := fmt.Sprintf("%+v, %d lanes, %v, %+v, %d×%d×%d", a, lanes, acc, ports, p.M, p.N, p.K)
 		m := a.Map(p.M, p.N, p.K, lanes, 1)
-		if got, want := results[i].Cycles, m.Cycles(); got != want {
-			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d by the closed form", a, lanes, p.M, p.N, p.K, got, want)
+		sum := acc.Bits
+		if sum == 0 {
+			sum = 32
 		}
-		mc := systolic.Machine{Array: a, Lanes: lanes, Accumulator: acc}
+		m.Feed(ports, systolic.Bits{Input: 8, Weight: 8, Sum: sum})
+		if got, want := results[i].Cycles, m.Cycles(); got != want {
+			t.Errorf("%s: %d cycles in Verilog, %d by the closed form", who, got, want)
+		}
+		mc := systolic.Machine{Array: a, Lanes: lanes, Accumulator: acc, Ports: ports}
 		sums, cycles, err := mc.Run(p.X, p.W, p.M, p.N, p.K)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if cycles != results[i].Cycles {
-			t.Errorf("%+v, %d lanes, %d×%d×%d: %d cycles in Verilog, %d of the stepped machine", a, lanes, p.M, p.N, p.K, results[i].Cycles, cycles)
+			t.Errorf("%s: %d cycles in Verilog, %d of the stepped machine", who, results[i].Cycles, cycles)
 		}
-		who := fmt.Sprintf("%+v, %d lanes, %v, %d×%d×%d", a, lanes, acc, p.M, p.N, p.K)
 		if acc == (systolic.Accumulator{}) {
 			same(t, who+": stepped machine", sums, p.multiply())
 		}
@@ -183,7 +188,42 @@ func TestNarrowSums(t *testing.T) {
 				for range 4 {
 					products = append(products, product(rnd, 1+rnd.Int64N(8), 1+rnd.Int64N(8), 1+rnd.Int64N(30)))
 				}
-				checkNarrow(t, a, 1+rnd.Int64N(3), acc, products)
+				checkNarrow(t, a, 1+rnd.Int64N(3), acc, systolic.Ports{}, products)
+			}
+		})
+	}
+}
+
+// Buffers that hold up the array, which is every variant with them: what enters, is loaded
+// and leaves takes up to as many cycles as it has bytes.
+func TestNarrowBuffers(t *testing.T) {
+	rounds := 1
+	if all {
+		rounds = 10
+	}
+	for v, a := range variants() {
+		t.Run(name(a), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(10, uint64(v)))
+			for range rounds {
+				a.Rows, a.Cols = 1+rnd.Int64N(6), 1+rnd.Int64N(6)
+				lanes, acc := 1+rnd.Int64N(2), systolic.Accumulator{}
+				if rnd.IntN(2) == 0 {
+					acc.Bits = 20
+				}
+				width := func(bytes int64) int64 { return []int64{0, 1, 1 + rnd.Int64N(bytes)}[rnd.IntN(3)] }
+				ports := systolic.Ports{Ifmap: width(6 * lanes), Filter: width(6 * lanes), Ofmap: width(24), OfmapShared: rnd.IntN(2) == 0}
+				if a.Dataflow == design.OS && a.Drain == design.DrainInPlace {
+					ports.Ofmap = 0
+				}
+				if ports.Ifmap+ports.Filter+ports.Ofmap == 0 {
+					ports.Filter = 1
+				}
+				var products []Product
+				for range 8 {
+					products = append(products, product(rnd, 1+rnd.Int64N(14), 1+rnd.Int64N(14), 1+rnd.Int64N(24)))
+				}
+				checkNarrow(t, a, lanes, acc, ports, products)
 			}
 		})
 	}
@@ -252,20 +292,24 @@ func TestGoldenRuns(t *testing.T) {
 func TestMultiplyRefuses(t *testing.T) {
 	ic := &Icarus{}
 	two := Product{2, 2, 2, make([]int8, 4), make([]int8, 4)}
+	wide := systolic.Ports{}
 	for _, c := range []struct {
 		a     systolic.Array
 		lanes int64
+		ports systolic.Ports
 		p     Product
 		want  string
 	}{
-		{systolic.Array{Rows: 0, Cols: 2}, 1, two, "want 1 to"},
-		{systolic.Array{Rows: 2, Cols: 1000}, 1, two, "want 1 to"},
-		{systolic.Array{Rows: 2, Cols: 2}, 0, two, "want 1 to"},
-		{systolic.Array{Rows: 2, Cols: 2, Drain: design.DrainOverlapped, Gated: true}, 1, two, "no gated"},
-		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{2, 2, 2, make([]int8, 3), make([]int8, 4)}, "3 inputs"},
-		{systolic.Array{Rows: 2, Cols: 2}, 1, Product{1, 1 << 20, 1, make([]int8, 1), make([]int8, 1<<20)}, "want 1 to"},
+		{systolic.Array{Rows: 0, Cols: 2}, 1, wide, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 1000}, 1, wide, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 2}, 0, wide, two, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 2, Drain: design.DrainOverlapped, Gated: true}, 1, wide, two, "no gated"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, wide, Product{2, 2, 2, make([]int8, 3), make([]int8, 4)}, "3 inputs"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, wide, Product{1, 1 << 20, 1, make([]int8, 1), make([]int8, 1<<20)}, "want 1 to"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, systolic.Ports{Filter: -1}, two, "buffers of -1 to 0 bytes"},
+		{systolic.Array{Rows: 2, Cols: 2}, 1, systolic.Ports{Ofmap: 1}, two, "no edge"},
 	} {
-		if _, err := ic.Multiply(t.Context(), c.a, c.lanes, systolic.Accumulator{}, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ic.Multiply(t.Context(), c.a, c.lanes, systolic.Accumulator{}, c.ports, []Product{c.p}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want %q", c.a, err, c.want)
 		}
 	}

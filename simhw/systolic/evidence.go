@@ -44,10 +44,12 @@ func Validation(s *design.Spec) []design.Check {
 	}
 	var checks []design.Check
 	if PortsOf(s) != (Ports{}) {
-		if a := ArrayOf(s); a.overlaps() {
-			return nil // no machine has narrow buffers there
+		const what = "array cycles and every sum, with narrow buffers"
+		checks = append(checks, design.Check{What: what, Against: "the stepped machine on random int8 products", Result: "equal"})
+		if s.Dataflow != design.OS || s.Array.Drain != design.DrainInPlace || s.Buffers.OfmapBytesPerCycle == 0 {
+			checks = append(checks, design.Check{What: what, Against: "Verilog of such arrays of up to 6×6 elements (make test-rtl): random int8 products", Result: "equal"})
 		}
-		return []design.Check{{What: "array cycles and every sum, with narrow buffers", Against: "the stepped machine on random int8 products", Result: "equal"}}
+		return checks
 	}
 	for _, e := range evidence {
 		if e.flow != s.Dataflow || e.drain != s.Array.Drain || e.load != s.Array.WeightLoad {

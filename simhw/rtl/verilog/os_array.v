@@ -17,7 +17,9 @@
 // lines a_line, a_line+1, …; and one for each column: step of lines b_line, ….
 // Words of all rows or columns lie beside each other, row or column 0 lowest;
 // so do the outputs, of which column c has that of line out_line and column
-// out_base + c. sr, sc and len are at least 1 and stay while busy.
+// out_base + c. sr, sc and len are at least 1 and stay while busy. enters says that a line
+// of words is taken from both buffers in this cycle, leaves that one of outputs is complete
+// with that of the last column (DRAIN 1, 2).
 module os_array #(
     parameter ROWS  = 4,
     parameter COLS  = 4,
@@ -44,7 +46,9 @@ module os_array #(
     output reg [COLS-1:0]     out_valid,
     output [COLS*D-1:0]       out_line,
     output [COLS*D-1:0]       out_base,
-    output [COLS*ACC-1:0]     out_sum
+    output [COLS*ACC-1:0]     out_sum,
+    output                    enters,
+    output                    leaves
 );
     localparam W = 8 * LANES;
     integer    i;
@@ -70,6 +74,7 @@ module os_array #(
 
     assign a_line = r0;
     assign b_line = c0;
+    assign enters = issue;
 
     always @(posedge clk) begin
         if (rst || start) begin
@@ -173,11 +178,11 @@ module os_array #(
             reg  [D-1:0]      line, base;
             reg               is_final; // of the last fold
             reg  [D-1:0]      k;
-            wire              leaves = on && k == ROWS - 1;
+            wire              ends = on && k == ROWS - 1;
             reg  [COLS-1:0]   on_q, move_q, finish_q;
             reg  [COLS*D-1:0] line_q, base_q;
             wire [COLS-1:0]   on_col     = {on_q, on};
-            wire [COLS-1:0]   finish_col = {finish_q, leaves && is_final};
+            wire [COLS-1:0]   finish_col = {finish_q, ends && is_final};
 
             // From its last step on, a fold needs the drain registers of
             // column 0 up to their last move, in which the next may be set.
@@ -196,7 +201,7 @@ module os_array #(
                 else if (issue_last) pending <= ROWS > 1;
                 else if (last_move) pending <= 0;
 
-                on <= (complete || on && !leaves) && !rst;
+                on <= (complete || on && !ends) && !rst;
                 if (complete) begin
                     k        <= 0;
                     is_final <= row_final[ROWS-1];
@@ -217,6 +222,7 @@ module os_array #(
                 else if (finishing) busy <= 0;
             end
             assign finishing = finish_col[COLS-1];
+            assign leaves    = on_col[COLS-1];
             assign shift    = {move_q, on && k + 1 < ROWS};
             assign out_line = {line_q, line};
             assign out_base = {base_q, base};
@@ -234,6 +240,7 @@ module os_array #(
             assign hold     = 0;
             assign ending   = DRAIN == 0 ? corner : draining && k == tap;
             assign shift    = {COLS{draining}};
+            assign leaves   = draining;
             assign out_line = {COLS{line}};
             assign out_base = {COLS{c0}};
             always @*

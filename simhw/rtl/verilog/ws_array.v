@@ -20,7 +20,9 @@
 // held columns w_line, w_line+1, …. Words of all rows or columns lie beside each
 // other, row or column 0 lowest; so do the outputs, of which column c has that
 // of operand out_item and held column out_base + c. sr, sc and len are at least
-// 1 and stay while busy.
+// 1 and stay while busy. enters and loads say that a line of words is taken from the one
+// and the other buffer in this cycle, leaves that one of sums is complete with that of the
+// last column.
 module ws_array #(
     parameter ROWS  = 4,
     parameter COLS  = 4,
@@ -48,7 +50,10 @@ module ws_array #(
     output reg [COLS-1:0]     out_valid,
     output [COLS*D-1:0]       out_item,
     output [COLS*D-1:0]       out_base,
-    output [COLS*ACC-1:0]     out_sum
+    output [COLS*ACC-1:0]     out_sum,
+    output                    enters,
+    output                    loads,
+    output                    leaves
 );
     localparam W = 8 * LANES;
     integer    i;
@@ -68,6 +73,7 @@ module ws_array #(
     wire [D-1:0] tap       = rows - 1; // the row that sums leave by
 
     assign a_step = r0;
+    assign enters = issue;
 
     wire loaded; // row 0 of column 0 has its word, and each further one when it needs it
     wire ending; // the fold's last cycle; the next one starts after it
@@ -190,6 +196,7 @@ module ws_array #(
         else if (start) busy <= 1;
         else if (finishing) busy <= 0;
     assign finishing = corner && bot_final[cols-1];
+    assign leaves    = bot_valid[cols-1];
 
     // --- loading ---
 
@@ -213,6 +220,7 @@ module ws_array #(
                 k <= start || ending || !loading ? 0 : k + 1;
             end
             assign shift  = {COLS{loading}};
+            assign loads  = busy && loading; // not after the last fold
             assign w_step = r0 + tap - k; // the last row first
             assign w_line = c0;
             assign w_edge = w_words;
@@ -280,6 +288,7 @@ module ws_array #(
             reg [COLS-1:0] shift_q;
             always @(posedge clk) shift_q <= rst ? 0 : shift;
             assign shift  = {shift_q, active};
+            assign loads  = active;
             assign w_step = LOAD == 1 ? lr0 + ROWS - 1 - k : lr0 + k;
             assign w_line = lc0;
             skew #(.N(COLS), .W(W)) w_skew (.clk(clk), .in(w_words), .out(w_edge));
