@@ -63,7 +63,10 @@ func TestIntegersByHand(t *testing.T) {
 }
 
 // On every shipped design that takes integers, an integer of more bits never takes fewer
-// cycles, less traffic or less energy; and where the units differ, more of them.
+// cycles, less traffic or less energy; and where the units differ, more of them. That is
+// so of cycles on any array with one unit for both; traffic may shrink where the narrower
+// integer's order of folds buys a few cycles with more of it (TestWiderOperands in
+// simhw/memory), which happens on none of these.
 func TestIntegersOfEveryWidth(t *testing.T) {
 	net := workload.Workload{Name: "net", Layers: []workload.Layer{
 		{Name: "conv1", DType: dtype.Int8, H: 16, W: 16, C: 3, OutC: 32, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
