@@ -149,13 +149,13 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 						c.Prepare = leftOut(macs)
 					}
 					cases = append(cases, c)
-					if im != usual.For(n.DType) || algo != "" {
+					if im != usual.For(n.DType) {
 						continue
 					}
 					if runtime.NumCPU() > 1 {
 						cases = append(cases, threadsCase(plan, c, batch, pixels))
 					}
-					if os.Getenv(kernels.EnvVar) == "" { // which forces
+					if algo == "" && os.Getenv(kernels.EnvVar) == "" { // which forces
 						cases = append(cases, tunedCase(&fastest, c, batch, pixels))
 					}
 				}

@@ -27,6 +27,9 @@ type Winograd struct {
 	tilesY,
 	tilesX int
 	block   int // tiles at a time
+	width   int // columns of a group of them, whole panels
+	groups  int
+	outBits int // of a channel of the output
 	mr, nr  int // the micro-kernel's tile
 	gemm    tile.Func
 	cols    int // OutC padded to whole panels
@@ -51,6 +54,10 @@ var zeroSegment int
 // winogradBlock bounds the tiles whose transforms are in flight, so that they
 // stay in the second-level cache.
 const winogradBlock = 16
+
+// winogradColumns are the fewest output channels that make up for transforming a tile's
+// input once more.
+const winogradColumns = 32
 
 // NewWinograd prepares a float32 convolution as NewConv does; m is 2 or 4 and weights
 // are [OutC][3][3][In.C]. It says why where the shape does not suit: channels
@@ -130,6 +137,11 @@ func (w *Winograd) prepare() {
 	mr, nr := w.mr, w.nr
 	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
 	w.cols = (spec.Out.C + nr - 1) / nr * nr
+	if w.width = (winogradColumns + nr - 1) / nr * nr; w.width%w.outVL != 0 {
+		w.width = w.cols
+	}
+	w.groups = (w.cols + w.width - 1) / w.width
+	w.outBits = spec.Out.DType.Bits()
 	for i := range w.block {
 		w.rows, w.coff = append(w.rows, 4*i*w.k), append(w.coff, 4*i*w.cols)
 	}
@@ -233,18 +245,34 @@ const (
 	allStages = stageIn | stageProducts | stageOut
 )
 
-// Tiles is the number of blocks of tiles that Run computes, as Conv's.
-func (w *Winograd) Tiles() int { return (w.tilesY*w.tilesX + w.block - 1) / w.block }
+// Tiles is the number of parts in which RunTiles can split Run: groups of as many tiles as
+// the micro-kernel takes, each with w.groups groups of columns.
+func (w *Winograd) Tiles() int { return (len(w.in) + w.mr - 1) / w.mr * w.groups }
 
 // Run is as Conv's.
 func (w *Winograd) Run(ctx *Context, out, in []byte) { w.RunTiles(ctx, out, in, 0, w.Tiles()) }
 
-// RunTiles is as Conv's.
+// RunTiles is as Conv's. Parts that split a group of tiles transform its input each.
 func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
-	s := &w.spec
 	if len(in) < w.inBytes || len(out) < w.outBytes {
 		panic(fmt.Sprintf("kernels: %s: %d bytes in, %d out: want %d and %d", w.im.FullName("winograd"), len(in), len(out), w.inBytes, w.outBytes))
 	}
+	for from < to {
+		first, group := from/w.groups*w.mr, from%w.groups
+		tiles, groups := w.mr, min(w.groups-group, to-from)
+		if groups == w.groups {
+			tiles = min(w.block, (to-from)/w.groups*w.mr)
+		}
+		w.columns(ctx, out, in, first, min(tiles, len(w.in)-first), group*w.width, min((group+groups)*w.width, w.cols))
+		from += tiles / w.mr * groups
+	}
+	ctx.transform, ctx.args = tile.Transform{}, tile.Args{} // keep no memory alive
+}
+
+// columns computes the output channels from…to−1, whole panels, of count tiles, at most a
+// block.
+func (w *Winograd) columns(ctx *Context, out, in []byte, first, count, from, to int) {
+	s := &w.spec
 	points := w.n * w.n
 	const vector = 64
 	// The transforms go from matrix to matrix for each vector: at a distance of a
@@ -255,45 +283,49 @@ func (w *Winograd) RunTiles(ctx *Context, out, in []byte, from, to int) {
 	sums := tmp[points*vector:] // of a tile, with a rescaler
 
 	t, a := &ctx.transform, &ctx.args
-	for first := from * w.block; first < min(to*w.block, len(w.in)); first += w.block {
-		count := min(w.block, len(w.in)-first)
-		*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
-		for i := range count * (w.stages & stageIn / stageIn) {
-			t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*w.k])
-			w.t.In(t)
-		}
-		*a = tile.Args{
-			Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: w.k, Pool: 1,
-			Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
-		}
-		for p := range points * (w.stages & stageProducts / stageProducts) {
-			a.A = unsafe.Pointer(&v[p*stepV])
-			for col := 0; col < w.cols; col += w.nr {
-				a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*w.k]), unsafe.Pointer(&m[p*stepM+4*col])
-				w.gemm(a)
-			}
-		}
-		pool := 0
-		if s.Pool {
-			pool = 1
-		}
-		*t = tile.Transform{
-			Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: s.Out.C / w.outVL, Tmp: unsafe.Pointer(&tmp[0]),
-			Bias: unsafe.Pointer(&w.bias[0]), Lo: s.Lo, Hi: s.Hi, Pool: pool, OutXor: uint64(s.OutXor),
-		}
-		if w.init != nil {
-			t.Init, t.Scale = unsafe.Pointer(&w.init[0]), unsafe.Pointer(unsafe.SliceData(w.scale))
-		}
-		for i := range count * (w.stages & stageOut / stageOut) {
-			t.Src, t.Dst = unsafe.Pointer(&m[4*i*w.cols]), unsafe.Pointer(&out[w.out[first+i]])
-			if w.rescale == nil {
-				w.t.Out(t)
-				continue
-			}
-			t.Dst, t.Row, t.Col = unsafe.Pointer(&sums[0]), 4*w.size()*s.Out.C, 4*s.Out.C
-			w.t.Out(t)
-			w.rescale.run(ctx, out[w.out[first+i]:], sums, w.places, 0, s.Out.C, t.Col)
+	*t = tile.Transform{Row: s.In.RowBytes(), Col: s.In.PixelBytes(), Step: stepV, Vectors: s.In.C / w.t.VL, Tmp: unsafe.Pointer(&tmp[0])}
+	for i := range count * (w.stages & stageIn / stageIn) {
+		t.Src, t.Dst = unsafe.Pointer(&in[w.in[first+i]]), unsafe.Pointer(&v[4*i*w.k])
+		w.t.In(t)
+	}
+	*a = tile.Args{
+		Rows: &w.rows[0], Segs: &zeroSegment, COff: &w.coff[0], NSeg: 1, SegLen: w.k, Pool: 1,
+		Tiles: (count + w.mr - 1) / w.mr, Init: unsafe.Pointer(&w.zero[0]), Lo: unclampedLo, Hi: unclampedHi,
+	}
+	for p := range points * (w.stages & stageProducts / stageProducts) {
+		a.A = unsafe.Pointer(&v[p*stepV])
+		for col := from; col < to; col += w.nr {
+			a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*w.k]), unsafe.Pointer(&m[p*stepM+4*col])
+			w.gemm(a)
 		}
 	}
-	*t, *a = tile.Transform{}, tile.Args{} // keep no memory alive
+	if w.stages&stageOut == 0 || from >= s.Out.C {
+		return
+	}
+	to = min(to, s.Out.C)
+	*t = tile.Transform{
+		Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: (to - from) / w.outVL, Tmp: unsafe.Pointer(&tmp[0]),
+		Bias: unsafe.Pointer(&w.bias[from]), Lo: s.Lo, Hi: s.Hi, OutXor: uint64(s.OutXor),
+	}
+	if s.Pool {
+		t.Pool = 1
+	}
+	if w.init != nil {
+		t.Init = unsafe.Pointer(&w.init[from])
+	}
+	if w.scale != nil {
+		t.Scale = unsafe.Pointer(&w.scale[from])
+	}
+	for i := range count {
+		at := out[w.out[first+i]+from*w.outBits/8:]
+		t.Src = unsafe.Pointer(&m[4*(i*w.cols+from)])
+		if w.rescale == nil {
+			t.Dst = unsafe.Pointer(&at[0])
+			w.t.Out(t)
+			continue
+		}
+		t.Dst, t.Row, t.Col = unsafe.Pointer(&sums[0]), 4*w.size()*(to-from), 4*(to-from)
+		w.t.Out(t)
+		w.rescale.run(ctx, at, sums, w.places, from, to-from, t.Col)
+	}
 }

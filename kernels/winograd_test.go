@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -34,6 +35,7 @@ func TestWinograd(t *testing.T) {
 			if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
 				t.Fatalf("case %d: %v", i, err)
 			}
+			inParts(t, r, w, out, in)
 			other := c.spec
 			other.BiasF = someFloat32(r, c.spec.Out.C)
 			again, err := NewWinograd(im, other, someFloat32(r, len(c.w)), m)
@@ -50,6 +52,35 @@ func TestWinograd(t *testing.T) {
 			}
 		}
 	})
+}
+
+// inParts runs w in parts, each into memory of its own: together they must write what one
+// run wrote, no byte twice.
+func inParts(t *testing.T, r *rand.Rand, w *Winograd, want, in []byte) {
+	t.Helper()
+	const untouched = 0x5a
+	got, part := bytes.Repeat([]byte{untouched}, len(want)), make([]byte, len(want))
+	for from := 0; from < w.Tiles(); {
+		to := min(w.Tiles(), from+1+r.IntN(2*w.groups))
+		for i := range part {
+			part[i] = untouched
+		}
+		var ctx Context
+		w.RunTiles(&ctx, part, in, from, to)
+		for i, b := range part {
+			if b == untouched {
+				continue
+			}
+			if got[i] != untouched {
+				t.Fatalf("parts %d…%d of %d: byte %d is another part's", from, to, w.Tiles(), i)
+			}
+			got[i] = b
+		}
+		from = to
+	}
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%d parts: other bytes than in one run", w.Tiles())
+	}
 }
 
 func winogradCase(r *rand.Rand, m int) convCase {
@@ -250,6 +281,7 @@ func TestWinogradInt8(t *testing.T) {
 			if err := haloIntact(c.spec.Out, out, c.spec.Mode); err != nil {
 				t.Fatalf("case %d: %v", i, err)
 			}
+			inParts(t, r, w, out, in)
 			direct, err := NewConv(im, c.spec, c.weights())
 			if err != nil {
 				t.Fatal(err)
