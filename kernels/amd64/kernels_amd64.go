@@ -88,12 +88,12 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
-		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces,
+		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, ColumnTile: tileFloat32AVX512Columns,
 		FlatMR: 4, FlatNR: 64, FlatTile: tileFloat32AVX512Flat,
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
-			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512},
-			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512},
+			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512, Grad: winogradGrad2AVX512},
+			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512, Grad: winogradGrad4AVX512},
 		},
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,

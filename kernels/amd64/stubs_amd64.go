@@ -24,6 +24,9 @@ func tileFloat32AVX512(t *tile.Args)
 func tileFloat32AVX512Pieces(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX512Columns(t *tile.Args)
+
+//go:noescape
 func tileFloat32AVX512Flat(t *tile.Args)
 
 //go:noescape
@@ -163,6 +166,12 @@ func winogradIn4AVX512(t *tile.Transform)
 
 //go:noescape
 func winogradOut4AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradGrad2AVX512(t *tile.Transform)
+
+//go:noescape
+func winogradGrad4AVX512(t *tile.Transform)
 
 //go:noescape
 func pixelMomentsAVX2(p *tile.Pixels)

@@ -21,6 +21,12 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 	a.tile(m)
 	m.name, m.broadcast, m.mac = "tileFloat32AVX512Pieces", "VBROADCASTSS", fma
 	a.pieces(m)
+	columns := m
+	columns.name, columns.columns, columns.tail = "tileFloat32AVX512Columns", true, addTail
+	columns.doc = `
+tileFloat32AVX512Columns is tile.Kernel.ColumnTile: the loop of tile.Args, 8×32, with a load
+of the word's segment in each step of K, so 11 loads beside 16 FMA.`
+	a.tile(columns)
 	flat := micro{shape: zFlat, name: "tileFloat32AVX512Flat", bStep: 256, tail: floatTail}
 	flat.doc = `
 tileFloat32AVX512Flat is the loop of tile.Args, 4×64, for products of few rows:

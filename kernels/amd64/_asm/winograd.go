@@ -39,27 +39,22 @@ func winograd(isa, reg string) func(*asm) {
 	return func(a *asm) {
 		a.transformHeader()
 		s := shape{reg, 1, 1}
-		smallNumbers(a, reg)
+		smallNumbers(a)
 		a.transformFrom(s, "winogradIn2"+isa, "V = Bᵀ·d·B", 4, 4, s.in2)
 		a.transformOut(s, "winogradOut2"+isa, 4, 2, s.out2)
 		a.transformFrom(s, "winogradIn4"+isa, "V = Bᵀ·d·B", 6, 6, s.in4)
 		a.transformOut(s, "winogradOut4"+isa, 6, 4, s.out4)
-		if reg == "Y" { // of 512 bits nothing was run yet
-			a.transformFrom(s, "winogradGrad2"+isa, "W = A·g·Aᵀ", 4, 2, s.grad2)
-			a.transformFrom(s, "winogradGrad4"+isa, "W = A·g·Aᵀ", 6, 4, s.grad4)
-		}
+		a.transformFrom(s, "winogradGrad2"+isa, "W = A·g·Aᵀ", 4, 2, s.grad2)
+		a.transformFrom(s, "winogradGrad4"+isa, "W = A·g·Aᵀ", 6, 4, s.grad4)
 	}
 }
 
 // smallNumbers defines 64-byte vectors of one float32 each.
-func smallNumbers(a *asm, reg string) {
+func smallNumbers(a *asm) {
 	for _, c := range []struct {
 		name string
 		v    float32
 	}{{"two", 2}, {"four", 4}, {"five", 5}, {"eight", 8}, {"signBit", float32(math.Copysign(0, -1))}} {
-		if c.name == "signBit" && reg != "Y" { // only the gradient's transform has it
-			continue
-		}
 		bits := math.Float32bits(c.v)
 		for i := range 8 {
 			a.raw(fmt.Sprintf("DATA %s<>+%d(SB)/8, $%#08x%08x\n", c.name, 8*i, bits, bits))
@@ -161,7 +156,8 @@ func (s shape) grad2(a *asm, g []string) []string {
 	sum, diff, last := s.r(8), s.r(9), s.r(10)
 	a.op("VADDPS %s, %s, %s", g[1], g[0], sum)
 	a.op("VSUBPS %s, %s, %s", g[1], g[0], diff)
-	a.op("VXORPS signBit<>(SB), %s, %s", g[1], last)
+	xor := map[string]string{"Y": "VXORPS", "Z": "VPXORD"}[s.reg] // VXORPS of 512 bits takes AVX-512 DQ
+	a.op("%s signBit<>(SB), %s, %s", xor, g[1], last)
 	return []string{g[0], sum, diff, last}
 }
 
