@@ -29,11 +29,29 @@ func hashNoise(n, salt int) []float64 {
 // goldenStep is testdata/step.json, made by testdata/step.py.
 type goldenStep struct {
 	Framework string
+	Salt      int // of the images
 	Loss      float64
 	Grads     map[string][]float64 // some of each
 	Norms     map[string]float64
 	Weights   map[string][]float64 // after the step, some of each
 	Stats     map[string][]float64
+}
+
+// goldenBatch is step.py's number of images.
+const goldenBatch = 4
+
+// readGoldenStep is step.json.
+func readGoldenStep(t *testing.T) *goldenStep {
+	t.Helper()
+	data, err := os.ReadFile("testdata/step.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g goldenStep
+	if err := json.Unmarshal(data, &g); err != nil {
+		t.Fatal(err)
+	}
+	return &g
 }
 
 // goldenNet is the CIFAR-10 network with step.py's weights, and its optimizer.
@@ -42,7 +60,7 @@ func goldenNet(t *testing.T, threads int, products kernels.Products) (*Net, *SGD
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNet(t, g, Options{Batch: 8, Threads: threads, Products: products, Loss: Loss{Smoothing: 0.1}})
+	n := newNet(t, g, Options{Batch: goldenBatch, Threads: threads, Products: products, Loss: Loss{Smoothing: 0.1}})
 	set := func(name string, f func(x float64) float64, salt int) {
 		for _, p := range n.Params() {
 			if p.Name == name {
@@ -85,10 +103,10 @@ func withoutEffect(p *Param) bool {
 	return strings.HasPrefix(p.Name, "conv") && strings.HasSuffix(p.Name, ".bias")
 }
 
-// goldenStepOf runs step.py's images forward and backward.
-func goldenStepOf(n *Net) (float64, error) {
-	pixels := hashNoise(8*3072, 50)
-	loss, _, err := n.Step(8, func(i int, dst []float32) int {
+// step runs g's images forward and backward.
+func (g *goldenStep) step(n *Net) (float64, error) {
+	pixels := hashNoise(goldenBatch*3072, g.Salt)
+	loss, _, err := n.Step(goldenBatch, func(i int, dst []float32) int {
 		for j := range dst {
 			dst[j] = float32(math.Floor((pixels[i*3072+j] + 1) * 127.99))
 		}
@@ -99,26 +117,20 @@ func goldenStepOf(n *Net) (float64, error) {
 
 // TestStepIsAnotherFrameworks compares a whole step with JAX's in float64.
 func TestStepIsAnotherFrameworks(t *testing.T) {
-	data, err := os.ReadFile("testdata/step.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want goldenStep
-	if err := json.Unmarshal(data, &want); err != nil {
-		t.Fatal(err)
-	}
+	want := readGoldenStep(t)
 	for _, threads := range []int{1, 3} {
 		t.Run(fmt.Sprintf("threads=%d", threads), func(t *testing.T) {
 			n, o := goldenNet(t, threads, kernels.Float32Products)
-			loss, err := goldenStepOf(n)
+			loss, err := want.step(n)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !(math.Abs(loss-want.Loss) <= 1e-5*want.Loss) {
+			if !(math.Abs(loss-want.Loss) <= 2e-6*want.Loss) {
 				t.Errorf("loss %v, %s has %v", loss, want.Framework, want.Loss)
 			}
-			// Float32 against float64 through six batch norms: gradients agree to a few
-			// parts in ten thousand of the tensor's root mean square.
+			// Float32 against float64 through six batch norms: of a tensor's root mean square
+			// gradients are off by up to 3·10⁻⁵, with the rows of AVX2, AVX-512 and plain Go.
+			// That no ReLU and no pool decides otherwise is seen to by step.py.
 			params := map[string]*Param{}
 			for _, p := range n.Params() {
 				if withoutEffect(p) {
@@ -134,10 +146,10 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 				}
 				norm = math.Sqrt(norm)
 				rms := want.Norms[p.Name] / math.Sqrt(float64(len(p.W)))
-				if !(math.Abs(norm-want.Norms[p.Name]) <= 2e-4*want.Norms[p.Name]) {
+				if !(math.Abs(norm-want.Norms[p.Name]) <= 2e-5*want.Norms[p.Name]) {
 					t.Errorf("%s: gradient's norm %v, want %v", p.Name, norm, want.Norms[p.Name])
 				}
-				comparePicked(t, p.Name+" gradient", p.Grad, want.Grads[p.Name], 1e-3*rms)
+				comparePicked(t, p.Name+" gradient", p.Grad, want.Grads[p.Name], 1e-4*rms)
 			}
 			if len(params) != len(want.Grads) {
 				t.Errorf("%d tensors, want %d", len(params), len(want.Grads))
@@ -145,11 +157,11 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 			o.Update(n.Params(), 0.05)
 			for name, w := range want.Weights {
 				rms := want.Norms[name] / math.Sqrt(float64(len(params[name].W)))
-				comparePicked(t, name+" after the step", params[name].W, w, 1e-6+1e-4*rms)
+				comparePicked(t, name+" after the step", params[name].W, w, 1e-7+1e-5*rms)
 			}
 			state := n.Snapshot()
 			for name, w := range want.Stats {
-				comparePicked(t, name, state[name], w, 1e-5)
+				comparePicked(t, name, state[name], w, 1e-6)
 			}
 		})
 	}
@@ -160,14 +172,15 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 // within 2⁻⁸ of itself; we allow as much again, for sums that cancel.
 func TestStepOfBFloat16Products(t *testing.T) {
 	needProducts(t, kernels.BFloat16Products)
-	for _, threads := range []int{1, 3} { // of 8 and of 2 or 3 images
+	golden := readGoldenStep(t)
+	for _, threads := range []int{1, 3} { // of 4 and of 1 or 2 images
 		n, _ := goldenNet(t, threads, kernels.Float32Products)
-		want, err := goldenStepOf(n)
+		want, err := golden.step(n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b, _ := goldenNet(t, threads, kernels.BFloat16Products)
-		if got, err := goldenStepOf(b); err != nil || got != want {
+		if got, err := golden.step(b); err != nil || got != want {
 			t.Errorf("loss %v, %v: want %v", got, err, want)
 		}
 		for i, p := range n.Params() {
