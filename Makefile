@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/local/go/bin
 GO ?= go
 BIN := bin/macroscope
 # Rooms whose tests depend on which kernels run.
-KERNEL_ROOMS := ./kernels/... ./quant/... ./nn/... ./ptq/...
+KERNEL_ROOMS := ./kernels/... ./quant/... ./nn/... ./ptq/... ./train
 # Systems that we build for but do not run on here.
 TARGETS := linux/arm64 darwin/arm64 windows/amd64 windows/arm64 linux/riscv64 js/wasm
 # Generators, which ./... leaves out.
