@@ -106,10 +106,7 @@ func (g *FilterGrad) imageWords() int { return g.spec.In.C * g.planes * g.hp * g
 // holds nothing of use.
 func (g *FilterGrad) Len() int { return (g.spec.KH*g.spec.KW*g.spec.In.C + 1) * g.columns }
 
-// Group is FilterGradGroup for its output and products.
-func (g *FilterGrad) Group() int { return g.group }
-
-// FilterGradGroup is the number of images that FilterGrad.Add handles best at a time,
+// FilterGradGroup is the number of images that FilterGrad.Add and WinogradGrad.Add handle best at a time,
 // where those of dout have h×w pixels.
 func FilterGradGroup(h, w int, products Products) int {
 	word := 1

@@ -108,9 +108,6 @@ func NewWinogradGrad(im *Impl, spec ConvSpec, m int) (*WinogradGrad, error) {
 // Len is the number of elements that Add adds to.
 func (g *WinogradGrad) Len() int { return g.n * g.n * g.point }
 
-// Group is the number of images that Add handles best at a time.
-func (g *WinogradGrad) Group() int { return FilterGradGroup(g.out.H, g.out.W, Float32Products) }
-
 // Add adds what n images give to sum, of which Finish makes the gradient. Images follow
 // one another, in ones every In.Bytes(), dout ones every Out.Bytes(). It panics if a slice
 // is too short, and allocates nothing once ctx has served it.

@@ -276,7 +276,7 @@ func TestWinogradGradRefuses(t *testing.T) {
 }
 
 // BenchmarkWinogradGrad is a group of images of the CIFAR-10 network's layers at width 2,
-// beside FilterGrad on the same; GMAC/s are those of the direct sums.
+// beside FilterGrad on the same, with either products; GMAC/s are those of the direct sums.
 func BenchmarkWinogradGrad(b *testing.B) {
 	choice, err := Default()
 	if err != nil {
@@ -285,7 +285,7 @@ func BenchmarkWinogradGrad(b *testing.B) {
 	im := choice.For(dtype.Float32)
 	for _, layer := range []struct{ size, c, outC int }{{32, 64, 64}, {16, 64, 128}, {16, 128, 128}, {8, 128, 256}, {8, 256, 256}} {
 		g := gradCase{16, layer.size, layer.size, layer.c, layer.outC, 3, 1, 1, 1}
-		for _, algo := range []string{"direct", "winograd2", "winograd4"} {
+		for _, algo := range []string{"direct", "bfloat16", "winograd2", "winograd4"} {
 			b.Run(fmt.Sprintf("dtype=float32/impl=%s/layer=%dx%dx%d-%d/algo=%s", im.Name(), g.h, g.w, g.c, g.outC, algo), func(b *testing.B) {
 				s := g.spec()
 				var w interface {
@@ -296,6 +296,8 @@ func BenchmarkWinogradGrad(b *testing.B) {
 				switch algo {
 				case "direct":
 					w, err = NewFilterGrad(im, s, Float32Products)
+				case "bfloat16":
+					w, err = NewFilterGrad(im, s, BFloat16Products)
 				case "winograd2":
 					w, err = NewWinogradGrad(im, s, 2)
 				default:

@@ -129,7 +129,7 @@ func (b *builder) stage() {
 			}
 			group := 1
 			if c, ok := o.(*convOp); ok && c.out == v { // it wants some together
-				group = kernels.FilterGradGroup(v.grad.H, v.grad.W, b.options.Products)
+				group = c.group
 			} else if v.grad.slots != nil {
 				continue // by a convolution
 			}

@@ -17,7 +17,8 @@ type convOp struct {
 	bias    *Param // nil: none
 	im      *kernels.Impl
 
-	products kernels.Products // of filter
+	products kernels.Products // of filter, unless by minimal filtering
+	group    int              // images that filter takes at a time
 
 	fwd     convolver
 	used    []float32 // what multiplies: the weights, their signs or what int8 makes of them
@@ -52,17 +53,15 @@ func newConvolver(im *kernels.Impl, s kernels.ConvSpec) (convolver, error) {
 // weightGrad is the gradient of a convolution's weights: kernels.FilterGrad or kernels.WinogradGrad.
 type weightGrad interface {
 	Len() int
-	Group() int
 	Add(ctx *kernels.Context, sum []float32, in, dout []byte, n int)
 	Finish(dw, sum []float32)
 }
 
-// newWeightGrad takes minimal filtering where the shape suits, as newConvolver does.
+// newWeightGrad takes minimal filtering where the shape suits, as newConvolver does, and
+// in float32 whatever products are: it was measured to be faster than bfloat16's direct
+// sums.
 func newWeightGrad(im *kernels.Impl, s kernels.ConvSpec, products kernels.Products) (weightGrad, error) {
 	for _, m := range []int{4, 2} {
-		if products != kernels.Float32Products {
-			break
-		}
 		if w, err := kernels.NewWinogradGrad(im, s, m); err == nil {
 			return w, nil
 		}
@@ -85,7 +84,7 @@ func newConvOp(name string, c *graph.Conv2D, in, out *value, im *kernels.Impl, p
 	if max(c.PadTop, c.PadBottom) > reachY || max(c.PadLeft, c.PadRight) > reachX {
 		return nil, fmt.Errorf("padding %d,%d,%d,%d: want at most what the kernel reaches, %d and %d", c.PadTop, c.PadLeft, c.PadBottom, c.PadRight, reachY, reachX)
 	}
-	o := &convOp{in: in, out: out, shape: c, im: im, products: products, weight: newParam(name+".weight", c.OutC*c.K())}
+	o := &convOp{in: in, out: out, shape: c, im: im, products: products, group: kernels.FilterGradGroup(out.grad.H, out.grad.W, products), weight: newParam(name+".weight", c.OutC*c.K())}
 	o.weight.Decay, o.weight.Latent = !c.Binary, c.Binary
 	copy(o.weight.W, channelsLast(c.Floats(), c))
 	if c.Bias != nil {
@@ -222,7 +221,7 @@ func (o *convOp) backward(t *thread, img int) {
 	if p.n == 0 {
 		p.first = img
 	}
-	if p.n++; p.n == o.filter.Group() || img == t.last-1 {
+	if p.n++; p.n == o.group || img == t.last-1 {
 		o.filter.Add(&t.ctx, o.partDW[t.id], o.in.data.mem[o.in.data.at(p.first):], o.out.grad.mem[o.out.grad.at(p.first):], p.n)
 		p.n = 0
 	}

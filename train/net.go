@@ -15,8 +15,8 @@ type Options struct {
 	Threads int // at least 1
 	// Kernels is the choice of implementations; nil is kernels.Default().
 	Kernels *kernels.Choice
-	// Products is how the gradients of convolutions' weights multiply; New says where
-	// the implementation cannot.
+	// Products is how the gradients of convolutions' weights multiply that are not by
+	// minimal filtering, which is in float32; New says where the implementation cannot.
 	Products  kernels.Products
 	Estimator Estimator // of Sign's gradient
 	Seed      uint64    // of the magnitudes behind binary weights

@@ -168,8 +168,9 @@ func TestStepIsAnotherFrameworks(t *testing.T) {
 }
 
 // TestStepOfBFloat16Products holds the step to that with float32 products: weights of
-// convolutions get gradients that differ, by little; nothing else differs. A product is
-// within 2⁻⁸ of itself; we allow as much again, for sums that cancel.
+// the layers that minimal filtering does not suit get gradients that differ, by little;
+// nothing else differs. A product is within 2⁻⁸ of itself; we allow as much again, for
+// sums that cancel.
 func TestStepOfBFloat16Products(t *testing.T) {
 	needProducts(t, kernels.BFloat16Products)
 	golden := readGoldenStep(t)
@@ -190,7 +191,7 @@ func TestStepOfBFloat16Products(t *testing.T) {
 				diff, norm = diff+d*d, norm+float64(g)*float64(g)
 			}
 			share := math.Sqrt(diff / norm)
-			if strings.HasSuffix(p.Name, ".weight") {
+			if p.Name == "conv1.weight" || p.Name == "dense.weight" {
 				if !(share > 0 && share <= 0x1p-7) {
 					t.Errorf("%s: gradients differ by %v of their norm: want above 0, at most 2⁻⁷", p.Name, share)
 				}
