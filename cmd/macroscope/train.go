@@ -43,7 +43,7 @@ type trainCmd struct {
 	Crop       *int    `help:"Shift images by up to N pixels (default: float32 4, int8 and binary 2)." placeholder:"N"`
 	Cutout     *int    `help:"Blank a square of N pixels; 0 is none (default: float32 8, int8 and binary 0)." placeholder:"N"`
 	Estimator  string  `enum:"straight-through,approxsign" default:"approxsign" help:"binary: what stands for the gradient of the sign: ${enum}." placeholder:"NAME"`
-	Products   string  `enum:"float32,bfloat16,auto" default:"float32" help:"What the gradients of weights are multiplied in: ${enum}. bfloat16 takes a CPU with AVX-512 BF16; auto is bfloat16 where there is one. Sums are float32." placeholder:"NAME"`
+	Products   string  `enum:"float32,bfloat16,auto" default:"float32" help:"What the gradients of weights are multiplied in: ${enum}. Those by minimal filtering (3x3 convolutions whose shape suits) are in float32 all the same. bfloat16 takes a CPU with AVX-512 BF16; auto is bfloat16 where there is one. Sums are float32." placeholder:"NAME"`
 	Teacher    string  `help:"ONNX file of a network whose outputs to learn from as well (distillation)." placeholder:"FILE"`
 	Checkpoint string  `help:"Where to keep the state after each epoch (default: FILE.checkpoint)." placeholder:"FILE"`
 	Resume     bool    `help:"Go on from the checkpoint."`
@@ -51,7 +51,7 @@ type trainCmd struct {
 
 // Help is the longer text of macroscope train --help.
 func (*trainCmd) Help() string {
-	return `Trains on CIFAR-10's 50,000 training images with the float32 kernels and writes the network as ONNX. Binary weights and activations are the signs of float ones, taken on the fly; the file has the signs. A line an epoch says how it goes; the test images are only looked at. The result depends on the flags, the seed, the number of threads and the CPU's float32 kernels alone, so that --resume gives what an unbroken run would have given. --products bfloat16 makes a step a sixth shorter than direct products in float32; with AVX2 kernels, float32 takes minimal filtering instead, a quarter of the products. The default is what every CPU has.`
+	return `Trains on CIFAR-10's 50,000 training images with the float32 kernels and writes the network as ONNX. Binary weights and activations are the signs of float ones, taken on the fly; the file has the signs. A line an epoch says how it goes; the test images are only looked at. The result depends on the flags, the seed, the number of threads and the CPU's float32 kernels alone, so that --resume gives what an unbroken run would have given. Gradients of 3x3 convolutions' weights are by minimal filtering, a quarter of the products, in float32, which is faster than all of them in bfloat16; so --products bfloat16 is for the layers that are left, little of the built-in networks. The default is what every CPU has.`
 }
 
 // distillation: of the loss with a teacher.
