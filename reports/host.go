@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"strings"
 
 	"macroscope/bench"
 	"macroscope/dtype"
@@ -52,7 +51,7 @@ func (r *Report) hostDesign() (*design.Design, error) {
 			return nil, err
 		}
 		s := d.Spec()
-		if cpu := s.Vector.CPU; cpu != "" && (family == cpu || strings.HasPrefix(family, cpu+" ")) {
+		if s.Vector.IsCPU(family) {
 			return &d, nil
 		}
 	}

@@ -47,7 +47,7 @@ func TestPredictHost(t *testing.T) {
 	if h, err := r.predictHost(networks); h != nil || err != nil {
 		t.Error(h, err)
 	}
-	for _, cpu := range []string{"AMD family 25 model 97", "AMD family 261 model 2", ""} {
+	for _, cpu := range []string{"AMD family 25 model 33", "AMD family 261 model 2", ""} {
 		r.Machine[0].Value = cpu
 		if d, err := r.hostDesign(); d != nil || err != nil {
 			t.Errorf("%q: design %v, %v", cpu, d, err)

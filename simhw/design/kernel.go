@@ -81,21 +81,57 @@ var vendors = []string{"AMD", "Intel", "Hygon", "VIA"}
 
 // checkCPU says what is wrong with the name of a CPU's family, "" if nothing is.
 func checkCPU(cpu string) string {
-	const want = "want VENDOR family N or VENDOR family N model N, such as AMD family 26"
+	const want = "want VENDOR family N or VENDOR family N model LIST, such as AMD family 26 or AMD family 25 model 17, 96-127"
 	vendor, rest, _ := strings.Cut(cpu, " ")
 	if !slices.Contains(vendors, vendor) {
 		return fmt.Sprintf("vendor %q: did you mean %q? %s", vendor, nearest(vendor, vendors), want)
 	}
-	family, model, more := strings.Cut(rest, " model ")
+	family, models, more := strings.Cut(rest, " model ")
 	family, ok := strings.CutPrefix(family, "family ")
-	if !ok || !plainNumber(family) || more && !plainNumber(model) {
+	if _, plain := plainNumber(family); !ok || !plain {
 		return want
+	}
+	for more && ok {
+		var item string
+		item, models, more = strings.Cut(models, ", ")
+		if _, _, ok = modelRange(item); !ok {
+			return want
+		}
 	}
 	return ""
 }
 
-// plainNumber tells whether a number is written as reports write it.
-func plainNumber(s string) bool {
+// IsCPU tells whether a CPU, as reports describe it ("AMD family 25 model 17"), is this
+// core's.
+func (v *Vector) IsCPU(cpu string) bool {
+	family, models, some := strings.Cut(v.CPU, " model ")
+	rest, ok := strings.CutPrefix(cpu, family)
+	if !ok || family == "" || !some {
+		return ok && family != "" && (rest == "" || strings.HasPrefix(rest, " model "))
+	}
+	model, err := strconv.Atoi(strings.TrimPrefix(rest, " model "))
+	for err == nil && some {
+		var item string
+		item, models, some = strings.Cut(models, ", ")
+		if from, to, ok := modelRange(item); ok && from <= model && model <= to {
+			return true
+		}
+	}
+	return false
+}
+
+// modelRange reads N or N-M.
+func modelRange(s string) (from, to int, ok bool) {
+	first, last, is := strings.Cut(s, "-")
+	from, ok = plainNumber(first)
+	if to = from; is && ok {
+		to, ok = plainNumber(last)
+	}
+	return from, to, ok && from <= to
+}
+
+// plainNumber reads a number, if it is written as reports write it.
+func plainNumber(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && strconv.FormatUint(n, 10) == s
+	return int(n), err == nil && strconv.FormatUint(n, 10) == s
 }

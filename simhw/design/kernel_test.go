@@ -38,6 +38,10 @@ func TestKernelNames(t *testing.T) {
 		{int8, `kernel: ""`, `loops[1].kernel "": want one line of 1 to 32 bytes`},
 		{cpu, "", `loops[0].kernel "avx2": applies to designs with cpu only`},
 		{cpu, "cpu: AMD family 26", ""},
+		{cpu, "cpu: AMD family 25 model 16-31, 97, 160-175", ""},
+		{cpu, "cpu: AMD family 25 model 31-16", `cpu "AMD family 25 model 31-16": want VENDOR family N`},
+		{cpu, "cpu: AMD family 25 model 17,97", `cpu "AMD family 25 model 17,97": want VENDOR family N`},
+		{cpu, "cpu: AMD family 25 model 17, ,", `cpu "AMD family 25 model 17, ,": want VENDOR family N`},
 		{cpu, "cpu: Amd family 26", `cpu "Amd family 26": vendor "Amd": did you mean "AMD"?`},
 		{cpu, "cpu: AMD EPYC 7601", `cpu "AMD EPYC 7601": want VENDOR family N`},
 		{cpu, "cpu: AMD family 0x17", `cpu "AMD family 0x17": want VENDOR family N`},
@@ -67,5 +71,29 @@ func TestKernelNames(t *testing.T) {
 	changed[int8] = "    kernel: avx513"
 	if _, err := parse(strings.Join(changed, "\n")); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("t.yaml:%d: loops[1].kernel", int8+1)) {
 		t.Errorf("%v, want line %d", err, int8+1)
+	}
+}
+
+func TestIsCPU(t *testing.T) {
+	for _, c := range []struct {
+		cpu, machine string
+		want         bool
+	}{
+		{"AMD family 26", "AMD family 26 model 2", true},
+		{"AMD family 26", "AMD family 26", true},
+		{"AMD family 26", "AMD family 261 model 2", false},
+		{"AMD family 2", "AMD family 26 model 2", false},
+		{"AMD family 23 model 1", "AMD family 23 model 1", true},
+		{"AMD family 23 model 1", "AMD family 23 model 17", false},
+		{"AMD family 23 model 1", "AMD family 23", false},
+		{"AMD family 25 model 16-31, 97", "AMD family 25 model 17", true},
+		{"AMD family 25 model 16-31, 97", "AMD family 25 model 97", true},
+		{"AMD family 25 model 16-31, 97", "AMD family 25 model 33", false},
+		{"", "AMD family 26 model 2", false},
+		{"", "", false},
+	} {
+		if v := (&Vector{CPU: c.cpu}); v.IsCPU(c.machine) != c.want {
+			t.Errorf("%q is %q: want %v", c.machine, c.cpu, c.want)
+		}
 	}
 }

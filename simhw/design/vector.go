@@ -14,8 +14,8 @@ const MaxLoops = 6
 // that its weights come from.
 type Vector struct {
 	// CPU says which processors of the machine that measures are this one, as
-	// reports describe them: "AMD family 26", "AMD family 23 model 1"; "" for any other
-	// design.
+	// reports describe them: "AMD family 26", "AMD family 23 model 1", "AMD family 25 model
+	// 16-31, 97"; "" for any other design.
 	CPU string
 
 	// In a cycle: instructions, those on the pipe that multiplies, loads.
@@ -86,7 +86,7 @@ func count(key, doc string, at func(*Spec) *float64) field {
 
 var vectorKind = kind{
 	fields: slices.Concat([]field{
-		text("cpu", "processors of machines that measure that are this one, as reports name them: AMD family 26, or one of its models, AMD family 23 model 1; absent: none", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
+		text("cpu", "processors of machines that measure that are this one, as reports name them: AMD family 26, or some of its models, AMD family 25 model 16-31, 97; absent: none", 64, false, func(s *Spec) *string { return &s.Vector.CPU }),
 		number("core.instructions_per_cycle", "instructions that start in a cycle", 0.1, 16, func(s *Spec) *float64 { return &s.Vector.Issue }),
 		number("core.multiplies_per_cycle", "instructions on the pipe that multiplies and widens", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Multiplies }),
 		number("core.loads_per_cycle", "load instructions", 0.01, 16, func(s *Spec) *float64 { return &s.Vector.Loads }),
