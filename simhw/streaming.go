@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
@@ -14,13 +15,15 @@ import (
 
 // streamingMachine estimates pipelines with an engine a layer, by package streaming.
 type streamingMachine struct {
-	spec     design.Spec
+	spec   design.Spec
+	prices energy.Prices // where the design has a fabric
+
+	mu       sync.Mutex // over what follows: estimates share its memory
 	net      streaming.Network
 	folds    []streaming.Fold
 	folder   streaming.Folder
 	pipe     streaming.Pipeline
 	schedule streaming.Schedule
-	prices   energy.Prices // where the design has a fabric
 	warned   map[misfit][]string
 }
 
@@ -173,6 +176,8 @@ func (m *streamingMachine) fold() (other misfit, err error) {
 // layers puts all layers to work at once. What a layer takes is its own time for an
 // image; the total is what passes from an image's first pixel to its last output.
 func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if err := m.net.Read(w); err != nil {
 		return err
 	}
