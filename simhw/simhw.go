@@ -29,6 +29,7 @@ import (
 // as long as Set is not called.
 type Model struct {
 	spec    design.Spec
+	next    design.Spec // what Set looks at: a copy, so that its argument need not be on the heap
 	machine machine
 	design  design.Design // for the places of its keys; empty after Set
 
@@ -88,7 +89,9 @@ func New(d *design.Design) (*Model, error) {
 // validated against is kept only while its structure stays the same but for
 // sizes. It is for evaluating many variants: it allocates nothing unless the
 // family changes or the numbers break a rule.
-func (m *Model) Set(s *design.Spec) error {
+func (m *Model) Set(spec *design.Spec) error {
+	m.next = *spec
+	s := &m.next
 	if err := s.Check(); err != nil {
 		return err
 	}
