@@ -23,7 +23,8 @@ const maxLine = 64 << 10
 
 // ReadSCALESim reads a SCALE-Sim topology, of convolutions (name, IFMAP
 // height and width, filter height and width, channels, number of filters,
-// stride or two strides) or of matrix products (name, M, N, K). The trailing
+// stride or two strides) or of matrix products (name, M, N, K). A last column N:M may
+// say that weights are dense, as 1:1. The trailing
 // comma that SCALE-Sim insists on may be missing; blank lines and spaces are
 // skipped; the heading may be missing. Sizes are taken as given: the format
 // has no padding, so the IFMAP is the padded one.
@@ -39,7 +40,7 @@ func ReadSCALESim(name string, r io.Reader) (Workload, error) {
 	w := Workload{Name: strings.TrimSuffix(base, filepath.Ext(base))}
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 0, 4096), maxLine)
-	line, width, total := 0, 0, int64(0)
+	line, headed, total := 0, false, int64(0)
 	for sc.Scan() {
 		line++
 		text := sc.Text()
@@ -50,15 +51,15 @@ func ReadSCALESim(name string, r io.Reader) (Workload, error) {
 		if len(fields) == 0 {
 			continue
 		}
-		if width == 0 && len(w.Layers) == 0 && isHeading(fields) {
-			width = -1 // a second heading is an error
+		if !headed && len(w.Layers) == 0 && isHeading(fields) {
+			headed = true // a second heading is an error
 			continue
 		}
 		l, err := parseRow(fields)
 		if err == nil {
 			err = l.validate()
 		}
-		if err == nil && width > 0 && (width == len(gemmColumns)+1) != (l.Kind == Gemm) {
+		if err == nil && len(w.Layers) > 0 && w.Layers[0].Kind != l.Kind {
 			err = errors.New("convolutions and M, N, K rows in one file: want one kind")
 		}
 		if err == nil && len(w.Layers) == MaxLayers {
@@ -72,7 +73,6 @@ func ReadSCALESim(name string, r io.Reader) (Workload, error) {
 		if err != nil {
 			return Workload{}, fmt.Errorf("%s:%d: %w", name, line, err)
 		}
-		width = len(fields)
 		if l.Name == "" {
 			l.Name = fmt.Sprintf("layer%d", len(w.Layers)+1)
 		}
@@ -128,6 +128,12 @@ func isHeading(fields []string) bool {
 func parseRow(fields []string) (Layer, error) {
 	l := Layer{Name: fields[0]}
 	values := fields[1:]
+	if n := len(values); (n > 7 || n == len(gemmColumns)+1) && strings.Contains(values[n-1], ":") {
+		if err := checkDense(values[n-1]); err != nil {
+			return l, err
+		}
+		values = values[:n-1]
+	}
 	if len(values) == len(gemmColumns) {
 		l.Kind = Gemm
 		for i, dst := range []*int64{&l.M, &l.N, &l.K} {
@@ -138,12 +144,6 @@ func parseRow(fields []string) (Layer, error) {
 			*dst = v
 		}
 		return l, nil
-	}
-	if n := len(values); n > 7 && strings.Contains(values[n-1], ":") {
-		if err := checkDense(values[n-1]); err != nil {
-			return l, err
-		}
-		values = values[:n-1]
 	}
 	if len(values) != 7 && len(values) != 8 {
 		return l, fmt.Errorf("%d fields after the name: want %d (%s), one more for a second stride, or %d (%s)",

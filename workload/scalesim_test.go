@@ -22,6 +22,7 @@ func TestReadSCALESimForms(t *testing.T) {
 		{"dense sparsity column", head + "a,9,8,3,2,1,4,2,4:4,", Layer{Name: "a", H: 9, W: 8, C: 1, OutC: 4, KH: 3, KW: 2, StrideH: 2, StrideW: 2}},
 		{"depthwise", head + "DPdw,18,18,3,3,4,2,1,", Layer{Name: "DPdw", H: 18, W: 18, C: 4, OutC: 8, Groups: 4, KH: 3, KW: 3, StrideH: 1, StrideW: 1}},
 		{"matrix product", "Layer, M, N, K,\nfc, 1, 10, 2048,\n", Layer{Name: "fc", Kind: Gemm, M: 1, N: 10, K: 2048}},
+		{"matrix product with a dense sparsity column", "Layer, M, N, K, Sparsity,\nfc, 1, 10, 2048, 1:1,\n", Layer{Name: "fc", Kind: Gemm, M: 1, N: 10, K: 2048}},
 		{"no name", head + ",1,1,1,1,5,6,1,", Layer{Name: "layer1", H: 1, W: 1, C: 5, OutC: 6, KH: 1, KW: 1, StrideH: 1, StrideW: 1}},
 	} {
 		w, err := ReadSCALESim("dir/net.csv", strings.NewReader(c.text))
@@ -44,12 +45,14 @@ func TestReadSCALESimErrors(t *testing.T) {
 		{"h,h\n\na,34,34,3,3,3,32,0,", `t.csv:3: Strides "0": want a whole number from 1 to 65536`},
 		{"a,34,34,3,3,3,32,1,-1", `t.csv:1: Strides (columns) "-1"`},
 		{"a,34,34,3,3,3,32,1,2:4", `t.csv:1: column Sparsity "2:4": want dense`},
+		{"a,1,10,2048,2:4", `t.csv:1: column Sparsity "2:4": want dense`},
 		{"a,34,34,3,3,3,32,1,2:x", `t.csv:1: column Sparsity "2:x": want N:M`},
 		{"a,34,34,3,3,3,32", "t.csv:1: 6 fields after the name: want 7"},
 		{"a,34,34,3,3,3,32,1,1,1", "t.csv:1: 9 fields after the name"},
 		{"a,2,2,3,3,3,32,1", "t.csv:1: kernel spans 3: want at most the padded height, 2"},
 		{"a,99999999999999999999,2,3,3,3,32,1", `t.csv:1: IFMAP Height "99999999999999999999"`},
 		{"a,16777216,16777216,3,3,3,32,1", "t.csv:1: more multiply-accumulates"},
+		{"a,1,2,3,1:1,\nb,1,2,3,4:4\nc,1,2,3", ""},
 		{"a,1,2,3\nb,34,34,3,3,3,32,1", "t.csv:2: convolutions and M, N, K rows in one file"},
 		{"a,0,2,3", `t.csv:1: M "0"`},
 		{"DPx,1,1,1,1,16777216,2,1", "t.csv:1: column Num Filter 2 of each of 16777216 depthwise channels"},

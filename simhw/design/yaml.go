@@ -1,6 +1,7 @@
 package design
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,7 @@ func Parse(file string, r io.Reader) (Design, error) {
 	if len(data) > maxFile {
 		return Design{}, fmt.Errorf("%s: more than %d bytes", file, maxFile)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte-order mark is no part of the text
 	p := fileParser{file: file, lines: map[string]int{}, sources: map[string]string{}}
 	body, err := p.body(data)
 	if err != nil {

@@ -115,6 +115,7 @@ func ParseTable(file string, r io.Reader) (t *Table, err error) {
 	if len(data) > maxTable {
 		return nil, fmt.Errorf("%s: more than %d bytes", file, maxTable)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte-order mark is no part of the text
 	// The YAML library's time grows with the square of the depth, and a fault
 	// of its on a hostile file must be an error too.
 	defer func() {

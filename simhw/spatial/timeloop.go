@@ -39,6 +39,7 @@ func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 	if len(data) > maxProblem {
 		return p, fmt.Errorf("%s: more than %d bytes", file, maxProblem)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte-order mark is no part of the text
 	if line := tooDeep(data); line > 0 {
 		return p, fmt.Errorf("%s:%d: anchors, aliases and nesting beyond 32 levels have no place in a problem", file, line)
 	}
