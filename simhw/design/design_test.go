@@ -128,8 +128,15 @@ func TestParseErrors(t *testing.T) {
 		{strings.Repeat("? ", 5000), `t.yaml:1: nested more than 16 deep`},
 		{"a: [\"\n# \", " + strings.Repeat("[", 9000), `t.yaml:2: nested more than 16 deep`},
 		{strings.Repeat("{a: ", 5000), `t.yaml:1: nested more than 16 deep`},
-		{strings.Repeat("#", maxFile+1), `t.yaml: more than 32768 bytes`},
+		{strings.Repeat("#", maxFile+1), `t.yaml:1: more than 32768 bytes`},
+		{strings.Repeat("#\n", maxFile), `t.yaml:16385: more than 32768 bytes`},
+		{"\ufeff" + valid, ``},
+		{"\ufeff# a remark\n" + valid, ``},
 		{"a: \x00\n", `t.yaml:1: `},
+		{strings.Repeat("a", 20000) + ": 1\n", `t.yaml:1: unknown key "aaaa`},
+		{"name: " + strings.Repeat("a", 20000), `t.yaml:1: name "aaaa`},
+		{"family: " + strings.Repeat("a", 20000), `t.yaml:1: family "aaaa`},
+		{strings.Repeat(">", 20000), `t.yaml:1: `},
 	} {
 		_, err := parse(c.text)
 		switch {
@@ -137,6 +144,9 @@ func TestParseErrors(t *testing.T) {
 			t.Errorf("%.60q: %v", c.text, err)
 		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)):
 			t.Errorf("%.60q:\n got %v\nwant %s", c.text, err, c.want)
+		}
+		if err != nil && len(err.Error()) > 500 {
+			t.Errorf("%.60q: a message of %d bytes", c.text, len(err.Error()))
 		}
 	}
 }

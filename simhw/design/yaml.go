@@ -35,7 +35,7 @@ func Parse(file string, r io.Reader) (Design, error) {
 		return Design{}, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(data) > maxFile {
-		return Design{}, fmt.Errorf("%s: more than %d bytes", file, maxFile)
+		return Design{}, fmt.Errorf("%s:%d: more than %d bytes: want a design that takes less", file, 1+bytes.Count(data[:maxFile], []byte("\n")), maxFile)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte-order mark is no part of the text
 	p := fileParser{file: file, lines: map[string]int{}, sources: map[string]string{}}
@@ -80,7 +80,7 @@ func (p *fileParser) body(data []byte) (node ast.Node, err error) {
 	if err != nil {
 		var ye yaml.Error
 		if errors.As(err, &ye) && ye.GetToken() != nil && ye.GetToken().Position != nil {
-			return nil, p.errorf(ye.GetToken().Position.Line, "%s", ye.GetMessage())
+			return nil, p.errorf(ye.GetToken().Position.Line, "%s", shorten(ye.GetMessage()))
 		}
 		return nil, fmt.Errorf("%s: not readable as YAML", p.file)
 	}
@@ -169,7 +169,7 @@ func (p *fileParser) entry(e *ast.MappingValueNode, parent string) error {
 		if others := elsewhere(key); others != "" {
 			return p.errorf(line, "key %q: applies to family %s only, and this design is %s", key, others, p.spec.Family)
 		}
-		return p.errorf(line, "unknown key %q: did you mean %q?", key, joinKey(parent, nearest(name.Value, p.kind().children(parent))))
+		return p.errorf(line, "unknown key %q: did you mean %q?", shorten(key), joinKey(parent, nearest(name.Value, p.kind().children(parent))))
 	}
 	if first, again := p.lines[key]; again {
 		return p.errorf(line, "key %q again: first on line %d", key, first)
@@ -190,7 +190,7 @@ func (p *fileParser) entry(e *ast.MappingValueNode, parent string) error {
 		return err
 	}
 	if err := f.set(&p.spec, text); err != nil {
-		return p.errorf(line, "%s %q: %v", key, text, err)
+		return p.errorf(line, "%s %q: %v", key, shorten(text), err)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (p *fileParser) family(n ast.Node) error {
 			return err
 		}
 		if err := familyField.set(&p.spec, text); err != nil {
-			return p.errorf(line, "family %q: %v", text, err)
+			return p.errorf(line, "family %q: %v", shorten(text), err)
 		}
 		return nil
 	}
@@ -333,9 +333,11 @@ func describe(n ast.Node) string {
 	return "a plain value"
 }
 
+// shorten keeps what a message quotes of a file to a few lines.
 func shorten(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "..."
+	const most = 120
+	if len(s) > most {
+		return s[:most] + "..."
 	}
 	return s
 }

@@ -240,7 +240,7 @@ func TestParseTable(t *testing.T) {
 		return strings.Replace(text, old, new, 1)
 	}
 	// A table of one's own changes prices.
-	mine, err := ParseTable("mine.yaml", strings.NewReader(change("int8_multiply_pj: {value: 0.2,", "int8_multiply_pj: {value: 0.3,")))
+	mine, err := ParseTable("mine.yaml", strings.NewReader("\ufeff"+change("int8_multiply_pj: {value: 0.2,", "int8_multiply_pj: {value: 0.3,")))
 	if err != nil {
 		t.Fatal(err)
 	}

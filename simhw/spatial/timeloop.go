@@ -27,8 +27,9 @@ var instanceKeys = map[string]func(*Problem) *int64{
 }
 
 // ReadProblem reads a Timeloop problem in YAML: the dimensions, strides and dilations of
-// a cnn-layer below "problem", or below "instance" in it. What is absent is 1; "shape",
-// "version" and "name" are skipped. file is for messages, "file:line: what was
+// a cnn-layer below "problem", or below "instance" in it. What is absent is 1; "version"
+// and "name" are skipped. "shape", where it is there, is cnn-layer, or a mapping with that
+// name, which is not looked at further. file is for messages, "file:line: what was
 // expected".
 func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 	p = Problem{Bounds: Ones(), StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
@@ -62,6 +63,15 @@ func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 	problem := child(tree.Docs[0].Body, "problem")
 	if problem == nil {
 		return p, fmt.Errorf("%s:1: no problem: want problem: {instance: {R: 3, ...}}", file)
+	}
+	if shape := child(problem, "shape"); shape != nil {
+		name := shape
+		if len(entries(shape)) > 0 {
+			name = child(shape, "name")
+		}
+		if text, ok := name.(*ast.StringNode); !ok || !strings.EqualFold(strings.ReplaceAll(text.Value, "_", "-"), "cnn-layer") {
+			return p, fmt.Errorf("%s:%d: shape: want cnn-layer, or a mapping with name: cnn-layer: the dimensions of others mean something else", file, shape.GetToken().Position.Line)
+		}
 	}
 	instance := problem
 	if at := child(problem, "instance"); at != nil {

@@ -37,6 +37,7 @@ func TestProblemYAML(t *testing.T) {
 var rightProblems = []string{
 	"problem: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}",
 	"problem:\n  shape:\n    name: CNN-Layer\n    dimensions: [C, K, R, S, N, P, Q]\n  instance: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}\n",
+	"\ufeffproblem:\r\n  shape: cnn_layer\r\n  instance: {R: 3, S: 5, P: 8, Q: 9, C: 16, K: 32, N: 2, Wstride: 2, Hdilation: 3}\r\n",
 }
 
 var wrongProblems = []struct{ text, want string }{
@@ -52,6 +53,11 @@ var wrongProblems = []struct{ text, want string }{
 	{strings.Repeat(" ", maxProblem+1), "p.yaml: more than"},
 	{"problem:\n  R: {S: 3", "p.yaml:2: "},
 	{"problem:\n  - {R = 3}}", "p.yaml:2: "},
+	{"problem:\n  shape: depthwise\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
+	{"problem:\n  shape: {dimensions: [R]}\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
+	{"problem:\n  shape: {name: Conv1D}\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
+	{"problem:\n  shape: [R]\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
+	{"problem:\n  shape:\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
 }
 
 func FuzzReadProblem(f *testing.F) {
