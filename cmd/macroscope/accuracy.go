@@ -50,6 +50,9 @@ func (c *simCmd) accuracy(e *env, des *design.Design) error {
 	}
 	list := []systolic.Accumulator{{Bits: 32}, systolic.AccumulatorOf(&s)}
 	for _, bits := range c.Accumulators {
+		if bits == 0 { // the zero value of Accumulator.Bits is another width
+			return usageError{errors.New("--accumulators 0: want 2 to 32 bits")}
+		}
 		list = append(list, systolic.Accumulator{Bits: bits}, systolic.Accumulator{Bits: bits, Saturate: true})
 	}
 	for _, a := range list {

@@ -165,7 +165,8 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	if p.SkipsPadding {
 		t.Multiplier *= inside(l)
 	}
-	t.Core = math.Max(core, t.Multiplier)
+	// A loop may leave out all of a layer, and have nothing to do around it.
+	t.Core = math.Max(math.Max(core, t.Multiplier), 1)
 	bits := p.Bits
 	if bits == 0 {
 		bits = int64(l.WeightBits())

@@ -107,6 +107,20 @@ func TestMonotone(t *testing.T) {
 	}
 }
 
+// A layer whose products are all with padding, of a loop that leaves those out and counts
+// nothing around it, takes a cycle: no layer is free.
+func TestNothingInside(t *testing.T) {
+	c, m := Core{Issue: 1, Multiplies: 1, Loads: 1}, Memory{}
+	p := Loop{Rows: 1, Cols: 1, Lanes: 1, Step: 1, Multiplies: 1, MultiplyCycles: 1, Unroll: 1, SkipsPadding: true}
+	l := workload.Layer{Kind: workload.Conv, DType: dtype.Int8, H: 1, W: 1, C: 3, OutC: 2, KH: 1, KW: 1, StrideH: 4, PadTop: 3, PadBottom: 1}
+	if err := l.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Layer(&l, &p, &m, 1); got.Cycles() != 1 || got.Multiplier != 0 {
+		t.Errorf("%+v, want a cycle", got)
+	}
+}
+
 // The share of products that are no padding, against counting them.
 func TestInside(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(8, 9))
