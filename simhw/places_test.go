@@ -14,13 +14,18 @@ import (
 
 // A buffer that holds no tile is a fault of the design's file, on a line of it.
 func TestTooSmallBuffersSayWhere(t *testing.T) {
-	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "c", DType: dtype.Int8, H: 20, W: 20, C: 64, OutC: 64, KH: 3, KW: 3}}}
-	for _, c := range []struct{ design, line, small, parent string }{
-		{"nvdla_small", "  kib: {value: 128,", "  kib: {value: 1,", ""},
-		{"xnor64", "  weights_kib: {value: 320,", "  weights_kib: {value: 1,", ""},
-		{"xnor64", "  activations_kib: {value: 96,", "  activations_kib: {value: 1,", ""},
-		{"eyeriss", "    weights_bytes: {value: 448,", "    weights_bytes: {value: 1,", "levels:"},
+	net := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "c", DType: dtype.Int8, H: 20, W: 20, C: 64, OutC: 64, KH: 3, KW: 3}}}
+	for _, c := range []struct {
+		design, line, small, parent, more string
+		bits                              int
+	}{
+		{"nvdla_small", "  kib: {value: 128,", "  kib: {value: 1,", "", "", 8},
+		{"xnor64", "  weights_kib: {value: 320,", "  weights_kib: {value: 1,", "", "", 8},
+		{"xnor64", "  activations_kib: {value: 96,", "  activations_kib: {value: 1,", "", "", 8},
+		// A byte holds weights of up to 8 bits.
+		{"eyeriss", "    weights_bytes: {value: 448,", "    weights_bytes: {value: 1,", "levels:", "packed: true\n", 9},
 	} {
+		w := net.WithIntegers(c.bits, c.bits)
 		source, err := design.Source(c.design)
 		if err != nil {
 			t.Fatal(err)
@@ -33,8 +38,9 @@ func TestTooSmallBuffersSayWhere(t *testing.T) {
 		if c.parent != "" {
 			line = 1 + strings.Count(before[:strings.Index(before, "\n"+c.parent)+1], "\n")
 		}
+		line += strings.Count(c.more, "\n")
 		file := filepath.Join(t.TempDir(), "small.yaml")
-		if err := os.WriteFile(file, []byte(before+c.small+after), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(c.more+before+c.small+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		d, err := design.Load(file)

@@ -283,7 +283,7 @@ func (m *spatialMachine) mapping(l *workload.Layer, p *spatial.Problem, u *unpro
 	}
 	f := m.outcome(p)
 	if f.err != nil {
-		return nil, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w", l.Name, f.err)}
+		return nil, &design.KeyError{Key: "levels", Err: fmt.Errorf("layer %q: %w: want larger buffers, or more dimensions in their time and across", l.Name, f.err)}
 	}
 	switch {
 	case f.complete:

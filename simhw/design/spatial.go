@@ -319,6 +319,31 @@ var spatialKind = kind{
 	},
 }
 
+// checkRoom wants room for a word in each part of a level, in a shared one for a word of
+// each that is there: no layer's tile is smaller.
+func (s *Spatial) checkRoom(level int) *checkError {
+	l := &s.Levels[level]
+	operand := s.OperandBits
+	if s.Packed && s.Numbers == Integers {
+		operand = 1 // of the narrowest layer
+	}
+	shared := 0
+	for j, part := range [3]struct {
+		name        string
+		bytes, bits int
+	}{{"weights_bytes", l.WeightBytes, operand}, {"inputs_bytes", l.InputBytes, operand}, {"outputs_bytes", l.OutputBytes, s.SumBits}} {
+		if l.Shared("WIO"[j]) {
+			shared += part.bits
+		} else if part.bytes > 0 && 8*part.bytes < part.bits {
+			return &checkError{fmt.Sprintf("levels[%d].%s", level, part.name), fmt.Sprintf("%d: does not hold a word of %d bits: want at least %d", part.bytes, part.bits, (part.bits+7)/8)}
+		}
+	}
+	if 8*l.SharedBytes < shared {
+		return &checkError{fmt.Sprintf("levels[%d].shared_bytes", level), fmt.Sprintf("%d: does not hold a word of each of %s, %d bits: want at least %d", l.SharedBytes, l.Shares, shared, (shared+7)/8)}
+	}
+	return nil
+}
+
 func checkSpatial(s *Spec) *checkError {
 	sp := &s.Spatial
 	if err := checkDRAMRange(s); err != nil {
@@ -352,6 +377,9 @@ func checkSpatial(s *Spec) *checkError {
 			if own[j] > 0 && l.Shared("WIO"[j]) {
 				return &checkError{key(name), fmt.Sprintf("\"%d\": they are in the shared part: want one of the two", own[j])}
 			}
+		}
+		if err := sp.checkRoom(i); err != nil {
+			return err
 		}
 		if _, err := energy.NewPrices(sp.EnergyConfig(s, i)); err != nil {
 			return &checkError{"voltage_v", err.Error()}

@@ -52,10 +52,17 @@ mappings:
 		{"voltage_v: 0.9", "voltage_v: 0.9\nclock_pj_per_cycle: 1\nclock_high_pj_per_cycle: 0.5", `t.yaml:7: clock_high_pj_per_cycle 0.5: want at least 1`},
 		{"gb_s: 1", "gb_s: 1, nonzero_bits: 0", `t.yaml:8: dram.nonzero_bits "0": want a number from 1 to 128`},
 		{"children: 16", "children: 16, network_macs: -1", `t.yaml:10: levels[0].network_macs "-1": want a number from`},
+		{"outputs_bytes: 3", "outputs_bytes: 2", `t.yaml:11: levels[1].outputs_bytes 2: does not hold a word of 24 bits: want at least 3`},
+		{"sum_bits: 24", "sum_bits: 30", `t.yaml:11: levels[1].outputs_bytes 3: does not hold a word of 30 bits: want at least 4`},
+		{"sum_bits: 24", "sum_bits: 24\npacked: true", ``},
+		{"weights_bytes: 8", "inputs_bytes: 1, weights_bytes: 8", ``},
+		{"operand_bits: 8", "operand_bits: 9", ``},
+		{"weights_bytes: 8", "weights_bytes: 1", ``},
+		{"shared_bytes: 4096", "shared_bytes: 3", `t.yaml:10: levels[0].shared_bytes 3: does not hold a word of each of IO, 32 bits: want at least 4`},
 		{"voltage_v: 0.9", "voltage_v: 0.9\narray: {rows: 1}", "applies to family systolic only"},
 	} {
-		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %s", c.to, err, c.want)
+		if _, err := parse(strings.Replace(text, c.from, c.to, 1)); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.to, err, c.want)
 		}
 	}
 }
