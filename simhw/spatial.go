@@ -54,19 +54,22 @@ func (m *spatialMachine) keyOf(p *spatial.Problem) searched {
 	return searched{p.Bounds, [4]int32{int32(p.StrideP), int32(p.StrideQ), int32(p.DilationR), int32(p.DilationS)}, p.OuterBits, m.widths}
 }
 
-// narrow sets arch and prices to the widths of a layer's operands.
-func (m *spatialMachine) narrow(l *workload.Layer) {
-	word := m.spec.Spatial.OperandBits
-	w := widths{word, word}
+// widthsOf are those of a layer's operands as they are kept.
+func (m *spatialMachine) widthsOf(l *workload.Layer) widths {
 	if m.spec.Spatial.Packed {
-		w = widths{l.DType.Bits(), l.WeightBits()}
+		return widths{l.DType.Bits(), l.WeightBits()}
 	}
+	return widths{m.spec.Spatial.OperandBits, m.spec.Spatial.OperandBits}
+}
+
+// narrow sets arch and prices to the widths of operands.
+func (m *spatialMachine) narrow(w widths) {
 	if w == m.widths {
 		return
 	}
 	m.widths = w
 	for b := range m.prices {
-		m.prices[b] = m.words[b].Narrow(w.input, w.weight, word)
+		m.prices[b] = m.words[b].Narrow(w.input, w.weight, m.spec.Spatial.OperandBits)
 	}
 	m.arch.Narrow(w.input, w.weight, &m.prices[energy.Nominal])
 }
@@ -330,7 +333,7 @@ func (m *spatialMachine) read(p *spatial.Problem, l *workload.Layer) error {
 	if err := p.Read(l); err != nil {
 		return err
 	}
-	m.narrow(l)
+	m.narrow(m.widthsOf(l))
 	for s, bits := range m.outerBits(l) {
 		if bits != float64(m.arch.Bits[s]) { // else it is as wide as inside, which bounds the search closer
 			p.OuterBits[s] = bits

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"macroscope/dtype"
@@ -28,7 +29,9 @@ const accelergyNote = `# Energy is the counts times the table. An estimate of th
 // Timeloop writes a workload as Timeloop's problems, NN_LAYER.problem.yaml for each
 // layer that Timeloop's cnn-layer can be; for a spatial design also ERT.yaml, what its
 // accesses and multiplications cost (pJ), and NN_LAYER.action_counts.yaml, how many a
-// layer's mapping has, which is the design's or the best found. NN counts from 01.
+// layer's mapping has, which is the design's or the best found. NN counts from 01. Where
+// a design packs operands and layers' widths differ, there is a table for each,
+// ERT_INPUTxWEIGHT.yaml in bits, and action counts name theirs.
 // Layers that are not in them are named in skipped, with the reason.
 func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []string, err error) {
 	if err := w.Validate(); err != nil {
@@ -45,17 +48,26 @@ func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []
 		return nil
 	}
 	const system = "system"
+	table := func(widths) string { return "ERT.yaml" }
+	several := false
 	if machine != nil {
 		machine.mu.Lock()
 		defer machine.mu.Unlock()
-		err := add("ERT.yaml", func(w io.Writer) error {
-			if _, err := io.WriteString(w, accelergyNote); err != nil {
-				return err
+		all := machine.allWidths(w)
+		if several = len(all) > 1; several {
+			table = func(w widths) string { return fmt.Sprintf("ERT_%dx%d.yaml", w.input, w.weight) }
+		}
+		for _, of := range all {
+			machine.narrow(of)
+			err := add(table(of), func(w io.Writer) error {
+				if _, err := io.WriteString(w, accelergyNote); err != nil {
+					return err
+				}
+				return machine.arch.WriteERT(w, system)
+			})
+			if err != nil {
+				return nil, nil, err
 			}
-			return machine.arch.WriteERT(w, system)
-		})
-		if err != nil {
-			return nil, nil, err
 		}
 	}
 	for i := range w.Layers {
@@ -91,6 +103,11 @@ func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []
 			if _, err := fmt.Fprintf(w, "%s# mapping: %s\n", accelergyNote, machine.arch.Text(mapping)); err != nil {
 				return err
 			}
+			if several {
+				if _, err := fmt.Fprintf(w, "# table: %s\n", table(machine.widths)); err != nil {
+					return err
+				}
+			}
 			return machine.arch.WriteCounts(w, system, &r)
 		})
 		if err != nil {
@@ -98,6 +115,22 @@ func (m *Model) Timeloop(w *workload.Workload) (files []TimeloopFile, skipped []
 		}
 	}
 	return files, skipped, nil
+}
+
+// allWidths lists those of the layers, each once; those of whole words where no layer has
+// operands.
+func (m *spatialMachine) allWidths(w *workload.Workload) []widths {
+	var all []widths
+	for i := range w.Layers {
+		if l := &w.Layers[i]; l.Kind != workload.Other && !slices.Contains(all, m.widthsOf(l)) {
+			all = append(all, m.widthsOf(l))
+		}
+	}
+	if all == nil {
+		word := m.spec.Spatial.OperandBits
+		return []widths{{word, word}}
+	}
+	return all
 }
 
 // HasActionCounts tells whether Model.Timeloop writes Accelergy's files for a design.

@@ -147,3 +147,57 @@ func TestTimeloopWithoutMapping(t *testing.T) {
 		t.Errorf("an image beyond the limits: %v", err)
 	}
 }
+
+// A design that packs has a table for each width of operands, whatever was worked out
+// before: 160 pJ a word of 16 bits at 10 pJ a bit of DRAM, 40 a word of 4.
+func TestTimeloopTablesOfWidths(t *testing.T) {
+	s := smallSpatial()
+	s.Spatial.OperandBits, s.Spatial.Packed, s.Spatial.Levels[1].WeightBytes, s.Spatial.Levels[1].InputBytes = 16, true, 32, 16
+	d, err := design.New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := workload.Workload{Name: "net", Layers: []workload.Layer{{Name: "conv", DType: dtype.Int8, H: 6, W: 6, C: 4, OutC: 8, KH: 3, KW: 3}}}
+	narrow, wide := net.WithIntegers(4, 4), net.WithIntegers(16, 16)
+	both := workload.Workload{Name: "both", Layers: []workload.Layer{wide.Layers[0], narrow.Layers[0], wide.Layers[0]}}
+	for range 2 {
+		for _, c := range []struct {
+			w    workload.Workload
+			want map[string]string // of DRAM.Weights
+		}{
+			{narrow, map[string]string{"ERT.yaml": "40"}},
+			{wide, map[string]string{"ERT.yaml": "160"}},
+			{both, map[string]string{"ERT_16x16.yaml": "160", "ERT_4x4.yaml": "40"}},
+		} {
+			files, _, err := m.Timeloop(&c.w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tables := 0
+			for _, f := range files {
+				switch text := string(f.Data); {
+				case strings.HasPrefix(f.Name, "ERT"):
+					tables++
+					if _, after, _ := strings.Cut(text, "name: system.DRAM.Weights"); c.want[f.Name] == "" || !strings.Contains(after[:90], "energy: "+c.want[f.Name]+"}") {
+						t.Errorf("%s of %s: %s", f.Name, c.w.Name, after[:90])
+					}
+				case strings.HasSuffix(f.Name, "counts.yaml") && len(c.want) > 1:
+					want := "# table: ERT_16x16.yaml"
+					if strings.HasPrefix(f.Name, "02") {
+						want = "# table: ERT_4x4.yaml"
+					}
+					if !strings.Contains(text, want) {
+						t.Errorf("%s: no %q", f.Name, want)
+					}
+				}
+			}
+			if tables != len(c.want) {
+				t.Errorf("%s: %d tables, want %d", c.w.Name, tables, len(c.want))
+			}
+		}
+	}
+}
