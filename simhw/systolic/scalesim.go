@@ -60,8 +60,8 @@ type ScaleSimResult struct {
 type Span struct{ Start, Stop int64 }
 
 // maxReplay bounds the buffer accesses that a layer's DRAM traffic is
-// replayed from: some seconds.
-const maxReplay = 1 << 31
+// replayed from, for each operand: a few seconds.
+const maxReplay = 1 << 29
 
 // maxAddresses bounds the memory of a replay: one mark of four bytes a word.
 const maxAddresses = 1 << 26
