@@ -253,6 +253,8 @@ type Estimate struct {
 
 	Area energy.Area `json:"area"`
 
+	FIFOs []FIFO `json:"fifos,omitempty"` // where somebody asked Model.FIFOs for them
+
 	Validated []design.Check `json:"validated"` // what such a design's cycles were compared with
 	Assumed   []string       `json:"assumed"`   // entries of the design that no source backs
 	Warnings  []string       `json:"warnings"`

@@ -173,27 +173,40 @@ func (m *streamingMachine) fold() (other misfit, err error) {
 	return other, err
 }
 
+// build makes the pipeline of a network, and says why its folding is not the design's.
+func (m *streamingMachine) build(w *workload.Workload) (other misfit, err error) {
+	if err := m.net.Read(w); err != nil {
+		return other, err
+	}
+	if other, err = m.fold(); err != nil {
+		return other, err
+	}
+	return other, m.pipe.Build(m.net.Layers, m.folds, int64(m.spec.Streaming.EnginePipelineCycles))
+}
+
+// short wants streams of few enough words, each and all together.
+func (m *streamingMachine) short(each, all int64) error {
+	words := int64(0)
+	for i := range m.pipe.Units {
+		u := &m.pipe.Units[i]
+		if words += u.OutWords; u.OutWords > each || words > all {
+			return fmt.Errorf("layer %q passes on %d words for an image, those before it %d: want %d and %d at most", m.net.Layers[u.Layer].Name, u.OutWords, words-u.OutWords, each, all)
+		}
+	}
+	return nil
+}
+
 // layers puts all layers to work at once. What a layer takes is its own time for an
 // image; the total is what passes from an image's first pixel to its last output.
 func (m *streamingMachine) layers(e *Estimate, w *workload.Workload) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.net.Read(w); err != nil {
-		return err
-	}
-	other, err := m.fold()
+	other, err := m.build(w)
 	if err != nil {
 		return err
 	}
-	if err := m.pipe.Build(m.net.Layers, m.folds, int64(m.spec.Streaming.EnginePipelineCycles)); err != nil {
+	if err := m.short(mostWords, mostWalked); err != nil {
 		return err
-	}
-	words := int64(0)
-	for i := range m.pipe.Units {
-		u := &m.pipe.Units[i]
-		if words += u.OutWords; u.OutWords > mostWords || words > mostWalked {
-			return fmt.Errorf("layer %q passes on %d words for an image, those before it %d: want %d and %d at most", m.net.Layers[u.Layer].Name, u.OutWords, words-u.OutWords, mostWords, mostWalked)
-		}
 	}
 	m.schedule.First(&m.pipe)
 	if other.engines > 0 {

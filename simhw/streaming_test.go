@@ -1,6 +1,7 @@
 package simhw
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"macroscope/dtype"
 	"macroscope/simhw/design"
+	"macroscope/simhw/streaming"
 	"macroscope/workload"
 )
 
@@ -90,6 +92,57 @@ func TestStreamingOwnNetwork(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// With FIFOs as deep as a design's are said to be the stepped machine has the estimate's
+// times; the largest one holds what waits for the slowest engines. Other families have none.
+func TestStreamingFIFOs(t *testing.T) {
+	d := load(t, "finn_cnv_pynq")
+	w := finnCNV()
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fifos, err := m.FIFOs(&w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &m.machine.(*streamingMachine).pipe
+	if len(fifos) != len(p.Units)-1 || fifos[0] != (FIFO{"conv1", "source", 2, 24}) {
+		t.Fatalf("%d FIFOs, %+v first", len(fifos), fifos[0])
+	}
+	depths := make([]int64, len(p.Units))
+	for i, f := range fifos {
+		if depths[i] = f.Words; f.WordBits < 1 || f.Unit != p.Units[i].Kind.String() {
+			t.Errorf("%+v", f)
+		}
+	}
+	machine, err := streaming.NewMachine(p, nil, depths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := [][]int32{make([]int32, 32*32*3), make([]int32, 32*32*3)}
+	r, err := machine.Run(images, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := m.Evaluate(&w); err != nil || r.Done[0] != e.Total.LatencyCycles || r.Done[1]-r.Done[0] != e.Total.IntervalCycles {
+		t.Errorf("the machine is done in cycles %d, the estimate says %d and %d later, %v", r.Done, e.Total.LatencyCycles, e.Total.IntervalCycles, err)
+	}
+	if note := fifoNote(fifos); !strings.HasPrefix(note, fmt.Sprintf("FIFOs: %d of ", len(fifos))) {
+		t.Error(note)
+	}
+	large := workload.Workload{Name: "large", Layers: []workload.Layer{{Name: "conv", DType: dtype.Int8, H: 1500, W: 1500, C: 1, OutC: 1, KH: 1, KW: 1}}}
+	if _, err := m.FIFOs(&large); err == nil || !strings.Contains(err.Error(), "2097152 at most") {
+		t.Errorf("a large image: %v", err)
+	}
+	other := load(t, "array32")
+	if m, err = New(&other); err != nil {
+		t.Fatal(err)
+	}
+	if fifos, err := m.FIFOs(&w); fifos != nil || err != nil {
+		t.Errorf("an array's FIFOs: %v, %v", fifos, err)
 	}
 }
 

@@ -143,6 +143,9 @@ func (e *Estimate) Notes() []string {
 		notes = append(notes, fmt.Sprintf("Layers work at once: outputs are there after %d cycles, the next image's %d cycles later, %.5g images a second.",
 			t.LatencyCycles, t.IntervalCycles, e.ClockMHz.Value*1e6/float64(t.IntervalCycles)))
 	}
+	if note := fifoNote(e.FIFOs); note != "" {
+		notes = append(notes, note)
+	}
 	for _, v := range e.Validated {
 		notes = append(notes, fmt.Sprintf("Validated: %s against %s: %s.", v.What, v.Against, v.Result))
 	}

@@ -85,6 +85,9 @@ func (c *simCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if est.FIFOs, err = model.FIFOs(&w); err != nil {
+		e.warn(err.Error())
+	}
 	if c.Topology != "" {
 		err := writeWhole(e, c.Topology, func(out io.Writer) error {
 			skipped, err := workload.WriteSCALESim(out, &w)
