@@ -203,7 +203,8 @@ func checkDense(s string) error {
 // padded IFMAP sizes, a comma at each line's end. Where every layer is a Gemm
 // the M, N, K form is written, otherwise a Gemm becomes a 1×1 convolution on
 // an M×1 image. A depthwise convolution gets "DP" into its name, another
-// grouped one is written group by group. Number formats are lost. skipped
+// grouped one is written group by group. Where a layer's two strides differ, all rows have
+// both, which SCALE-Sim v2 reads and v3 takes for a sparsity. Number formats are lost. skipped
 // names the layers without multiply-accumulates, which the format cannot
 // hold; a dilation or a batch of convolutions is an error.
 func WriteSCALESim(out io.Writer, w *Workload) (skipped []string, err error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,6 +94,9 @@ func (c *simCmd) Run(e *env) error {
 			skipped, err := workload.WriteSCALESim(out, &w)
 			if len(skipped) > 0 {
 				e.warn(fmt.Sprintf("not in %s, which has no such layers: %s", c.Topology, strings.Join(skipped, ", ")))
+			}
+			if slices.ContainsFunc(w.Layers, func(l workload.Layer) bool { return max(1, l.StrideH) != max(1, l.StrideW) && l.Kind == workload.Conv }) {
+				e.warn(fmt.Sprintf("%s has two strides a layer, which SCALE-Sim v2 reads and v3 does not", c.Topology))
 			}
 			return err
 		})
