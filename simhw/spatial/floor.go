@@ -1,120 +1,174 @@
 package spatial
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
-// The least that passes into the innermost level. Every step of the loops around it
-// changes the tiles of all dataspaces that the innermost of those loops moves, which
-// are two or three; only the third can stay.
+// The least that passes into a stage's tiles. Every step of the loops around them changes
+// the tiles of all dataspaces that the innermost of those loops moves, which are two or
+// three; only the third can stay.
 
-// Levels above it that can have no loops have the same tile; with them it makes the
-// inner group.
-
-// trade is how many cycles a choice of tile and spread at the inner group takes at least,
-// what passes into the group at least, and how many multipliers are at work: no other is
-// better in all three.
-type trade struct{ cycles, energy, parallel float64 }
-
-// pair is such a choice.
-type pair struct {
-	tile, spread [Dims]uint32
-	trade
-}
-
-// rank is where a pair stands among them.
-type rank struct {
-	cost cost
-	at   int
-}
-
-// mostPairs bounds the choices that are looked at beforehand; with more there is no
-// floor.
-const mostPairs = 1 << 17
-
-// group is the last level of the inner group.
-func (a *Arch) group() int {
-	g := 0
-	for g+2 < a.Count && a.Levels[g+1].Time|a.Levels[g+1].AcrossX|a.Levels[g+1].AcrossY == 0 {
-		g++
-	}
-	return g
-}
-
-// inner is the least energy of what passes into the inner group whose tile is t, spread
-// over spread in space, and the fewest cycles of all that is computed from there.
-func (s *Search) inner(t, spread *Factors) (energy, cycles float64) {
+// inner is the least energy of what passes into the tiles t of stage k, spread over across
+// below each instance of its level, of which there are above, and the fewest cycles of all
+// that is computed from there; wait is pair.wait. shells are the loops in time that are known, those
+// of the level and those of the next outer stage's, each inside all that follow; held is
+// what the choice of that stage makes each change of the weights wait at least.
+func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held float64) (energy, cycles, wait float64) {
+	g := &s.stages[k]
 	p, a := s.p, s.Arch
-	top, up := a.Count-1, &a.Levels[s.group+1]
-	steps, all := 1.0, 1.0
+	top, up := a.Count-1, &a.Levels[g.up]
+	steps, all, instances := 1.0, 1.0, float64(above.Product())
 	var rest [Dims]float64 // loops in time around the tile
 	for d := range Dims {
-		rest[d] = float64(p.Bounds[d] / (t[d] * spread[d]))
+		rest[d] = float64(p.Bounds[d] / (t[d] * across[d] * above[d]))
 		steps *= rest[d]
-		all *= float64(spread[d])
+		all *= float64(across[d] * above[d])
 	}
-	var tile, each, often, slid, here [Spaces]float64 // here: children's tiles below one instance
-	var child, parent [Spaces]int
+	// here is the tiles of the children below one instance of the level, together those
+	// below all of them, where each word counts once.
+	var tile, price, often, slid, here, together [Spaces]float64
+	var parent [Spaces]int
 	first := 0.0
+	inmost := &rest // where the innermost loop is
+	var shell [Dims]float64
+	for i := range shells {
+		if n := &shells[i]; n.Product() > 1 {
+			for d := range Dims {
+				shell[d] = float64(n[d])
+			}
+			inmost = &shell
+			break
+		}
+	}
 	for sp := range Space(Spaces) {
 		often[sp] = 1
-		if child[sp] = a.keeper(sp, s.group+1); child[sp] < 0 {
+		child := a.keeper(sp, g.up)
+		if child < g.low {
 			continue
 		}
-		for parent[sp] = s.group + 1; !a.Levels[parent[sp]].Keep[sp]; {
+		for parent[sp] = g.up; !a.Levels[parent[sp]].Keep[sp]; {
 			parent[sp]++
 		}
-		tile[sp] = float64(p.Words(sp, t))
-		shared := 1.0
+		tile[sp], here[sp] = float64(p.Words(sp, t)), 1
 		for d := range Dims {
 			if relevant[sp][d] {
 				often[sp] *= rest[d]
-				shared *= float64(spread[d])
+				here[sp] *= float64(across[d])
+			}
+		}
+		outside := steps
+		for i := range shells { // a loop keeps the tile only inside those that do not
+			moved := 1.0
+			for d, n := range shells[i] {
+				if outside /= float64(n); relevant[sp][d] {
+					moved *= float64(n)
+				}
+			}
+			if moved > 1 {
+				often[sp] = moved * outside
+				break
 			}
 		}
 		if sp == Inputs {
-			shared = s.sharedInputs(t, spread)
+			here[sp] = s.sharedInputs(t, across)
 		}
-		if here[sp] = 1; s.together {
-			here[sp] = shared
+		together[sp] = here[sp]
+		same := 1.0 // children of different instances that have the same outputs
+		for d := range Dim(Dims) {
+			switch {
+			case above[d] == 1:
+			case !relevant[sp][d]:
+				same *= float64(above[d])
+			case sp != Inputs || d >= C: // along columns and rows tiles may overlap
+				together[sp] *= float64(above[d])
+			}
+		}
+		shared := together[sp]
+		firsts := s.widest[a.Count] / s.widest[parent[sp]+1]
+		if parent[sp] == g.up {
+			shared, firsts = here[sp]*instances, same
 		}
 		access := a.Levels[parent[sp]].AccessPJ[sp]
-		each[sp] = all*(a.Levels[child[sp]].AccessPJ[sp]+up.NetworkPJ) + shared*access
+		price[sp] = all*(a.Levels[child].AccessPJ[sp]+up.NetworkPJ) + shared*access
 		if sp == Outputs { // first sums are not read
-			each[sp] += shared * access
-			first = float64(p.Words(Outputs, &p.Bounds)) * s.widest[a.Count] / s.widest[parent[sp]+1] * access
+			price[sp] += shared * access
+			first = float64(p.Words(Outputs, &p.Bounds)) * firsts * access
 		}
 		slid[sp] = 1
 	}
 	if slid[Inputs] > 0 {
 		w, h := p.axes(t)
-		slid[Inputs] = math.Min(slides(rest[P], rest[R], t[P]*spread[P]*p.StrideP, t[R]*spread[R]*p.DilationR, w),
-			slides(rest[Q], rest[S], t[Q]*spread[Q]*p.StrideQ, t[S]*spread[S]*p.DilationS, h))
+		slid[Inputs] = math.Min(slides(rest[P], rest[R], t[P]*across[P]*p.StrideP, t[R]*across[R]*p.DilationR, w),
+			slides(rest[Q], rest[S], t[Q]*across[Q]*p.StrideQ, t[S]*across[S]*p.DilationS, h))
 	}
-	wait := 0.0
-	if up.Waits && slid[Weights] > 0 {
-		for _, sp := range [...]Space{Weights, Inputs} {
-			if up.Bus[sp] > 0 {
-				wait = max(wait, tile[sp]*here[sp]/up.Bus[sp])
-			}
+	for l := g.up; k > 0 && slid[Inputs] > 0 && l <= parent[Inputs]; l++ {
+		lv := &a.Levels[l]
+		if w := a.keeper(Weights, l); lv.Waits && lv.Bus[Inputs] > 0 && w < g.low && w >= s.stages[k-1].low {
+			wait += tile[Inputs] * g.differ(l, here[Inputs], together[Inputs]) / lv.Bus[Inputs]
 		}
 	}
-	compute := float64(p.Bounds.Product()) / (all * s.widest[1])
+	change := 0.0 // what each change of the weights waits for
+	if slid[Weights] > 0 {
+		outside := 0.0
+		for l := g.up; l <= parent[Weights]; l++ {
+			lv := &a.Levels[l]
+			if !lv.Waits {
+				continue
+			}
+			longest := 0.0
+			if lv.Bus[Weights] > 0 {
+				longest = tile[Weights] * g.differ(l, here[Weights], together[Weights]) / lv.Bus[Weights]
+			}
+			if l > g.up {
+				outside += longest
+				continue
+			}
+			if change = longest; lv.Bus[Inputs] > 0 {
+				change = max(change, tile[Inputs]*here[Inputs]/lv.Bus[Inputs])
+			}
+		}
+		change += max(outside, held)
+	}
+	var bus, share [Spaces]float64 // cycles of a child's word on buses and of loads
+	var load [Spaces]int
+	for sp := range Space(Spaces) {
+		if slid[sp] == 0 {
+			continue
+		}
+		for l := g.up; l <= parent[sp]; l++ {
+			if width := a.Levels[l].Bus[sp]; width > 0 {
+				bus[sp] = max(bus[sp], g.differ(l, here[sp], together[sp])/width)
+			}
+		}
+		words, bandwidth := g.differ(parent[sp], here[sp], together[sp]), 0.0
+		switch l := &a.Levels[top]; {
+		case parent[sp] == top:
+			if sp == Weights || !l.Alternates && p.OuterBits[sp] == 0 {
+				load[sp], bandwidth, words = 2, l.BitsPerCycle, words*p.outerBits(a, sp, 1)
+			}
+		case parent[sp] > g.up:
+		case sp == Outputs:
+			load[sp], bandwidth = 1, up.WriteBandwidth
+		default:
+			bandwidth = up.ReadBandwidth
+		}
+		if bandwidth > 0 {
+			share[sp] = words / bandwidth
+		}
+	}
+	compute := float64(p.Bounds.Product()) / (all * s.widest[g.low+1])
 	energy, cycles = math.Inf(1), math.Inf(1)
 	for d := range Dims { // the innermost loop
-		if rest[d] == 1 && steps > 1 {
+		if inmost[d] == 1 && steps > 1 {
 			continue
 		}
 		e, c := -first, compute
-		reads, writes, outer := 0.0, 0.0, 0.0
+		var loads [3]float64 // reads and writes at the level, bits at the outermost
 		for sp := range Space(Spaces) {
 			n, part := often[sp], 1.0
 			if relevant[sp][d] {
 				n = steps
 			}
 			if sp == Weights {
-				c += wait * n
+				c += change * n
 			}
 			if sp == Inputs && (!relevant[sp][d] || d < int(C)) {
 				part = slid[sp]
@@ -122,42 +176,32 @@ func (s *Search) inner(t, spread *Factors) (energy, cycles float64) {
 					part = 1
 				}
 			}
-			e += tile[sp] * n * part * each[sp]
-			words := tile[sp] * n * part * here[sp]
-			if up.Bus[sp] > 0 {
-				c = max(c, words/up.Bus[sp])
+			if slid[sp] == 0 {
+				continue
 			}
-			switch {
-			case slid[sp] == 0:
-			case parent[sp] == top:
-				if l := &a.Levels[top]; sp == Weights || !l.Alternates && p.OuterBits[sp] == 0 {
-					outer += words * p.outerBits(a, sp, 1)
-				}
-			case parent[sp] > s.group+1:
-			case sp == Outputs:
-				writes += words
-			default:
-				reads += words
-			}
+			each := tile[sp] * n * part
+			e += each * price[sp]
+			c = max(c, each*bus[sp])
+			loads[load[sp]] += each * share[sp]
 		}
-		for _, v := range [...][2]float64{{reads, up.ReadBandwidth}, {writes, up.WriteBandwidth}, {outer, a.Levels[top].BitsPerCycle}} {
-			if v[1] > 0 {
-				c = max(c, v[0]/v[1])
-			}
-		}
+		c = max(c, loads[0], loads[1], loads[2])
 		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
-	return math.Max(0, energy), cycles
+	return math.Max(0, energy), cycles, wait
 }
 
-// sharedInputs is by how much the inputs of all children are more at least than those of
-// one. Along columns and rows their tiles overlap; how much is known only where they lie
-// next to one another.
+// differ is how many children's tiles below an instance of level l differ at least.
+func (g *stage) differ(l int, here, together float64) float64 {
+	if l >= g.spreader {
+		return together
+	}
+	return here
+}
+
+// sharedInputs is by how much the inputs of children next to one another are more than
+// those of one. Along columns and rows their tiles overlap.
 func (s *Search) sharedInputs(t, spread *Factors) float64 {
 	shared := float64(spread[C] * spread[N] * spread[G])
-	if !s.together {
-		return shared
-	}
 	p := s.p
 	w, h := p.axes(t)
 	for _, side := range [2]struct {
@@ -186,200 +230,71 @@ func slides(restOut, restKernel float64, stepOut, stepKernel, length int64) floa
 	return 1
 }
 
-// findPairs lists the choices for the inner group, the best first, and the best trades
-// among them.
-func (s *Search) findPairs() {
+// outerLeast is what the words that must pass take at the outermost level at least.
+func (s *Search) outerLeast() {
+	l := &s.Arch.Levels[s.Arch.Count-1]
+	s.apartLeast = 0
+	if l.BitsPerCycle == 0 || s.Arch.Count == 1 {
+		return
+	}
+	for sp := range Space(Spaces) {
+		cycles := s.p.outerBits(s.Arch, sp, s.least(sp)) / l.BitsPerCycle
+		if l.Alternates && sp != Weights {
+			s.apartLeast += cycles
+		} else {
+			s.part.slowest += cycles
+		}
+	}
+}
+
+// least is how many words of a dataspace must pass at least.
+func (s *Search) least(sp Space) float64 {
+	p := s.p
+	if sp != Inputs {
+		return float64(p.Words(sp, &p.Bounds))
+	}
+	w, h := p.axes(&p.Bounds)
+	if p.StrideP > p.Bounds[R] || p.DilationR > 1 { // small tiles may leave places out
+		w = max(p.Bounds[P], p.Bounds[R])
+	}
+	if p.StrideQ > p.Bounds[S] || p.DilationS > 1 {
+		h = max(p.Bounds[Q], p.Bounds[S])
+	}
+	return float64(w) * float64(h) * float64(p.Bounds[C]) * float64(p.Bounds[N]) * float64(p.Bounds[G])
+}
+
+// floors adds what a dataspace costs at least to floor[i], for transfers whose lower end
+// is below level i-1 (or, floor[0], none).
+func (s *Search) floors(sp Space) {
 	a := s.Arch
-	s.pairs, s.trades, s.usePairs = s.pairs[:0], s.trades[:0], false
-	if a.Count < 2 {
-		return
-	}
-	s.around = 0
-	for _, l := range a.Levels[s.group+1 : a.Count] {
-		s.around |= l.AcrossX | l.AcrossY
-	}
-	// One level spreads the loops, next to the group.
-	s.together = a.Levels[s.group+1].AcrossX|a.Levels[s.group+1].AcrossY == s.around
-	for i := s.group + 2; i < a.Count; i++ {
-		s.together = s.together && a.Levels[i].AcrossX|a.Levels[i].AcrossY == 0
-	}
-	s.t0, s.spread = Ones(), Ones()
-	s.tryPairs(0, s.widest[a.Count]/s.widest[s.group+1])
-	if len(s.pairs) >= mostPairs {
-		s.pairs = s.pairs[:0]
-		return
-	}
-	s.usePairs = s.together && a.Levels[s.group+1].FanoutY == 1 && a.Levels[s.group+1].AcrossX == s.around
-}
-
-// rank sorts the pairs for the pass at work and finds the best trades among them.
-func (s *Search) rank() {
-	s.ranks, s.trades = s.ranks[:0], s.trades[:0]
-	for i := range s.pairs {
-		x := &s.pairs[i]
-		if c := s.pairCost(&x.trade); !s.found || c.less(s.bestCost) {
-			s.ranks = append(s.ranks, rank{c, i})
+	macs, words := float64(s.p.Bounds.Product()), s.least(sp)
+	child := -1
+	for i := range a.Count {
+		l := &a.Levels[i]
+		if !l.Keep[sp] {
+			continue
 		}
-	}
-	slices.SortFunc(s.ranks, func(x, y rank) int {
-		switch {
-		case x.cost.less(y.cost):
-			return -1
-		case y.cost.less(x.cost):
-			return 1
+		down := words
+		e := l.AccessPJ[sp]
+		if child < 0 {
+			down = macs / s.widest[i+1]
+			if s.widest[i+1] == 1 { // one multiplier each: no sharing
+				down = macs
+				if sp == Outputs {
+					e += l.AccessPJ[sp] * max(0, 1-words*s.widest[a.Count]/macs) // reads
+				}
+			}
+		} else {
+			e += a.Levels[child].AccessPJ[sp]
 		}
-		return x.at - y.at
-	})
-	for i := range s.ranks {
-		t := s.pairs[s.ranks[i].at].trade
-		beaten := false
-		for j := range s.trades {
-			o := &s.trades[j]
-			if beaten = o.cycles <= t.cycles && (s.timing || o.energy <= t.energy && (o.parallel <= t.parallel || s.Arch.CyclePJ == 0)); beaten {
-				break
+		for j := child + 2; j <= a.Count; j++ {
+			s.floor[j] += down * e
+		}
+		for k := range s.stageCount {
+			if g := &s.stages[k]; child >= g.low && child < g.up && i >= g.up {
+				g.floor += down * e
 			}
 		}
-		if !beaten {
-			s.trades = append(s.trades, t)
-		}
+		child = i
 	}
-}
-
-// pairCost is the least cost of a mapping with a pair, after what is chosen already.
-func (s *Search) pairCost(t *trade) cost {
-	return s.atLeast(s.part.energy+s.floor[1]+t.energy, t.parallel, t.cycles)
-}
-
-func (s *Search) tryPairs(d Dim, wide float64) {
-	if len(s.pairs) >= mostPairs {
-		return
-	}
-	if d == Dims {
-		x := pair{trade: trade{parallel: float64(s.spread.Product())}}
-		x.energy, x.cycles = s.inner(&s.t0, &s.spread)
-		for d := range Dims {
-			x.tile[d], x.spread[d] = uint32(s.t0[d]), uint32(s.spread[d])
-		}
-		s.pairs = append(s.pairs, x)
-		return
-	}
-	inside := s.inside[s.group+1]
-	for _, x := range s.divisors[d] {
-		if x > 1 && (!s.around.Has(d) || float64(x) > wide) || x > math.MaxUint32 {
-			break
-		}
-		s.spread[d] = x
-		for _, t := range s.divisors[d] {
-			if t > 1 && !inside.Has(d) || t > math.MaxUint32 {
-				break
-			}
-			if s.p.Bounds[d]%(x*t) != 0 {
-				continue
-			}
-			if s.t0[d] = t; !s.roomyGroup(&s.t0) {
-				break
-			}
-			s.tryPairs(d+1, wide/float64(x))
-		}
-		s.t0[d] = 1
-	}
-	s.spread[d] = 1
-}
-
-// roomyGroup tells whether the tiles of the inner group fit.
-func (s *Search) roomyGroup(f *Factors) bool {
-	for i := range s.group + 1 {
-		if !s.roomy(i, f) {
-			return false
-		}
-	}
-	return true
-}
-
-// explorePairs chooses the loops of the level above the inner group.
-func (s *Search) explorePairs(i int, rest *Factors) {
-	l, c := &s.Arch.Levels[i], &s.choice[i]
-next:
-	for j := range s.ranks {
-		x := &s.pairs[s.ranks[j].at]
-		if !s.more(i, 0) {
-			return
-		}
-		if s.found {
-			if s.worseFrom(j) {
-				return
-			}
-			if !s.pairCost(&x.trade).less(s.bestCost) {
-				continue
-			}
-		}
-		for d := range Dim(Dims) {
-			made := int64(x.tile[d]) * int64(x.spread[d])
-			if rest[d]%made != 0 {
-				continue next
-			}
-			if c.time[d], c.x[d] = rest[d]/made, int64(x.spread[d]); c.time[d] > 1 && !l.Time.Has(d) {
-				continue next
-			}
-		}
-		if !s.found || s.inAnyOrder(i, c).less(s.bestCost) {
-			s.inOrders(i, c)
-		}
-	}
-}
-
-// fits tells whether a pair can be within rest.
-func (x *pair) fits(rest *Factors) bool {
-	for d := range Dims {
-		if rest[d]%(int64(x.tile[d])*int64(x.spread[d])) != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// worseFrom tells whether neither a pair nor any that is ranked after it can beat the
-// best, after what is chosen already.
-func (s *Search) worseFrom(rank int) bool {
-	least := s.ranks[rank].cost[0] // with nothing chosen
-	spent := (s.part.energy - s.unspent) * below
-	switch {
-	case s.timing:
-		return !s.pairCost(&s.pairs[s.ranks[rank].at].trade).less(s.bestCost)
-	case s.Objective == EnergyDelay: // what is spent counts in each cycle
-		least += spent * max(s.part.slowest, s.part.apart) * below
-	default:
-		least += spent
-	}
-	return least > s.bestCost[0]
-}
-
-// pairWithin is a bound of what has one of the pairs that fit rest, after what is chosen
-// already: not below the best where there is none.
-func (s *Search) pairWithin(rest *Factors) cost {
-	for j := range s.ranks {
-		if s.worseFrom(j) {
-			break
-		}
-		x := &s.pairs[s.ranks[j].at]
-		if c := s.pairCost(&x.trade); c.less(s.bestCost) && x.fits(rest) {
-			if s.timing { // the others take as many cycles or more
-				return c
-			}
-			return cost{}
-		}
-	}
-	return cost{math.Inf(1), math.Inf(1)}
-}
-
-// traded is the least cost of a mapping of which energy outside the innermost level's
-// transfers is known.
-func (s *Search) traded(energy float64) cost {
-	best := cost{math.Inf(1), math.Inf(1)}
-	for i := range s.trades {
-		t := &s.trades[i]
-		c := s.atLeast(energy+t.energy, t.parallel, t.cycles)
-		best[0], best[1] = min(best[0], c[0]), min(best[1], c[1])
-	}
-	return best
 }

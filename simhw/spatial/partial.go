@@ -207,9 +207,11 @@ func (s *Search) distinct(sp Space, level int) int64 {
 func (s *Search) bound(i int) cost {
 	cycles := float64(s.p.Bounds.Product())/(s.part.parallel*s.widest[i]) + s.part.waits
 	c := s.atLeast(s.part.energy+s.floor[i], s.part.parallel, cycles)
-	if i > s.group+1 && len(s.trades) > 0 {
-		t := s.traded(s.part.energy + s.floor[i] - s.transferFloor)
-		c[0], c[1] = max(c[0], t[0]), max(c[1], t[1])
+	for k := range s.stageCount {
+		if g := &s.stages[k]; i > g.up && len(g.trades) > 0 {
+			t := s.traded(g, s.part.energy+s.floor[i]-g.floor)
+			c[0], c[1] = max(c[0], t[0]), max(c[1], t[1])
+		}
 	}
 	return c
 }

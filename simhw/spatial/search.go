@@ -46,6 +46,10 @@ func ParseDims(text string) (DimSet, error) {
 // beat the best found are left out, choices of loops before they are ordered. Orders are
 // left out that differ only in loops outside the ones after which no dataspace stays.
 //
+// What a level's loops cost at least, whatever is around them, is listed beforehand for each
+// of the levels below the outermost, the best first (see stage); these lists are the
+// choices, and choices of an outer level that no inner one goes with are left out.
+//
 // The space grows with the buffers and with the children below them, and no mapping gets
 // slower with them or with bandwidth. So by Objective Cycles none of these ever costs
 // time, if the first pass, which looks for the fewest cycles alone, comes to its end.
@@ -54,8 +58,9 @@ type Search struct {
 	Objective Objective
 
 	// Limit is the number of half-built and whole mappings to look at, 0 for
-	// DefaultLimit; by Objective Cycles twice as many, half of them for the energy. A search
-	// that reaches it has the best of those (Complete is false).
+	// DefaultLimit; by Objective Cycles twice as many, half of them for the energy, and up to
+	// half as many again where none is found in the first half. A search that reaches it has
+	// the best of those (Complete is false).
 	Limit int64
 
 	Looked   int64   // half-built and whole mappings
@@ -85,18 +90,19 @@ type Search struct {
 	choice   [MaxLevels]candidate
 	rest     [MaxLevels]Factors    // what a level and those inside it must make
 	left     [MaxLevels]Factors    // what a choice leaves to those inside
-	inside   [MaxLevels + 1]DimSet // loops that levels below i may have
+	loops    [MaxLevels + 1]DimSet // loops that levels below i may have
 
-	// What passes into the innermost level, see trade.
-	group         int // see Arch.group
-	pairs         []pair
-	ranks         []rank // of the pairs, the best first
-	together      bool   // one level, next to the group, has all loops in space
-	usePairs      bool   // they are the choices of level group+1
-	trades        []trade
-	transferFloor float64 // what floor has for it
-	around        DimSet
-	t0, spread    Factors
+	stages     [MaxLevels]stage // the innermost first
+	stageCount int
+	stageOf    [MaxLevels]int   // of which a level's loops are, or -1
+	group      int              // the last level of the innermost tile
+	apartLeast float64          // cycles for the words that must pass while nothing is computed
+	outer      [MaxLevels]*pair // the next outer stage's choice at work, if it is listed
+	spreadings map[spreading]int32
+	unsorted   []rank
+	tile       Factors // a choice of a stage that is being listed: tile,
+	across     Factors // loops in space of its level
+	around     Factors // and above that
 }
 
 // DefaultLimit is a few seconds of search.
@@ -124,7 +130,11 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
 	}
 	s.timing = s.Objective == Cycles
-	s.Complete = s.run()
+	if s.timing {
+		s.Complete = s.fewestCycles()
+	} else {
+		s.Complete = s.run()
+	}
 	s.Fastest = s.timing && s.Complete
 	if !s.found {
 		if !s.Complete {
@@ -170,8 +180,11 @@ func (s *Search) end(m *Mapping, r *Result) {
 }
 
 // run goes over the space and tells whether it came to the end.
-func (s *Search) run() bool {
-	s.stopped, s.cut, s.until = false, false, s.Looked+s.limit()
+func (s *Search) run() bool { return s.runTo(s.Looked + s.limit()) }
+
+func (s *Search) runTo(until int64) bool {
+	s.stopped, s.cut, s.until = false, false, until
+	s.outer = [MaxLevels]*pair{}
 	s.rank()
 	s.explore(s.Arch.Count-1, &s.p.Bounds)
 	return !s.stopped && !s.cut
@@ -203,16 +216,17 @@ func (s *Search) prepare() {
 	for i := range a.Count {
 		s.widest[i+1] = s.widest[i] * float64(a.Levels[i].FanoutX) * float64(a.Levels[i].FanoutY)
 	}
-	s.group = a.group()
-	s.floor, s.transferFloor = [MaxLevels + 1]float64{}, 0
+	s.layStages()
+	s.floor = [MaxLevels + 1]float64{}
 	for sp := range Space(Spaces) {
 		s.floors(sp)
 	}
 	for i := range a.Count {
 		l := &a.Levels[i]
-		s.inside[i+1] = s.inside[i] | l.Time | l.AcrossX | l.AcrossY
+		s.loops[i+1] = s.loops[i] | l.Time | l.AcrossX | l.AcrossY
 	}
 	s.part = partial{parallel: 1}
+	s.outerLeast()
 	s.part.energy = float64(p.Bounds.Product()) * (a.MACPJ + a.CyclePJ) // each needs a multiplier for a cycle
 	s.unspent = s.part.energy
 	s.n.n = len(s.n.loops)
@@ -223,61 +237,11 @@ func (s *Search) prepare() {
 	s.findPairs()
 }
 
-// least is how many words of a dataspace must pass at least.
-func (s *Search) least(sp Space) float64 {
-	p := s.p
-	if sp != Inputs {
-		return float64(p.Words(sp, &p.Bounds))
-	}
-	w, h := p.axes(&p.Bounds)
-	if p.StrideP > p.Bounds[R] || p.DilationR > 1 { // small tiles may leave places out
-		w = max(p.Bounds[P], p.Bounds[R])
-	}
-	if p.StrideQ > p.Bounds[S] || p.DilationS > 1 {
-		h = max(p.Bounds[Q], p.Bounds[S])
-	}
-	return float64(w) * float64(h) * float64(p.Bounds[C]) * float64(p.Bounds[N]) * float64(p.Bounds[G])
-}
-
-// floors adds what a dataspace costs at least to floor[i], for transfers whose lower end
-// is below level i-1 (or, floor[0], none).
-func (s *Search) floors(sp Space) {
-	a := s.Arch
-	macs, words := float64(s.p.Bounds.Product()), s.least(sp)
-	child := -1
-	for i := range a.Count {
-		l := &a.Levels[i]
-		if !l.Keep[sp] {
-			continue
-		}
-		down := words
-		e := l.AccessPJ[sp]
-		if child < 0 {
-			down = macs / s.widest[i+1]
-			if s.widest[i+1] == 1 { // one multiplier each: no sharing
-				down = macs
-				if sp == Outputs {
-					e += l.AccessPJ[sp] * max(0, 1-words*s.widest[a.Count]/macs) // reads
-				}
-			}
-		} else {
-			e += a.Levels[child].AccessPJ[sp]
-		}
-		for j := child + 2; j <= a.Count; j++ {
-			s.floor[j] += down * e
-		}
-		if child >= 0 && child <= s.group && i > s.group {
-			s.transferFloor += down * e
-		}
-		child = i
-	}
-}
-
 // explore chooses the loops of level i; rest is what they and those inside must make.
 func (s *Search) explore(i int, rest *Factors) {
 	s.choice[i] = noLoops
-	if s.usePairs && i == s.group+1 {
-		s.explorePairs(i, rest)
+	if k := s.stageOf[i]; k >= 0 && s.stages[k].listed {
+		s.explorePairs(k, rest)
 		return
 	}
 	s.left[i] = Ones()
@@ -371,7 +335,7 @@ func (s *Search) split(i int, d Dim, rest *Factors, c *candidate, list []candida
 					break
 				}
 				left := rest[d] / (x * y)
-				if left%t != 0 || left != t && !s.inside[i].Has(d) {
+				if left%t != 0 || left != t && !s.loops[i].Has(d) {
 					continue
 				}
 				// Tiles only grow with the dimensions that are still open.
@@ -389,8 +353,8 @@ func (s *Search) split(i int, d Dim, rest *Factors, c *candidate, list []candida
 	return list
 }
 
-// mostChoices bounds the choices of a level that are kept at a time.
-const mostChoices = 1 << 18
+// mostListed bounds the choices of a level that are kept at a time.
+const mostListed = 1 << 18
 
 // more counts a step of the search and tells whether choices of level i may still be
 // listed. Those of the outermost level leave half of the limit for what is inside.
@@ -398,7 +362,7 @@ func (s *Search) more(i, listed int) bool {
 	if s.Looked++; s.Looked >= s.until {
 		s.stopped = true
 	}
-	if listed >= mostChoices || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.until/2 {
+	if listed >= mostListed || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.until/2 {
 		s.cut = true
 		return false
 	}
@@ -411,7 +375,7 @@ func (s *Search) offer(i int, c *candidate, list []candidate) []candidate {
 		c.bound = cost{}
 		return append(list, *c)
 	}
-	if i == s.group+1 && s.found && !s.promising(c) {
+	if s.stageOf[i] >= 0 && s.found && !s.promising(i, c) {
 		return list
 	}
 	if c.bound = s.inAnyOrder(i, c); !s.found || c.bound.less(s.bestCost) {
@@ -426,27 +390,35 @@ func (s *Search) inAnyOrder(i int, c *candidate) cost {
 	s.order(c)
 	s.take(i, c)
 	b := s.bound(s.advanceAtLeast(i))
-	if s.usePairs && i > s.group+1 && s.found && b.less(s.bestCost) {
-		c := s.pairWithin(&s.n.tile[i])
+	if k := s.stageInside(i); k >= 0 && s.stages[k].listed && s.found && b.less(s.bestCost) {
+		c := s.pairWithin(k, &s.n.tile[i])
 		b = cost{max(b[0], c[0]), max(b[1], c[1])}
 	}
 	s.part, s.n.start[i] = before, start
 	return b
 }
 
-// promising tells whether a choice that leaves the inner group's tile can beat the
-// best, whatever the order.
-func (s *Search) promising(c *candidate) bool {
-	i := s.group + 1
-	var spread Factors
+// promising tells whether a choice that leaves a stage's tile can beat the best, whatever
+// the order.
+func (s *Search) promising(i int, c *candidate) bool {
+	g := &s.stages[s.stageOf[i]]
+	var across Factors
 	here := 1.0
 	for d := range Dims {
-		spread[d] = c.x[d] * c.y[d]
-		here *= float64(spread[d])
-		spread[d] *= s.n.above[i][d]
+		across[d] = c.x[d] * c.y[d]
+		here *= float64(across[d])
 	}
-	energy, cycles := s.inner(&s.left[i], &spread)
-	return s.atLeast(s.part.energy+s.floor[1]+energy, s.part.parallel*here, cycles).less(s.bestCost)
+	energy, cycles, _ := s.inner(s.stageOf[i], &s.left[i], &across, &s.n.above[i], nil, 0)
+	return s.atLeast(s.part.energy+s.floor[g.low+1]+energy, s.part.parallel*here, cycles).less(s.bestCost)
+}
+
+// stageInside is the outermost stage inside level i, or -1.
+func (s *Search) stageInside(i int) int {
+	k := s.stageCount - 1
+	for k >= 0 && s.stages[k].up >= i {
+		k--
+	}
+	return k
 }
 
 // roomy tells whether the tiles of a level fit.

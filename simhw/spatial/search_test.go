@@ -95,13 +95,13 @@ func bruteForce(a *Arch, p *Problem, o Objective) (best cost, all int64, found b
 
 // TestSearchFindsTheOptimum compares the pruned search with brute force.
 func TestSearchFindsTheOptimum(t *testing.T) {
-	cases := 150
+	cases := 200
 	if testing.Short() {
-		cases = 12
+		cases = 20
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	var s Search
-	compared, none, paired := 0, 0, 0
+	compared, none, paired, layered := 0, 0, 0, 0
 	pruned, brute := int64(0), int64(0)
 	for n := range cases {
 		p := Problem{Bounds: Ones(), StrideP: 1 + rng.Int64N(2), StrideQ: 1 + rng.Int64N(2), DilationR: 1, DilationS: 1 + rng.Int64N(2)}
@@ -140,6 +140,15 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 		if rng.IntN(2) == 0 { // all in one direction
 			a.Levels[1].FanoutX *= a.Levels[1].FanoutY
 			a.Levels[1].FanoutY, a.Levels[1].AcrossY = 1, 0
+		}
+		if a.Count == 3 && rng.IntN(2) == 0 { // loops in space below two levels
+			a.Levels[2].FanoutX, a.Levels[2].AcrossX = 2+rng.Int64N(3), DimSet(rng.Uint32())
+		}
+		if a.Count == 3 && rng.IntN(3) == 0 { // a third buffer
+			a.Levels[3], a.Count = a.Levels[2], 4
+			a.Levels[3].Capacity, a.Levels[3].FanoutX, a.Levels[3].Keep = 0, 1, [Spaces]bool{true, true, true}
+			a.Levels[2].Time, a.Levels[2].Keep[rng.IntN(Spaces)] = DimSet(rng.Uint32()), false
+			a.Levels[2].Capacity = a.Levels[1].Capacity * 2
 		}
 		if a.Count == 3 && rng.IntN(2) == 0 { // a level without loops between
 			a.Levels[3], a.Levels[2], a.Count = a.Levels[2], a.Levels[1], 4
@@ -202,14 +211,17 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 			}
 		}
 		compared++
-		if s.usePairs {
+		if s.stages[0].listed {
 			paired++
 		}
+		if s.layered() {
+			layered++
+		}
 	}
-	if compared < cases/2 || paired < cases/5 {
-		t.Errorf("only %d compared, %d of them with pairs", compared, paired)
+	if compared < cases/2 || paired < cases/5 || layered < cases/20 {
+		t.Errorf("only %d compared, %d of them with pairs, %d with several stages", compared, paired, layered)
 	}
-	t.Logf("%d optima equal, %d layers fit in no way; looked at %d half-built and whole mappings where there are %d whole", compared, none, pruned, brute)
+	t.Logf("%d optima equal, %d with several stages, %d layers fit in no way; looked at %d half-built and whole mappings where there are %d whole", compared, layered, none, pruned, brute)
 }
 
 // TestSearchIsBounded: layers with very many factors end at the limit, with a mapping.
