@@ -84,6 +84,32 @@ func BenchmarkSpatialSearch(b *testing.B) {
 	}
 }
 
+// BenchmarkSpatialLevels searches all mappings of AlexNet on designs of three buffers.
+func BenchmarkSpatialLevels(b *testing.B) {
+	w, err := workload.LoadSCALESim("golden/topologies/alexnet.csv")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w = w.WithDType(dtype.Int8)
+	for _, s := range []design.Spec{clusters(), columns(b)} {
+		b.Run("design="+s.Name, func(b *testing.B) {
+			d, err := design.New(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			cycles := int64(0)
+			for b.Loop() {
+				e, err := Evaluate(&d, &w)
+				if err != nil {
+					b.Fatal(err)
+				}
+				cycles = e.Total.Cycles
+			}
+			b.ReportMetric(float64(cycles), "cycles/op")
+		})
+	}
+}
+
 // BenchmarkSpatialVariants searches the mappings of two small layers for each variant.
 func BenchmarkSpatialVariants(b *testing.B) {
 	w := workload.Workload{Name: "w", Layers: []workload.Layer{
