@@ -143,7 +143,7 @@ func TestTimeloopWithoutMapping(t *testing.T) {
 		}
 	}
 	big := "problem: {P: 100000000, R: 2}"
-	if _, err := ReadTimeloop("big.yaml", strings.NewReader(big), dtype.Int8); err == nil || !strings.HasPrefix(err.Error(), "big.yaml: ") {
+	if _, err := ReadTimeloop("big.yaml", strings.NewReader(big), dtype.Int8); err == nil || !strings.HasPrefix(err.Error(), "big.yaml:1: with P 100000000: ") {
 		t.Errorf("an image beyond the limits: %v", err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"macroscope/dtype"
 )
 
 // maxProblem bounds a problem's file, in bytes.
@@ -29,8 +31,9 @@ var instanceKeys = map[string]func(*Problem) *int64{
 // ReadProblem reads a Timeloop problem in YAML: the dimensions, strides and dilations of
 // a cnn-layer below "problem", or below "instance" in it. What is absent is 1; "version"
 // and "name" are skipped. "shape", where it is there, is cnn-layer, or a mapping with that
-// name, which is not looked at further. file is for messages, "file:line: what was
-// expected".
+// name, which is not looked at further. Problem.Layer makes a layer of what is read. file is
+// for messages, "file:line: what was expected"; of what is too large the line is the first
+// that makes it so.
 func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 	p = Problem{Bounds: Ones(), StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
 	data, err := io.ReadAll(io.LimitReader(r, maxProblem+1))
@@ -102,9 +105,12 @@ func ReadProblem(file string, r io.Reader) (p Problem, err error) {
 			return p, fmt.Errorf("%s:%d: %s twice", file, line, key)
 		}
 		seen[key], *at = true, v
-	}
-	if err := p.Check(); err != nil {
-		return p, fmt.Errorf("%s: %w", file, err)
+		if err := p.Check(); err != nil { // with this one; it only grows with the others
+			return p, fmt.Errorf("%s:%d: with %s %d: %w", file, line, key, v, err)
+		}
+		if _, err := p.Layer("problem", dtype.Int8); err != nil {
+			return p, fmt.Errorf("%s:%d: with %s %d: %w", file, line, key, v, err)
+		}
 	}
 	return p, nil
 }

@@ -2,7 +2,9 @@ package spatial
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -47,7 +49,9 @@ var wrongProblems = []struct{ text, want string }{
 	{"problem:\n  R: 0", `p.yaml:2: R "0": want a whole number from 1`},
 	{"problem:\n  R: 3\n  X: 4", `p.yaml:3: key "X": want a letter of RSPQCKNG`},
 	{"problem:\n  R: [3]", `p.yaml:2: R "[3]": want a whole number`},
-	{"problem: {R: 2000000, S: 2000000, P: 2000000}", "multiply-accumulates: want 2^50 at most"},
+	{"problem:\n  R: 200\n  K: 30000\n  C: 30000\n  Q: 30000\n  N: 2", "p.yaml:5: with Q 30000: 5.4e+15 multiply-accumulates: want 2^50 at most"},
+	{"problem:\n  K: 3\n  Hstride: 65537", "p.yaml:3: with Hstride 65537: stride of rows 65537: want 1 to 65536"},
+	{"problem:\n  R: 2\n  P: 100000000", "p.yaml:3: with P 100000000: "},
 	{"problem:\n  R: &a 3\n  S: *a", "p.yaml:2: anchors"},
 	{"problem: " + strings.Repeat("[", 100), "p.yaml:1: anchors, aliases and nesting"},
 	{strings.Repeat(" ", maxProblem+1), "p.yaml: more than"},
@@ -58,6 +62,48 @@ var wrongProblems = []struct{ text, want string }{
 	{"problem:\n  shape: {name: Conv1D}\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
 	{"problem:\n  shape: [R]\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
 	{"problem:\n  shape:\n  R: 3", "p.yaml:2: shape: want cnn-layer"},
+}
+
+// In whatever order its keys stand, a problem is read if a layer can be made of it.
+func TestProblemKeysInAnyOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	read, refused := 0, 0
+	for range 3000 {
+		p := Problem{Bounds: Ones(), StrideP: 1, StrideQ: 1, DilationR: 1, DilationS: 1}
+		lines := []string{}
+		value := func(key string, at *int64) {
+			if rng.IntN(2) == 0 {
+				*at = 1 + rng.Int64N(int64(1)<<rng.IntN(22))
+				lines = append(lines, fmt.Sprintf("  %s: %d\n", key, *at))
+			}
+		}
+		for d := range Dim(Dims) {
+			value(d.String(), &p.Bounds[d])
+		}
+		for key, at := range instanceKeys {
+			value(key, at(&p))
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		want := p.Check()
+		if want == nil {
+			_, want = p.Layer("l", dtype.Int8)
+		}
+		got, err := ReadProblem("p", strings.NewReader("problem:\n"+strings.Join(lines, "")))
+		if (err == nil) != (want == nil) || err == nil && got != p {
+			t.Fatalf("%q: %v, want %v", lines, err, want)
+		}
+		if err == nil {
+			read++
+		} else {
+			refused++
+		}
+	}
+	if read < 300 || refused < 300 {
+		t.Errorf("%d read, %d refused", read, refused)
+	}
 }
 
 func FuzzReadProblem(f *testing.F) {
