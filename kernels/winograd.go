@@ -32,8 +32,9 @@ type Winograd struct {
 	outBits int // of a channel of the output
 	mr, nr  int // the micro-kernel's tile
 	gemm    tile.Func
-	cols    int // OutC padded to whole panels
-	outVL   int // channels of a vector of sums
+	apart   bool // tile.Micro's
+	cols    int  // OutC padded to whole panels
+	outVL   int  // channels of a vector of sums
 	rows    []int
 	coff    []int
 	bias    []float32 // [cols]; of int8 the offsets
@@ -127,7 +128,7 @@ func (w *Winograd) prepare() {
 	switch w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile; {
 	case w.t.Tiles != nil:
 		for i, t := range w.t.Tiles {
-			if w.mr, w.nr, w.gemm = t.MR, t.NR, t.Run; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 || i == len(w.t.Tiles)-1 {
+			if w.mr, w.nr, w.gemm, w.apart = t.MR, t.NR, t.Run, t.Apart; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 || i == len(w.t.Tiles)-1 {
 				break
 			}
 		}

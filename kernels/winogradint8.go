@@ -89,7 +89,7 @@ var winogradIntG = map[int][][3]int32{
 func (w *Winograd) transformInt8(weights []int8) {
 	g, inC := winogradIntG[w.t.M], w.spec.In.C
 	for o := range w.spec.Out.C {
-		panel := w.u[o/w.nr*w.nr*w.k+o%w.nr:]
+		panel, col := w.u[o/w.nr*w.nr*w.k:], o%w.nr
 		for c := range inC {
 			taps := weights[o*9*inC+c:]
 			var gg [6][3]int32 // G·g
@@ -103,7 +103,11 @@ func (w *Winograd) transformInt8(weights []int8) {
 			for i := range g {
 				for j, row := range g {
 					x := gg[i][0]*row[0] + gg[i][1]*row[1] + gg[i][2]*row[2]
-					panel[(w.n*i+j)*w.per+c/2*w.nr] |= uint32(uint16(x)) << (c % 2 * 16)
+					at := 2*col + c%2 // in a row's values
+					if w.apart {
+						at = col + c%2*w.nr
+					}
+					panel[(w.n*i+j)*w.per+c/2*w.nr+at/2] |= uint32(uint16(x)) << (at % 2 * 16)
 				}
 			}
 		}

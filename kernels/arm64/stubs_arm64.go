@@ -101,6 +101,21 @@ func peakInt8SVE(n int)
 func peakBinarySVE(n int)
 
 //go:noescape
+func tileInt16NEON(t *tile.Args)
+
+//go:noescape
+func winogradInt8In2NEON(t *tile.Transform)
+
+//go:noescape
+func winogradInt8Out2NEON(t *tile.Transform)
+
+//go:noescape
+func winogradInt8In4NEON(t *tile.Transform)
+
+//go:noescape
+func winogradInt8Out4NEON(t *tile.Transform)
+
+//go:noescape
 func winogradIn2NEON(t *tile.Transform)
 
 //go:noescape

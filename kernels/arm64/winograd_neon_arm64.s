@@ -26,6 +26,12 @@
 #define AT_T_Hi $68, R0
 #define T_Pool 72(R0)
 #define AT_T_Pool $72, R0
+#define T_Init 80(R0)
+#define AT_T_Init $80, R0
+#define T_Scale 88(R0)
+#define AT_T_Scale $88, R0
+#define T_OutXor 96(R0)
+#define AT_T_OutXor $96, R0
 
 // winogradIn2NEON is V = Bᵀ·d·B of tile.Transform for 4×4 pixels.
 //

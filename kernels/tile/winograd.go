@@ -64,6 +64,7 @@ type Transform struct {
 type Micro struct {
 	MR, NR int
 	Run    Func
+	Apart  bool // of a row of B the first values of all NR words come before the second ones
 }
 
 // Winograd is an implementation's transforms for one m.

@@ -41,6 +41,7 @@ func main() {
 		{"int8_i8mm", int8I8MM},
 		{"binary_neon", binaryNEON},
 		{"winograd_neon", winograd},
+		{"winogradint8_neon", winogradInt8},
 		{"pixels_neon", pixels},
 		{"merge_neon", merges},
 		{"depthwise_neon", depthwise},

@@ -24,6 +24,7 @@ type micro struct {
 	dtype       dtype.DType
 	impl        string
 	nonNegative bool
+	uncounted   bool // its innermost loop is in no mix
 	mr, nv      int
 	macs        int // multiply-accumulates of a word in a column: 1, 4 or 32
 	accs        int // independent sums
@@ -68,7 +69,7 @@ func (a *asm) tile(m micro) {
 		walk = a.walkPieces
 	}
 	a.comment(m.doc)
-	if m.half[0] == nil {
+	if m.half[0] == nil && !m.uncounted {
 		a.raw("//\n// Its bounds by the latencies and throughputs of five cores, and their sources: package bound.\n")
 	}
 	flag := "NOSPLIT"
@@ -200,7 +201,7 @@ func (a *asm) words(m micro, steps []step, which string) {
 			s.body(a)
 			a.op("SUBS $%d, R4", n)
 			a.op("BGE %s", loop)
-			if nr := 4 * m.nv; which == "" {
+			if nr := 4 * m.nv; which == "" && !m.uncounted {
 				a.count(arm64.Mix{
 					DType: m.dtype, Impl: m.impl, NonNegative: m.nonNegative, MR: m.mr, NR: nr, KWords: n, MACs: m.mr * nr * n * m.macs, Sums: m.accs,
 				})

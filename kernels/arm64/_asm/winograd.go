@@ -17,7 +17,8 @@ import (
 // is left in the registers that it returns. Registers 6…19 are free.
 type pass func(a *asm, in []int) []int
 
-func winograd(a *asm) {
+// transformHeader names the offsets of tile.Transform.
+func (a *asm) transformHeader() {
 	var t tile.Transform
 	for _, f := range []struct {
 		name   string
@@ -26,10 +27,15 @@ func winograd(a *asm) {
 		{"Src", unsafe.Offsetof(t.Src)}, {"Dst", unsafe.Offsetof(t.Dst)}, {"Row", unsafe.Offsetof(t.Row)}, {"Col", unsafe.Offsetof(t.Col)},
 		{"Step", unsafe.Offsetof(t.Step)}, {"Vectors", unsafe.Offsetof(t.Vectors)}, {"Tmp", unsafe.Offsetof(t.Tmp)},
 		{"Bias", unsafe.Offsetof(t.Bias)}, {"Lo", unsafe.Offsetof(t.Lo)}, {"Hi", unsafe.Offsetof(t.Hi)}, {"Pool", unsafe.Offsetof(t.Pool)},
+		{"Init", unsafe.Offsetof(t.Init)}, {"Scale", unsafe.Offsetof(t.Scale)}, {"OutXor", unsafe.Offsetof(t.OutXor)},
 	} {
 		a.define("T_"+f.name, f.offset)
 	}
 	a.raw("\n")
+}
+
+func winograd(a *asm) {
+	a.transformHeader()
 	a.transformIn("winogradIn2NEON", 4, in2)
 	a.transformOut("winogradOut2NEON", 4, 2, out2)
 	a.transformIn("winogradIn4NEON", 6, in4)
