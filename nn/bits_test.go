@@ -281,19 +281,24 @@ func TestFewBitsExplained(t *testing.T) {
 		case products <= most:
 			impl, note = binary.FullName("bitserial"), fmt.Sprintf("bit-serial: %d binary products for one of %d bits, faster than %v up to %d", products, f[format].bits, usual, most)
 		}
-		how := compile(t, g, nil).Nodes()[1]
+		// Of the direct kernels, so that nothing but bit-serial products competes with them.
+		explain := func(o nn.Options) nn.How {
+			o.Winograd = nn.WinogradNone
+			p, err := nn.Compile(g, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.Nodes()[1]
+		}
+		how := explain(nn.Options{})
 		if how.Impl != impl || how.Note != note {
 			t.Errorf("%s: %s, %s\nwant %s, %s", format, how.Impl, how.Note, impl, note)
 		}
-		p, err := nn.Compile(g, nn.Options{Picks: map[string]nn.Pick{"conv2d2": {Impl: usual, BitSerial: binary}}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		want := fmt.Sprintf("picked: bit-serial, %d binary products for one of %d bits", products, f[format].bits)
-		if how := p.Nodes()[1]; how.Note != want {
+		if how := explain(nn.Options{Picks: map[string]nn.Pick{"conv2d2": {Impl: usual, BitSerial: binary}}}); how.Note != want {
 			t.Errorf("%s picked: %s\nwant %s", format, how.Note, want)
 		}
-		if how := compile(t, g, choice.With(usual)).Nodes()[1]; how.Impl != usual.FullName("conv2d") || !strings.HasPrefix(how.Note, "int8 was asked for") {
+		if how := explain(nn.Options{Kernels: choice.With(usual)}); how.Impl != usual.FullName("conv2d") || !strings.HasPrefix(how.Note, "int8 was asked for") {
 			t.Errorf("%s with int8 asked for: %s, %s", format, how.Impl, how.Note)
 		}
 	}
