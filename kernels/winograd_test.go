@@ -298,8 +298,8 @@ func TestWinogradInt8(t *testing.T) {
 			}
 		}
 	})
-	if off := os.Getenv("MACROSCOPE_KERNELS"); rows == 0 && off != "" {
-		t.Skipf("none of the rows that MACROSCOPE_KERNELS=%s leaves has transforms of int8", off)
+	if off := os.Getenv(EnvVar); rows == 0 && off != "" {
+		t.Skipf("none of the rows that %s=%s leaves has transforms of int8", EnvVar, off)
 	} else if rows == 0 {
 		t.Error("no row has transforms of int8")
 	}
