@@ -43,12 +43,12 @@ func LayerCases(networks []*Network, impl string) ([]Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, algo := range algorithms(choice.For(n.DType)) {
-			plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: winograd(algo)})
-			if err != nil {
-				return nil, err
-			}
-			c, err := layersCase(plan, choice.For(n.DType), algo, pixels)
+		list, err := variants(n, choice)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range list {
+			c, err := layersCase(v.plan, choice.For(n.DType), v.algo, pixels)
 			if err != nil {
 				return nil, err
 			}

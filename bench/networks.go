@@ -3,11 +3,11 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 
 	"macroscope/cifar10"
 	"macroscope/dtype"
@@ -134,18 +134,18 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 			if err != nil {
 				return nil, err
 			}
-			for _, algo := range algorithms(im) {
-				plan, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: winograd(algo)})
-				if err != nil {
-					return nil, err
-				}
+			list, err := variants(n, choice)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range list {
 				for _, batch := range batches {
 					if batch > 1 && (im.Name() == "generic" || int64(batch)*macs > maxBatchMACs) {
 						continue
 					}
-					c := networkCase(plan, im, batch, pixels)
-					c.Name += algo
-					if im == usual.For(n.DType) && algo == "" {
+					c := networkCase(v.plan, im, batch, pixels)
+					c.Name += v.algo
+					if im == usual.For(n.DType) && v.algo == "" {
 						c.Prepare = leftOut(macs)
 					}
 					cases = append(cases, c)
@@ -153,9 +153,9 @@ func NetworkCases(networks []*Network) ([]Case, error) {
 						continue
 					}
 					if runtime.NumCPU() > 1 {
-						cases = append(cases, threadsCase(plan, c, batch, pixels))
+						cases = append(cases, threadsCase(v.plan, c, batch, pixels))
 					}
-					if algo == "" && os.Getenv(kernels.EnvVar) == "" { // which forces
+					if v.algo == "" && os.Getenv(kernels.EnvVar) == "" { // which forces
 						cases = append(cases, tunedCase(&fastest, c, batch, pixels))
 					}
 				}
@@ -210,24 +210,37 @@ func RandomPixels(n int) []uint8 {
 	return pixels
 }
 
-// WinogradAlgo is the key algo of cases whose 3×3 convolutions are by minimal filtering.
+// WinogradAlgo is the key algo of cases whose 3×3 convolutions are by minimal filtering, as
+// far as it suits them.
 const WinogradAlgo = "winograd"
 
-// algorithms lists what a network's convolutions are measured with, as the end
-// of the case's name: the direct kernels, and Winograd's of float32 and where int8 gains.
-func algorithms(im *kernels.Impl) []string {
-	if im.DType() == dtype.Float32 || im.WinogradPays(math.MaxInt) > 0 {
-		return []string{"", "/algo=" + WinogradAlgo}
-	}
-	return []string{""}
+// variant is a plan of a network, and the end of its cases' names that says by which
+// algorithm its convolutions are.
+type variant struct {
+	plan *nn.Plan
+	algo string
 }
 
-// winograd is what an algorithm asks for.
-func winograd(algo string) nn.Winograd {
-	if algo == "" {
-		return nn.WinogradNone
+// variants are a network by the direct kernels and, where that makes any layer another, by
+// minimal filtering: of float32 wherever a shape suits, of integers where it gains.
+func variants(n *Network, choice *kernels.Choice) ([]variant, error) {
+	direct, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: nn.WinogradNone})
+	if err != nil {
+		return nil, err
 	}
-	return nn.WinogradAll
+	o := nn.Options{Kernels: choice, Winograd: nn.WinogradExact}
+	if n.DType == dtype.Float32 {
+		o.Winograd = nn.WinogradAll
+	}
+	filtered, err := nn.Compile(n.Graph, o)
+	if err != nil {
+		return nil, err
+	}
+	list := []variant{{direct, ""}}
+	if slices.ContainsFunc(filtered.Layers(), func(l nn.Layer) bool { return strings.HasPrefix(l.Impl, "winograd") }) {
+		list = append(list, variant{filtered, "/algo=" + WinogradAlgo})
+	}
+	return list, nil
 }
 
 // networkCase measures whole inferences of batches of the images that pixels begins with.

@@ -194,7 +194,7 @@ func (r *Report) filtered() (list []string) {
 			continue
 		}
 		how := "with larger rounding errors"
-		if x.DType == dtype.Int8 {
+		if x.DType != dtype.Float32 {
 			how = "to the same bits, which is what the library and macroscope eval do on this CPU unless told otherwise"
 		}
 		list = append(list, fmt.Sprintf("Winograd's algorithm computes the %v network in %s µs, %s as fast as the direct kernels that are compared here, %s.", x.DType, x.Latency.withCI(micro), x.VsDirect.text(), how))

@@ -43,7 +43,7 @@ func (r *Report) networkSection() section {
 		about = append(about, "The binary network is trained binarized and is another network than the others; its first and last layer are int8.")
 	}
 	if slices.ContainsFunc(r.Runs, func(x Run) bool { return x.Algo != "" }) {
-		about = append(about, "Rows “winograd” compute 3×3 convolutions by minimal filtering, with a quarter of the products: float32 with larger rounding errors, int8 to the same bits. Their GMAC/s count the products of the direct convolution, hence more than 100 % of the peak.")
+		about = append(about, "Rows “winograd” compute 3×3 convolutions whose shape suits by minimal filtering, with a quarter or less than half of the products: float32 with larger rounding errors, int8 to the same bits. Their GMAC/s count the products of the direct convolution, so that they can exceed 100 % of the peak.")
 	}
 	s.list(append(about,
 		"The row “tuned”, where there is one, has for each layer the implementation that is fastest here. The other numbers of this report are by the chosen ones.",
