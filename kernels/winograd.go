@@ -232,7 +232,8 @@ func (w *Winograd) MACs() int {
 	return w.tilesY * w.tilesX * w.t.M * w.t.M * 9 * w.spec.In.C * w.spec.Out.C
 }
 
-// WeightBytes is what Run reads of weights: (m+2)²/9 times the filters.
+// WeightBytes is what Run reads of weights: (m+2)²/9 times the filters, of int8, which
+// become int16, twice that.
 func (w *Winograd) WeightBytes() int { return 4 * w.n * w.n * w.k * w.spec.Out.C }
 
 // InputBytes is as Conv's.
@@ -300,10 +301,10 @@ func (w *Winograd) columns(ctx *Context, out, in []byte, first, count, from, to 
 			w.gemm(a)
 		}
 	}
-	if w.stages&stageOut == 0 || from >= s.Out.C {
+	if w.stages&stageOut == 0 {
 		return
 	}
-	to = min(to, s.Out.C)
+	to = min(to, s.Out.C) // more than from: no panel lies beyond Out.C
 	*t = tile.Transform{
 		Row: s.Out.RowBytes(), Col: s.Out.PixelBytes(), Step: stepM, Vectors: (to - from) / w.outVL, Tmp: unsafe.Pointer(&tmp[0]),
 		Bias: unsafe.Pointer(&w.bias[from]), Lo: s.Lo, Hi: s.Hi, OutXor: uint64(s.OutXor),
