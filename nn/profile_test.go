@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"macroscope/dtype"
 	"macroscope/graph"
 )
 
@@ -145,12 +146,12 @@ func TestProfile(t *testing.T) {
 }
 
 func TestProfilerRefuses(t *testing.T) {
-	p := twoConvs(t, WinogradNone)
+	p := twoConvs(t, dtype.Float32, WinogradNone)
 	p.observe = true
 	if _, err := p.NewProfiler(); err == nil {
 		t.Error("no error for a plan with an observer")
 	}
-	pr, err := twoConvs(t, WinogradAll).NewProfiler()
+	pr, err := twoConvs(t, dtype.Float32, WinogradAll).NewProfiler()
 	if err != nil {
 		t.Fatal(err)
 	}

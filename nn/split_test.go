@@ -9,21 +9,29 @@ import (
 	"testing"
 	"time"
 
+	"macroscope/dtype"
 	"macroscope/graph"
 	"macroscope/kernels"
 )
 
-// twoConvs is a small network whose layers can be shared.
-func twoConvs(t *testing.T, winograd Winograd) *Plan {
+// twoConvs is a small network of float32 or int8 whose layers can be shared, of shapes
+// that minimal filtering takes.
+func twoConvs(t *testing.T, d dtype.DType, winograd Winograd) *Plan {
 	t.Helper()
-	b, r := graph.New("two", "in", graph.Shape{16, 16, 16}), rand.New(rand.NewPCG(1, 9))
+	b, r := graph.New("two", "in", graph.Shape{32, 8, 16}), rand.New(rand.NewPCG(1, 9))
 	x := b.Input()
 	for _, name := range []string{"a", "b"} {
-		op := &graph.Conv2D{InC: 16, OutC: 48, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, Groups: 1}
-		op.InC = x.Shape[0]
-		op.Float = make([]float32, op.OutC*op.InC*9)
-		for i := range op.Float {
-			op.Float[i] = float32(r.NormFloat64()) / 16
+		op := &graph.Conv2D{InC: x.Shape[0], OutC: 64, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1, Groups: 1}
+		n := op.OutC * op.InC * 9
+		if d == dtype.Int8 {
+			x.Scale, op.Scale = 0.5, []float32{1. / 512}
+			for range n {
+				op.Int8 = append(op.Int8, int8(r.IntN(255)-127))
+			}
+		} else {
+			for range n {
+				op.Float = append(op.Float, float32(r.NormFloat64())/16)
+			}
 		}
 		x = b.Add(name, op, x)
 	}
@@ -38,14 +46,20 @@ func twoConvs(t *testing.T, winograd Winograd) *Plan {
 	return p
 }
 
+// waysOfTwo are the ways that twoConvs is computed.
+var waysOfTwo = []struct {
+	d        dtype.DType
+	winograd Winograd
+}{{dtype.Float32, WinogradNone}, {dtype.Float32, WinogradAll}, {dtype.Int8, WinogradNone}, {dtype.Int8, WinogradExact}}
+
 // However a step is cut, and whoever computes its chunks, the bytes are the same.
 func TestSharedStepsAgree(t *testing.T) {
-	cuts := 40
+	cuts := 20
 	if os.Getenv("MACROSCOPE_EMULATED") != "" { // where helpers that spin hold up the others
 		cuts = 4
 	}
-	for _, winograd := range []Winograd{WinogradNone, WinogradAll} {
-		p := twoConvs(t, winograd)
+	for _, c := range waysOfTwo {
+		p := twoConvs(t, c.d, c.winograd)
 		one := p.NewRunner(1)
 		defer one.Close()
 		in := make([]float32, p.InputSize())
@@ -70,7 +84,7 @@ func TestSharedStepsAgree(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-					t.Fatalf("winograd %v, cut %d, round %d: shared steps give other bits", winograd, cut, round)
+					t.Fatalf("%v, winograd %v, cut %d, round %d: shared steps give other bits", c.d, c.winograd, cut, round)
 				}
 				if round == 5 {
 					time.Sleep(2 * spinTime) // helpers go to sleep, and are woken
@@ -83,7 +97,7 @@ func TestSharedStepsAgree(t *testing.T) {
 
 // Sharing starts no goroutine and allocates nothing, whether helpers sleep or not.
 func TestSharingStartsNothing(t *testing.T) {
-	p := twoConvs(t, WinogradNone)
+	p := twoConvs(t, dtype.Float32, WinogradNone)
 	r := p.NewRunner(3)
 	defer r.Close()
 	in, out := make([]float32, p.InputSize()), make([]float32, p.OutputSize())
@@ -135,8 +149,8 @@ func TestTrialKeepsTheFaster(t *testing.T) {
 
 // Units of a step cover its output exactly: computed one by one, backwards.
 func TestUnitsCoverTheStep(t *testing.T) {
-	for _, winograd := range []Winograd{WinogradNone, WinogradAll} {
-		p := twoConvs(t, winograd)
+	for _, c := range waysOfTwo {
+		p := twoConvs(t, c.d, c.winograd)
 		r := p.NewRunner(1)
 		defer r.Close()
 		in, out := make([]float32, p.InputSize()), make([]float32, p.OutputSize())
@@ -159,7 +173,7 @@ func TestUnitsCoverTheStep(t *testing.T) {
 			}
 		}
 		if !slices.Equal(s.mem, want) {
-			t.Errorf("winograd %v: units one by one leave another arena", winograd)
+			t.Errorf("%v, winograd %v: units one by one leave another arena", c.d, c.winograd)
 		}
 	}
 }
