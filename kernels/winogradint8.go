@@ -67,8 +67,8 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 	return w, nil
 }
 
-// WinogradPays says for which m an int8 convolution with so many input channels was measured to be
-// faster by F(m×m, 3×3) than directly, where its shape suits; 0: none.
+// WinogradPays says for which m an int8 convolution with so many input channels was found to be
+// faster by F(m×m, 3×3) than directly (tile.Winograd.Pays), where its shape suits; 0: none.
 func (im *Impl) WinogradPays(inC int) (m int) {
 	for i := range im.k.Winograd {
 		if w := &im.k.Winograd[i]; w.Pays > 0 && inC >= w.Pays {

@@ -130,7 +130,7 @@ func TestWinogradLogits(t *testing.T) {
 }
 
 // Int8 by minimal filtering gives the bits of direct convolutions, and is the default where
-// a row was measured to be faster so; to binary layers the option is nothing.
+// a row was found faster so; to binary layers the option is nothing.
 func TestWinogradLeavesIntegers(t *testing.T) {
 	for _, d := range []dtype.DType{dtype.Int8, dtype.Binary} {
 		g := quantized(t, d)

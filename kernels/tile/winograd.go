@@ -79,7 +79,7 @@ type Winograd struct {
 	// last takes any shape. A word is a pair of values, a product of words the sum of both
 	// products in int32; one segment, one Init of zeros, Store alone, no pool.
 	Tiles []Micro
-	// Pays is the fewest input channels from which on the convolution was measured to be
-	// faster than by the row's Tile; 0: it was not.
+	// Pays is the fewest input channels from which on the convolution was found faster than
+	// by the row's Tile, by measuring or, as the row says, by counting; 0: it was not.
 	Pays int
 }
