@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"strings"
+
 	"macroscope/dtype"
 	"macroscope/graph"
 )
@@ -37,6 +39,9 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 	}
 	for _, grp := range c.groups {
 		h := How{Impl: impl[grp.node.Name], Note: "chosen for its number format"}
+		if strings.HasPrefix(h.Impl, "winograd") {
+			h.Note += ", faster by minimal filtering"
+		}
 		if p, ok := c.picks[grp.node.Name]; ok {
 			h.Note = "picked: " + p.Impl.String()
 		}

@@ -155,6 +155,15 @@ func TestWinogradLeavesIntegers(t *testing.T) {
 				if filtered != wanted {
 					t.Errorf("%v, option %d: %d layers by minimal filtering, want %d", c.For(d), winograd, filtered, wanted)
 				}
+				said := 0
+				for _, h := range p.Nodes() {
+					if strings.HasSuffix(h.Note, "by minimal filtering") {
+						said++
+					}
+				}
+				if said != filtered {
+					t.Errorf("%v, option %d: minimal filtering is the reason of %d layers of %d", c.For(d), winograd, said, filtered)
+				}
 				r := p.NewRunner(1)
 				out := make([]float32, 2*p.OutputSize())
 				if err := r.RunPixels(out, in); err != nil {
