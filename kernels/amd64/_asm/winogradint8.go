@@ -54,10 +54,15 @@ func winogradInt8AVX512(a *asm) {
 	m := micro{shape: zTile, name: "tileInt16AVX512VNNI", bStep: 128, tail: sumsTail}
 	m.doc = `
 tileInt16AVX512VNNI is the loop of tile.Args on words of two int16, 8×32, Store alone. A
-step of K (two values) is that of tileInt8AVX512VNNI with VPDPWSSD for VPDPBUSD.`
+step of K (two values) is that of tileInt8AVX512VNNI with VPDPWSSD for VPDPBUSD: half of
+its products a cycle at most.
+Measured on Zen 4 (macroscope bench --layers --dtype int8): 82 % of that in conv2 with its
+16 words of K, 90 % in conv4 with 32; calls and stores are what is left.`
 	flat := micro{shape: zFlat, name: "tileInt16AVX512VNNIFlat", bStep: 256, tail: sumsTail}
 	flat.doc = `
-tileInt16AVX512VNNIFlat is tileInt16AVX512VNNI, 4×64, for products of few rows.`
+tileInt16AVX512VNNIFlat is tileInt16AVX512VNNI, 4×64, for products of few rows: 4 loads of
+B and 4 broadcast loads of A for 16 VPDPWSSD.
+Measured as above: 92 % in conv6.`
 	for _, m := range []micro{m, flat} {
 		m.zero = m.clearSums
 		m.step = func(a *asm) {
