@@ -88,7 +88,7 @@ func NewBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (*BitSerial, erro
 // newBitSerial is NewBitSerial up to where it takes memory but for the channels' constants,
 // and the steps of the weights.
 func newBitSerial(im *Impl, spec ConvSpec, l Levels, w []int8) (b *BitSerial, h []int, err error) {
-	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
+	c := &Conv{im: im, k: &im.k, tile: im.k.Tile, spec: spec, pool: 1}
 	if spec.Pool {
 		c.pool = 4
 	}
@@ -342,7 +342,7 @@ func (c *Conv) serialSegments() {
 	}
 	var one []tile.Piece
 	for i, seg := range segs {
-		one = append(one, tile.Piece{Off: seg, Words: c.segLen, BOff: 4 * c.im.k.NR * s.width() * c.segLen * i})
+		one = append(one, tile.Piece{Off: seg, Words: c.segLen, BOff: 4 * c.k.NR * s.width() * c.segLen * i})
 	}
 	s.pieces = s.inPlanes(one)
 	for _, p := range s.products { // for perCall, and the weights, each plane once

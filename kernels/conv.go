@@ -53,6 +53,7 @@ type ConvSpec struct {
 // is immutable; Run may be called by many goroutines, each with its Context.
 type Conv struct {
 	im       *Impl
+	k        *tile.Kernel // of im, for so many columns
 	tile     tile.Func
 	spec     ConvSpec
 	panels   []panel
@@ -107,9 +108,10 @@ func NewConv(im *Impl, spec ConvSpec, weights []uint32) (*Conv, error) {
 
 // newConv is NewConv up to where it takes memory.
 func newConv(im *Impl, spec ConvSpec, weights int) (*Conv, error) {
-	c := &Conv{im: im, tile: im.k.Tile, spec: spec, pool: 1}
-	if spec.NonNegative && im.k.NonNegativeTile != nil {
-		c.tile = im.k.NonNegativeTile
+	c := &Conv{im: im, k: im.of(spec.Out.C), spec: spec, pool: 1}
+	c.tile = c.k.Tile
+	if spec.NonNegative && c.k.NonNegativeTile != nil {
+		c.tile = c.k.NonNegativeTile
 	}
 	if spec.Pool {
 		c.pool = 4
@@ -159,7 +161,7 @@ func (c *Conv) check(weights int) error {
 	if !c.im.Available() {
 		return fmt.Errorf("not available here: %s", c.im.reason)
 	}
-	if s.In.DType != c.im.k.DType {
+	if s.In.DType != c.k.DType {
 		return fmt.Errorf("input is %v", s.In.DType)
 	}
 	const small = 1 << 20
@@ -194,7 +196,7 @@ func (c *Conv) checkEpilogue() error {
 	s := &c.spec
 	want := map[tile.Mode]dtype.DType{tile.Store: dtype.Float32, tile.Requant: dtype.Int8, tile.Bits: dtype.Binary}
 	d, ok := want[s.Mode]
-	if !ok || c.im.k.DType == dtype.Float32 && s.Mode != tile.Store {
+	if !ok || c.k.DType == dtype.Float32 && s.Mode != tile.Store {
 		return fmt.Errorf("mode %d: want Store, or Requant or Bits of integer sums", s.Mode)
 	}
 	if s.Out.DType != d {
@@ -206,8 +208,8 @@ func (c *Conv) checkEpilogue() error {
 		used bool
 		need bool
 	}{
-		{"BiasF", len(s.BiasF), c.im.k.DType == dtype.Float32, false},
-		{"BiasI", len(s.BiasI), c.im.k.DType != dtype.Float32, false},
+		{"BiasF", len(s.BiasF), c.k.DType == dtype.Float32, false},
+		{"BiasI", len(s.BiasI), c.k.DType != dtype.Float32, false},
 		{"Scale", len(s.Scale), s.Mode == tile.Requant && s.Multipliers == nil, true},
 		{"Offset", len(s.Offset), s.Mode == tile.Requant && s.Multipliers == nil, true},
 		{"Multipliers", len(s.Multipliers), s.Mode == tile.Requant, false},
@@ -254,7 +256,7 @@ func (s *ConvSpec) inputBytes() int {
 // addresses builds the tables. Pooled windows lie as the tile takes their
 // maximum in registers.
 func (c *Conv) addresses() {
-	s, mr := &c.spec, c.im.k.MR
+	s, mr := &c.spec, c.k.MR
 	units := make([]unit, 0, s.Out.H*s.Out.W)
 	for y := range s.Out.H {
 		for x := range s.Out.W {
@@ -283,27 +285,27 @@ func (c *Conv) addresses() {
 	if c.colBits = s.Out.DType.Bits(); c.rescale != nil {
 		c.colBits = 32
 	}
-	limit := c.im.k.WordsPerCall
+	limit := c.k.WordsPerCall
 	if limit == 0 {
 		limit = maxWordsPerCall
 	}
-	c.perCall = max(1, limit/(mr*c.im.k.NR*c.segLen*len(c.segs)*c.serial.rounds()))
+	c.perCall = max(1, limit/(mr*c.k.NR*c.segLen*len(c.segs)*c.serial.rounds()))
 	if c.rescale != nil {
-		c.perCall = min(c.perCall, max(1, rescaleBytes/(4*per*c.im.k.NR)))
+		c.perCall = min(c.perCall, max(1, rescaleBytes/(4*per*c.k.NR)))
 	}
 	c.denseRows()
 }
 
 // denseRows builds the table of a scratch tile's outputs.
 func (c *Conv) denseRows() {
-	mr := c.im.k.MR
+	mr := c.k.MR
 	c.dense = nil
 	tiles := len(c.rows) / mr
 	for i := range c.edges {
 		tiles = max(tiles, len(c.edges[i].rows)/mr)
 	}
 	for i := range min(c.perCall, tiles) * mr / c.pool {
-		c.dense = append(c.dense, i*c.im.k.NR*c.colBits/8)
+		c.dense = append(c.dense, i*c.k.NR*c.colBits/8)
 	}
 }
 
@@ -317,7 +319,7 @@ func (c *Conv) addTile(units []unit) {
 		for _, u := range units {
 			c.rows = append(c.rows, c.tapOffset(u.y, u.x))
 		}
-	case c.im.k.PoolHalves || c.serial.doubles():
+	case c.k.PoolHalves || c.serial.doubles():
 		for i := range 2 {
 			for _, u := range units {
 				c.rows = append(c.rows, c.tapOffset(2*u.y+i, 2*u.x), c.tapOffset(2*u.y+i, 2*u.x+1))
@@ -341,7 +343,7 @@ func (c *Conv) segments() {
 	if s.DilationW > 1 { // else a kernel row lies together
 		words, taps = pixel, s.KW
 	}
-	starts, length := split(words, c.im.k.Chunk)
+	starts, length := split(words, c.k.Chunk)
 	c.segLen = length
 	for ky := range s.KH {
 		for kx := range taps {
@@ -366,18 +368,18 @@ func (c *Conv) tapOffset(y, x int) int {
 }
 
 func (c *Conv) pack(weights []uint32) {
-	s, nr := &c.spec, c.im.k.NR
+	s, nr := &c.spec, c.k.NR
 	k := len(c.take)
-	b := packPanels(&c.im.k, weights, s.Out.C, nr, c.take, c.segLen)
+	b := packPanels(c.k, weights, s.Out.C, nr, c.take, c.segLen)
 	c.weightsB = 4 * len(weights)
 	var sums []int32
-	if c.im.k.AXor != 0 {
+	if c.k.AXor != 0 {
 		sums = rowSums(weights, len(weights)/s.Out.C)
 	}
 	for first := 0; first < s.Out.C; first += nr {
 		cols := min(nr, s.Out.C-first)
 		p := panel{b: b[first*k : (first+nr)*k], cols: cols, firstColumn: first}
-		if c.im.k.DType == dtype.Float32 {
+		if c.k.DType == dtype.Float32 {
 			init := alignedSlice[float32](nr)
 			if s.BiasF != nil {
 				copy(init, s.BiasF[first:first+cols])
@@ -390,11 +392,11 @@ func (c *Conv) pack(weights []uint32) {
 					init[i] = s.BiasI[first+i]
 				}
 				if sums != nil {
-					init[i] -= int32(c.im.k.AXor) * sums[first+i]
+					init[i] -= int32(c.k.AXor) * sums[first+i]
 				}
 				if c.serial != nil {
 					init[i] = c.serial.init[first+i]
-				} else if c.im.k.DType == dtype.Binary {
+				} else if c.k.DType == dtype.Binary {
 					init[i] += int32(s.KH * s.KW * s.In.C)
 				}
 			}
@@ -451,5 +453,5 @@ func (c *Conv) perPanel() int {
 	for i := range c.edges {
 		n += len(c.edges[i].rows)
 	}
-	return n / c.im.k.MR
+	return n / c.k.MR
 }

@@ -113,7 +113,7 @@ func (c *Conv2D) Float32(ctx *Context, out, in []float32) {
 // [OutH][OutW][OutC].
 func (c *Conv2D) Int8(ctx *Context, out []int32, in []int8) {
 	c.check(dtype.Int8, len(out), len(in))
-	c.run(ctx, bytesOf(out), bytesOf(in), c.in.C, c.conv.im.k.AXor)
+	c.run(ctx, bytesOf(out), bytesOf(in), c.in.C, c.conv.k.AXor)
 }
 
 // Binary computes one image: in is [H][W][C] of ±1 by sign (≥ 0 is +1), out

@@ -12,13 +12,13 @@ import (
 // not run at the same time as Run. It panics if a length does not fit or the
 // convolution is of another dtype.
 func (c *Conv) SetFloat32(weights, bias []float32) {
-	s, nr := &c.spec, c.im.k.NR
-	if c.im.k.DType != dtype.Float32 || 4*len(weights) != c.weightsB || bias != nil && len(bias) != s.Out.C {
+	s, nr := &c.spec, c.k.NR
+	if c.k.DType != dtype.Float32 || 4*len(weights) != c.weightsB || bias != nil && len(bias) != s.Out.C {
 		panic(fmt.Sprintf("kernels: %s: %d float32 weights and %d biases: want %d and %d of a float32 convolution",
 			c.im.FullName("conv2d"), len(weights), len(bias), c.weightsB/4, s.Out.C))
 	}
 	panel := len(c.take) * nr
-	packInto(&c.im.k, unsafe.Slice(&c.panels[0].b[0], len(c.panels)*panel), view[uint32](floatBytes(weights)), s.Out.C, nr, c.take, c.segLen)
+	packInto(c.k, unsafe.Slice(&c.panels[0].b[0], len(c.panels)*panel), view[uint32](floatBytes(weights)), s.Out.C, nr, c.take, c.segLen)
 	for i := range c.panels {
 		p := &c.panels[i]
 		inits := [][]float32{unsafe.Slice((*float32)(p.init), nr)}

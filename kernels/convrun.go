@@ -24,7 +24,7 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 		A:    unsafe.Pointer(unsafe.SliceData(in)),
 		Mode: c.mode, Pool: c.pool, Lo: c.spec.Lo, Hi: c.spec.Hi, OutXor: uint64(c.spec.OutXor),
 	}
-	plain, per := len(c.rows)/c.im.k.MR, c.perPanel()
+	plain, per := len(c.rows)/c.k.MR, c.perPanel()
 	for i := from / per; i*per < to; i++ {
 		p := &c.panels[i]
 		a.B, a.Flip = unsafe.Pointer(&p.b[0]), p.flip
@@ -42,14 +42,14 @@ func (c *Conv) RunTiles(ctx *Context, out, in []byte, from, to int) {
 // pieceTile is the tile that takes pieces.
 func (c *Conv) pieceTile() tile.Func {
 	if c.serial != nil && c.serial.ternary {
-		return c.im.k.TernaryTile
+		return c.k.TernaryTile
 	}
-	return c.im.k.PieceTile
+	return c.k.PieceTile
 }
 
 // runPlain computes the tiles t…last−1 that have all taps.
 func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
-	a, mr := &ctx.args, c.im.k.MR
+	a, mr := &ctx.args, c.k.MR
 	run := c.tile
 	if c.serial.doubles() {
 		run = c.pieceTile()
@@ -70,13 +70,13 @@ func (c *Conv) runPlain(ctx *Context, p *panel, out []byte, t, last int) {
 // scratch memory, and what exists goes from there to its place.
 func (c *Conv) call(ctx *Context, f tile.Func, p *panel, out []byte, coff []int, rows int) {
 	a := &ctx.args
-	if p.cols == c.im.k.NR && c.rescale == nil {
+	if p.cols == c.k.NR && c.rescale == nil {
 		a.C, a.COff = unsafe.Pointer(&out[p.firstColumn*c.colBits/8]), &coff[0]
 		f(a)
 		return
 	}
-	pitch := c.im.k.NR * c.colBits / 8
-	written := a.Tiles * c.im.k.MR / c.pool
+	pitch := c.k.NR * c.colBits / 8
+	written := a.Tiles * c.k.MR / c.pool
 	scratch := ctx.bytes(written * pitch)
 	a.C, a.COff = unsafe.Pointer(&scratch[0]), &c.dense[0]
 	f(a)

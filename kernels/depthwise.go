@@ -82,7 +82,7 @@ func newDepthwise(im *Impl, spec ConvSpec, weights int) (*Depthwise, error) {
 	err := func() error {
 		// What a Conv checks of geometry and epilogue holds here as well: its weights are
 		// those of as many channels as the filter has.
-		c := Conv{im: im, spec: spec}
+		c := Conv{im: im, k: &im.k, spec: spec}
 		if err := c.check(spec.Out.C * spec.KH * spec.KW * Words(spec.In.DType, spec.In.C)); err != nil {
 			return err
 		}

@@ -49,10 +49,10 @@ type half struct {
 // out, and returns the rest. Tiles with the same taps end up in one edge.
 func (c *Conv) splitEdges(units []unit) []unit {
 	s := &c.spec
-	if c.im.k.PieceTile == nil || c.serial != nil && !c.serial.doubles() || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.im.k.NR != 0 {
+	if c.k.PieceTile == nil || c.serial != nil && !c.serial.doubles() || s.Halo == HaloAny || s.DilationW > 1 || s.KH*s.KW > 64 || s.Out.C%c.k.NR != 0 {
 		return units
 	}
-	if c.im.k.PairWords && Words(s.In.DType, s.In.C)%2 != 0 { // a pair would belong to two taps
+	if c.k.PairWords && Words(s.In.DType, s.In.C)%2 != 0 { // a pair would belong to two taps
 		return units
 	}
 	if s.Pool {
@@ -82,7 +82,7 @@ func (c *Conv) skippable(p unit) (vertical, horizontal taps) {
 // splitPixels puts pixels that can do without the same taps into halves of
 // tiles, corners with the rows that they end, and joins any two halves.
 func (c *Conv) splitPixels(units []unit) (rest []unit) {
-	n := c.im.k.MR / 2
+	n := c.k.MR / 2
 	var order []taps // of first appearance
 	group := map[taps][]unit{}
 	for _, u := range units {
@@ -231,7 +231,7 @@ func (c *Conv) pieces(first, second taps) (list []tile.Piece) {
 			last = rows
 			list = append(list, tile.Piece{
 				Off:   ky*s.DilationH*s.In.RowBytes() + kx*s.In.PixelBytes(),
-				Words: pixel, BOff: 4 * c.im.k.NR * pixel * c.serial.width() * t, Rows: rows,
+				Words: pixel, BOff: 4 * c.k.NR * pixel * c.serial.width() * t, Rows: rows,
 			})
 		}
 	}
@@ -241,13 +241,13 @@ func (c *Conv) pieces(first, second taps) (list []tile.Piece) {
 // initEdges gives the edges the panel's Init with what the taps that they leave
 // out would have added to it.
 func (c *Conv) initEdges(p *panel) {
-	s, nr, pixel := &c.spec, c.im.k.NR, Words(c.spec.In.DType, c.spec.In.C)
+	s, nr, pixel := &c.spec, c.k.NR, Words(c.spec.In.DType, c.spec.In.C)
 	for i := range c.edges {
 		e := &c.edges[i]
 		init := alignedSlice[int32](2 * nr) // float32 are copied as they are
 		for h := range 2 {
 			copy(init[h*nr:], unsafe.Slice((*int32)(p.init), nr))
-			if c.im.k.DType == dtype.Float32 {
+			if c.k.DType == dtype.Float32 {
 				continue
 			}
 			for t := range s.KH * s.KW {
@@ -275,12 +275,12 @@ func (c *Conv) initEdges(p *panel) {
 // to a sum when it meets a word of weights.
 func (c *Conv) haloSum(w uint32, word int) int32 {
 	switch {
-	case c.im.k.DType == dtype.Int8: // a byte of the halo is 0 xor AXor
+	case c.k.DType == dtype.Int8: // a byte of the halo is 0 xor AXor
 		var sum int32
 		for i := range 4 {
 			sum += int32(int8(w >> (8 * i)))
 		}
-		return int32(c.im.k.AXor) * sum
+		return int32(c.k.AXor) * sum
 	case c.spec.Halo == HaloPlusOne:
 		ones := ^uint32(0)
 		if rest := c.spec.In.C - 32*word; rest < 32 {
@@ -295,7 +295,7 @@ func (c *Conv) haloSum(w uint32, word int) int32 {
 // runEdges computes the tiles from…to−1 of all edges, with a panel that ctx.args
 // describes.
 func (c *Conv) runEdges(ctx *Context, panel int, out []byte, from, to int) {
-	a, mr := &ctx.args, c.im.k.MR
+	a, mr := &ctx.args, c.k.MR
 	for i := range c.edges {
 		e := &c.edges[i]
 		n := len(e.rows) / mr

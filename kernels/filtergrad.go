@@ -51,7 +51,7 @@ func NewFilterGrad(im *Impl, spec ConvSpec, products Products) (*FilterGrad, err
 		DilationH: spec.DilationH, DilationW: spec.DilationW, PadTop: spec.PadTop, PadLeft: spec.PadLeft,
 	}}
 	s := &g.spec
-	check := Conv{im: im, spec: *s, pool: 1}
+	check := Conv{im: im, k: &im.k, spec: *s, pool: 1}
 	err := check.check(s.Out.C * s.KH * s.KW * s.In.C)
 	if err == nil && im.DType() != dtype.Float32 {
 		err = fmt.Errorf("asked for a %v gradient: want float32", im.DType())

@@ -34,7 +34,26 @@ var Ops = []string{"dot", "gemm", "conv2d"}
 // It is immutable and safe for concurrent use.
 type Impl struct {
 	k      tile.Kernel
+	narrow *tile.Kernel // k with its tile of few columns; nil: it has none
 	reason string
+}
+
+// narrowed is a kernel whose tile is its Narrow, nil if it has none.
+func narrowed(k tile.Kernel) *tile.Kernel {
+	if k.Narrow.Run == nil {
+		return nil
+	}
+	k.MR, k.NR, k.Tile, k.PieceTile, k.NonNegativeTile = k.Narrow.MR, k.Narrow.NR, k.Narrow.Run, nil, nil
+	return &k
+}
+
+// of is the kernel for so many columns: the narrow one where it leaves fewer idle.
+func (im *Impl) of(columns int) *tile.Kernel {
+	padded := func(nr int) int { return (columns + nr - 1) / nr * nr }
+	if im.narrow != nil && padded(im.narrow.NR) < padded(im.k.NR) {
+		return im.narrow
+	}
+	return &im.k
 }
 
 // DType is the number format that the row computes in.
@@ -96,7 +115,7 @@ var genericKernels = []tile.Kernel{
 
 var table = func() (rows []*Impl) {
 	for _, k := range append(genericKernels, archKernels...) {
-		rows = append(rows, &Impl{k: k, reason: whyNot(k)})
+		rows = append(rows, &Impl{k: k, narrow: narrowed(k), reason: whyNot(k)})
 	}
 	slices.SortStableFunc(rows, func(a, b *Impl) int { return int(a.k.DType) - int(b.k.DType) })
 	return rows

@@ -14,7 +14,7 @@ func (c *Conv) WithoutProducts() *Conv {
 	t := *c
 	t.segs, t.segLen = c.segs[:1], 1
 	words := 1
-	if c.im.k.PairWords { // Pieces are of whole pairs
+	if c.k.PairWords { // Pieces are of whole pairs
 		words = 2
 	}
 	t.edges = append([]edge(nil), c.edges...)
@@ -46,7 +46,7 @@ func (c *Conv) WithoutPool() *Conv {
 		add(c.edges[i].rows, c.edges[i].coff)
 	}
 	t.outRows = len(t.coff)
-	for len(t.rows)%t.im.k.MR != 0 {
+	for len(t.rows)%t.k.MR != 0 {
 		t.rows, t.coff = append(t.rows, t.rows[t.outRows-1]), append(t.coff, t.coff[t.outRows-1])
 	}
 	t.denseRows()

@@ -125,7 +125,8 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 // prepare lays out what Run needs, after the checks, but for weights and constants.
 func (w *Winograd) prepare() {
 	im, spec, m := w.im, &w.spec, w.t.M
-	switch w.mr, w.nr, w.gemm = im.k.MR, im.k.NR, im.k.Tile; {
+	k := im.of(spec.Out.C)
+	switch w.mr, w.nr, w.gemm = k.MR, k.NR, k.Tile; {
 	case w.t.Tiles != nil:
 		for i, t := range w.t.Tiles {
 			if w.mr, w.nr, w.gemm, w.apart = t.MR, t.NR, t.Run, t.Apart; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 || i == len(w.t.Tiles)-1 {

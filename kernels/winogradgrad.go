@@ -58,7 +58,7 @@ func NewWinogradGrad(im *Impl, spec ConvSpec, m int) (*WinogradGrad, error) {
 	if im.DType() != dtype.Float32 {
 		return fail("%v: want float32", im.DType())
 	}
-	check := Conv{im: im, pool: 1, spec: ConvSpec{
+	check := Conv{im: im, k: &im.k, pool: 1, spec: ConvSpec{
 		In: spec.In, Out: spec.Out, KH: spec.KH, KW: spec.KW, StrideH: spec.StrideH, StrideW: spec.StrideW,
 		DilationH: spec.DilationH, DilationW: spec.DilationW, PadTop: spec.PadTop, PadLeft: spec.PadLeft,
 	}}

@@ -89,6 +89,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
 		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, ColumnTile: tileFloat32AVX512Columns,
+		Narrow: tile.Micro{MR: 8, NR: 16, Run: tileFloat32AVX512Narrow},
 		FlatMR: 4, FlatNR: 64, FlatTile: tileFloat32AVX512Flat,
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
@@ -129,6 +130,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
 		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
+		Narrow:   tile.Micro{MR: 8, NR: 16, Run: tileInt8AVX512VNNINarrow},
 		Winograd: []tile.Winograd{{M: 4, VL: 32, OutVL: 16, In: winogradUint8In4AVX512, Out: winogradInt8Out4AVX512, Tiles: int16AVX512, Pays: 32}},
 		Merge:    mergeAVX512, Depthwise: &depthwiseUint8512, Rescale: &rescale512, AddBytes: &addBytes512,
 		DotBlock: 64, DotInt8: dotInt8AVX512VNNI, DotUint8: dotUint8AVX512VNNI,

@@ -30,6 +30,12 @@ func tileFloat32AVX512Columns(t *tile.Args)
 func tileFloat32AVX512Flat(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX512Narrow(t *tile.Args)
+
+//go:noescape
+func tileInt8AVX512VNNINarrow(t *tile.Args)
+
+//go:noescape
 func tileBFloat16AVX512(t *tile.Args)
 
 //go:noescape

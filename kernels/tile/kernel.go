@@ -52,6 +52,9 @@ type Kernel struct {
 	// lie side by side, Rows[i] = Rows[0]+4·i (float32, Accumulate only): A is then a
 	// matrix whose columns, not rows, are what is multiplied.
 	ColumnTile Func
+	// Narrow is a tile of fewer columns, for convolutions of so few output channels that
+	// columns of Tile would be idle; its Run does what Tile does. Run nil: none.
+	Narrow Micro
 	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
 	// products of few rows (float32, Store and Accumulate only); 0 where there is
 	// none.

@@ -5,6 +5,7 @@ import "fmt"
 var (
 	zTile  = shape{"Z", 8, 2}
 	zFlat  = shape{"Z", 4, 4}
+	zThin  = shape{"Z", 8, 1}
 	yTile  = shape{"Y", 4, 2}
 	yTile8 = shape{"Y", 4, 1}
 )
@@ -39,6 +40,15 @@ products, 97 % of peak.`
 	flat.zero = func(a *asm) { flat.initSums(a, "VMOVUPS") }
 	flat.step = func(a *asm) { outer(a, flat.shape, "VMOVUPS", "VBROADCASTSS", fma) }
 	a.tile(flat)
+	thin := micro{shape: zThin, name: "tileFloat32AVX512Narrow", bStep: 64, tail: floatTail}
+	thin.doc = `
+tileFloat32AVX512Narrow is the loop of tile.Args, 8×16, for convolutions whose output
+channels leave half of 32 columns idle: 8 VFMADD231PS, a load of B, 8 broadcast loads of A
+a step, so that two loads a cycle are 4½ cycles; 8 sums cover a latency of 4 cycles at two
+FMA a cycle.`
+	thin.zero = func(a *asm) { thin.initSums(a, "VMOVUPS") }
+	thin.step = func(a *asm) { outer(a, thin.shape, "VMOVUPS", "VBROADCASTSS", fma) }
+	a.tile(thin)
 	dotFloat32(a, "AVX512", "Z")
 	peak(a, "peakFloat32AVX512", "VFMADD231PS", "Z", func(i int) { a.op("VFMADD231PS Z14, Z15, Z%d", i) })
 }
@@ -65,6 +75,7 @@ of the time that it takes with the tile above, in segments of a word.`
 
 func int8AVX512VNNI(a *asm) {
 	a.raw(byteOrder)
+	lanesInTurn(a, 4)
 	m := micro{shape: zTile, name: "tileInt8AVX512VNNI", bStep: 128, tail: intTail}
 	m.doc = `
 tileInt8AVX512VNNI is the loop of tile.Args, 8×32, with the bytes of A taken as
@@ -84,6 +95,13 @@ Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
 	m.name, m.broadcast = "tileInt8AVX512VNNIPieces", "VPBROADCASTD"
 	m.mac = func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) }
 	a.pieces(m)
+	thin := micro{shape: zThin, name: "tileInt8AVX512VNNINarrow", bStep: 64, tail: intTail}
+	thin.doc = `
+tileInt8AVX512VNNINarrow is tileInt8AVX512VNNI, 8×16, for convolutions whose output channels
+leave half of 32 columns idle: 8 VPDPBUSD, a load of B, 8 broadcast loads of A a step.`
+	thin.zero = func(a *asm) { thin.initSums(a, "VMOVDQU32") }
+	thin.step = func(a *asm) { outer(a, thin.shape, "VMOVDQU32", "VPBROADCASTD", m.mac) }
+	a.tile(thin)
 	dotInt8VNNI(a, "AVX512VNNI", "Z")
 	dotUint8VNNI(a, "AVX512VNNI", "Z")
 	peak(a, "peakInt8AVX512VNNI", "VPDPBUSD", "Z", func(i int) { a.op("VPDPBUSD Z14, Z15, Z%d", i) })

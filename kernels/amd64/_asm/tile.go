@@ -323,7 +323,7 @@ func intTail(a *asm, m micro) {
 		a.op("VPBROADCASTB X%s, %s", lo[1:], lo)
 		a.op("VPBROADCASTB ARG_OutXor, %s", xor)
 		if m.reg == "Z" {
-			a.op("VMOVDQU32 byteOrder<>(SB), %s", m.r(n+3))
+			a.op("VMOVDQU32 %s<>(SB), %s", []string{1: "lanesInTurn", 2: "byteOrder"}[m.nv], m.r(n+3))
 		}
 		a.op("MOVQ ARG_Scale, R9")
 		a.op("MOVQ ARG_Bias, R10")
@@ -338,7 +338,9 @@ func intTail(a *asm, m micro) {
 				a.op("VCVTPS2DQ %s, %s // halves to even", x, x)
 			}
 		}
-		if m.reg == "Z" {
+		if m.reg == "Z" && m.nv == 1 {
+			m.storeBytesThin(a, rows, lo, xor)
+		} else if m.reg == "Z" {
 			m.storeBytesZ(a, rows, lo, xor)
 		} else {
 			m.storeBytesY(a, rows, lo, xor)
@@ -377,6 +379,30 @@ func (m micro) storeBytesZ(a *asm, rows []int, lo, xor string) {
 		if y != x {
 			a.outRow(out + 1)
 			a.op("VEXTRACTI64X4 $1, %s, (R8)", x)
+		}
+	}
+}
+
+// storeBytesThin is the same for rows of a vector, up to four at a time, whose dwords
+// lanesInTurn brings into order.
+func (m micro) storeBytesThin(a *asm, rows []int, lo, xor string) {
+	order := m.r(m.mr*m.nv + 3)
+	for out := 0; out < len(rows); out += 4 {
+		n := min(4, len(rows)-out)
+		x, y := m.acc(rows[out], 0), m.acc(rows[out+min(2, n-2)], 0)
+		a.op("VPACKSSDW %s, %s, %s // 0-3 of each row | 4-7 | ...", m.acc(rows[out+1], 0), x, x)
+		if n == 4 {
+			a.op("VPACKSSDW %s, %s, %s", m.acc(rows[out+3], 0), y, y)
+		}
+		a.op("VPACKSSWB %s, %s, %s", y, x, x)
+		a.op("VPERMD %s, %s, %s // row after row", x, order, x)
+		a.op("VPMAXSB %s, %s, %s", lo, x, x)
+		a.op("VPXORD %s, %s, %s", xor, x, x)
+		a.outRow(out)
+		a.op("VMOVDQU X%s, (R8)", x[1:])
+		for i := 1; i < n; i++ {
+			a.outRow(out + i)
+			a.op("VEXTRACTI32X4 $%d, %s, (R8)", i, x)
 		}
 	}
 }
@@ -420,13 +446,12 @@ func (m micro) storeBits(a *asm, row int) {
 		for v := range m.nv {
 			a.op("VPCMPGTD %d(R9), %s, K%d", v*m.bytes(), m.acc(row, v), v+1)
 		}
-		if m.nv != 2 {
-			panic("bits: two vectors a row")
+		if m.nv == 2 {
+			a.op("KUNPCKWD K1, K2, K1")
 		}
-		a.op("KUNPCKWD K1, K2, K1")
 		a.op("KMOVD K1, AX")
 		a.op("XORL ARG_Flip, AX")
-		a.op("MOVL AX, (R8)")
+		a.op("%s AX, (R8)", []string{1: "MOVW", 2: "MOVL"}[m.nv])
 		return
 	}
 	for v := range m.nv {
