@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"macroscope/dtype"
 	"macroscope/simhw/design"
 	"macroscope/simhw/energy"
 	"macroscope/simhw/memory"
@@ -156,7 +157,10 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 		OperandBits: operand, WeightBits: weight, AccumulatorBits: acc, OutputBits: final,
 		IfmapBits: int64(m.spec.Buffers.IfmapKiB) * bitsPerKiB, FilterBits: int64(m.spec.Buffers.FilterKiB) * bitsPerKiB,
 		OfmapBits:     int64(m.spec.Buffers.OfmapKiB) * bitsPerKiB,
-		BytesPerCycle: m.spec.BytesPerCycle(), InputOnChip: onChip, OutputOnChip: stays}
+		BytesPerCycle: m.spec.BytesPerCycle(), InputOnChip: onChip, OutputOnChip: stays, Objective: m.spec.Objective}
+	if problem.Objective != design.LeastCycles {
+		problem.Prices = m.orderPrices(l, &p, unit, bits, stays)
+	}
 	mem, ok := memory.Run(&problem)
 	if !ok {
 		return tooLong(l.Name)
@@ -178,33 +182,63 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	out.SRAM = SRAM{sram.IfmapReads, sram.FilterReads, sram.PsumReads, sram.OfmapWrites}
 	unique := float64(l.InputWords())*float64(operand) + float64(l.WeightWords())*float64(weight) + float64(l.OutputWords())*float64(final)
 	out.UniqueBytes = int64(math.Ceil(unique / 8))
-	dramBits := float64(mem.IfmapReads)*float64(operand) + float64(mem.FilterReads)*float64(weight) +
-		(float64(mem.PsumReads)+float64(mem.PsumWrites))*float64(acc) + float64(mem.OfmapWrites)*float64(final)
+	actions := m.actions(l, &p, unit, bits, &mem, stays)
+	dramBits := actions.DRAMBits
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
 
 	out.Roofline = rooflineOf(out.MACs, peak, dramBits/8, m.spec.BytesPerCycle())
 	out.Roofline.BufferCycles = m.portCycles(&sram, bits)
 
-	// A word from DRAM is written to its buffer once before it is read; a sum
-	// is read from the ofmap buffer once more to leave it. Sums are held there
-	// at the accumulator's width. Inside the array operands have the unit's.
-	work := p.PECycles()
-	actions := energy.Actions{DType: unit, Products: out.MACs, TreeAdds: out.MACs - work, Accumulates: work,
-		RegisterBits: p.RegisterBits(int64(unit.Bits()), acc),
-		IfmapBits:    float64(sram.IfmapReads+mem.IfmapReads) * float64(operand),
-		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * float64(weight),
-		OfmapBits:    (float64(sram.OfmapWrites+sram.PsumReads) + float64(mem.PsumReads+mem.PsumWrites) + float64(l.OutputWords())) * float64(acc),
-		DRAMBits:     dramBits}
-	if stays {
-		actions.IfmapBits += float64(l.OutputWords()) * float64(final)
-	}
 	out.TimeUS = Quantity{float64(out.Cycles) / m.spec.ClockMHz, true}
 	out.Energy = m.prices.Energy(&actions)
 	m.prices.Leak(&out.Energy, &m.area, out.TimeUS.Value)
 	out.EnergyPJ = Quantity{out.Energy.TotalPJ(), true}
 	out.NotModelled = m.unmodelled
 	return nil
+}
+
+// actions counts what a layer does on the array and moves.
+//
+// A word from DRAM is written to its buffer once before it is read; a sum is read from the
+// ofmap buffer once more to leave it. Sums are held there at the accumulator's width. Inside
+// the array operands have the unit's.
+func (m *systolicMachine) actions(l *workload.Layer, p *systolic.Mapping, unit dtype.DType, b systolic.Bits, mem *memory.Result, stays bool) energy.Actions {
+	operand, weight, acc, final := float64(b.Input), float64(b.Weight), float64(b.Sum), float64(l.OutputBits())
+	sram, macs, work := p.BufferAccesses(), p.MACs(), p.PECycles()
+	sums := float64(mem.PsumReads + mem.PsumWrites)
+	a := energy.Actions{DType: unit, Products: macs, TreeAdds: macs - work, Accumulates: work,
+		RegisterBits: p.RegisterBits(int64(unit.Bits()), b.Sum),
+		IfmapBits:    float64(sram.IfmapReads+mem.IfmapReads) * operand,
+		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * weight,
+		OfmapBits:    (float64(sram.OfmapWrites+sram.PsumReads) + sums + float64(l.OutputWords())) * acc,
+		DRAMBits:     float64(mem.IfmapReads)*operand + float64(mem.FilterReads)*weight + sums*acc + float64(mem.OfmapWrites)*final}
+	if stays {
+		a.IfmapBits += float64(l.OutputWords()) * final
+	}
+	return a
+}
+
+// orderPrices are the prices of a layer in any order of its folds, so that what an order
+// costs there is the energy of its estimate.
+func (m *systolicMachine) orderPrices(l *workload.Layer, p *systolic.Mapping, unit dtype.DType, b systolic.Bits, stays bool) memory.Prices {
+	whole := m.actions(l, p, unit, b, &memory.Result{}, stays)
+	again := energy.Actions{DType: unit, RegisterBits: p.HeldBits(int64(unit.Bits()))}
+	switch sram := p.BufferAccesses(); p.Dataflow {
+	case design.WS:
+		again.FilterBits = float64(sram.FilterReads) * float64(b.Weight)
+	case design.IS:
+		again.IfmapBits = float64(sram.IfmapReads) * float64(b.Input)
+	}
+	fixed, chunk := m.prices.Energy(&whole), m.prices.Energy(&again)
+	var cycle energy.Breakdown
+	m.prices.Leak(&cycle, &m.area, 1/m.spec.ClockMHz)
+	bit := &m.prices.PriceSet
+	return memory.Prices{Fixed: fixed.TotalPJ(), Chunk: chunk.TotalPJ(), Cycle: cycle.LeakagePJ,
+		Ifmap:  float64(b.Input) * (bit.DRAMBit + bit.IfmapBit),
+		Filter: float64(b.Weight) * (bit.DRAMBit + bit.FilterBit),
+		Psum:   float64(b.Sum) * (bit.DRAMBit + bit.OfmapBit),
+		Ofmap:  float64(l.OutputBits()) * bit.DRAMBit}
 }
 
 // fed puts what the array waits for narrow buffers down to the one that alone makes it

@@ -163,20 +163,9 @@ func (s *Spatial) Unit() (d dtype.DType, parts float64) {
 	return d, 1
 }
 
-// Objective is what the best mapping has least of.
-type Objective uint8
-
-// The objectives.
-const (
-	LeastCycles Objective = iota // of equal ones the least energy
-	EnergyDelay
-	LeastEnergy
-)
-
 var (
-	storageNames   = []string{"sram", "registers"}
-	numbersNames   = []string{"integers", "float32", "binary"}
-	objectiveNames = []string{"cycles", "energy_delay", "energy"}
+	storageNames = []string{"sram", "registers"}
+	numbersNames = []string{"integers", "float32", "binary"}
 )
 
 // Multipliers is the number of them.
@@ -259,7 +248,7 @@ var spatialKind = kind{
 		enum("numbers", "what is multiplied, integers of up to operand_bits", "integers", numbersNames, func(s *Spec) *Numbers { return &s.Spatial.Numbers }),
 		flag("packed", "integers of less than operand_bits take no more than they need in buffers and at DRAM; else each takes a word", func(s *Spec) *bool { return &s.Spatial.Packed }),
 		integer("sum_bits", "width of an output while it is summed up", 8, 64, func(s *Spec) *int { return &s.Spatial.SumBits }),
-		enum("search_for", "what the best mapping of a layer that has none has least of; cycles: of those as fast the least energy, and more bandwidth, larger buffers or a higher clock never take more time, but for parts of a cycle and where an estimate warns that the search stopped; energy_delay and energy give up time for energy, and with more of any may give up more", "cycles", objectiveNames, func(s *Spec) *Objective { return &s.Spatial.Objective }),
+		searchFor("what the best mapping of a layer that has none has least of; cycles: of those as fast the least energy, and more bandwidth, larger buffers or a higher clock never take more time, but for parts of a cycle and where an estimate warns that the search stopped; energy_delay and energy give up time for energy, and with more of any may give up more", func(s *Spec) *Objective { return &s.Spatial.Objective }),
 		flag("gates_zeros", "inputs that are zero are not multiplied: no weight is read, no sum read or written", func(s *Spec) *bool { return &s.Spatial.GatesZeros }),
 		flag("clocks_idle", "multipliers without work are clocked too", func(s *Spec) *bool { return &s.Spatial.ClocksIdle }),
 	}, rangedKeys("clock", "energy of the clock network down to the pins, for each multiplier that has work, at the design's technology and voltage; absent: not modelled", func(s *Spec) *Ranged { return &s.Spatial.Clock }),

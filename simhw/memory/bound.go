@@ -10,17 +10,19 @@ import (
 // additions are not passed over for it.
 const rounding = 1e-9
 
-// bounds is an order's traffic in bytes, and times that it takes no less than.
+// bounds is an order's traffic in bytes, its energy but for what it spends by the cycle,
+// and times that it takes no less than.
 type bounds struct {
-	bytes float64
-	rough float64 // says where to begin the search
-	kind  float64 // holds for smaller groups too, as long as the same things fit
-	close float64 // of the order alone; mostly its time
+	bytes  float64
+	energy float64
+	rough  float64 // says where to begin the search
+	kind   float64 // holds for smaller groups too, as long as the same things fit
+	close  float64 // of the order alone; mostly its time
 }
 
 // before tells whether to look at what has bounds b before what has bounds o.
-func (b *bounds) before(o *bounds) bool {
-	return b.rough < o.rough || b.rough == o.rough && b.bytes < o.bytes
+func (pl *plan) before(b, o *bounds) bool {
+	return pl.cost(b.rough, b.bytes, b.energy).less(pl.cost(o.rough, o.bytes, o.energy))
 }
 
 // bound arranges the plan in an order and gives its bounds.
@@ -48,7 +50,7 @@ func (pl *plan) bound(o Order) bounds {
 		waits = max(waits, together[0]+together[1])
 	}
 	all := pl.atLeast(waits)
-	b := bounds{bytes: bytes, rough: max(pl.atLeast(0), bytes*pl.perByte*(1-rounding)), kind: all, close: all}
+	b := bounds{bytes: bytes, energy: pl.energy(pl.chunks, &t), rough: max(pl.atLeast(0), bytes*pl.perByte*(1-rounding)), kind: all, close: all}
 	if m.Dataflow == design.OS {
 		return b
 	}

@@ -17,12 +17,16 @@
 // fits its buffer is fetched once; what a number of folds in turn come back to is
 // fetched once for them if it fits half of the buffer, the other half taking what
 // comes next. So the order of folds decides on the traffic; Run looks at all of
-// Order's and takes the fastest, among those the one of the least traffic.
+// Order's and takes the fastest, among those the one of the least traffic; or the one that
+// has least of another objective.
 // In each of them more bandwidth or a larger buffer costs no cycles, and a faster clock no
-// time but what those two ends are rounded up; and so in the best.
+// time but what those two ends are rounded up; and so in the fastest.
 package memory
 
-import "macroscope/simhw/systolic"
+import (
+	"macroscope/simhw/design"
+	"macroscope/simhw/systolic"
+)
 
 // Cause is a reason for waiting.
 type Cause int
@@ -92,6 +96,21 @@ type Problem struct {
 
 	InputOnChip  bool // the inputs are in the ifmap buffer already
 	OutputOnChip bool // the outputs stay in the ifmap buffer
+
+	Objective design.Objective // what the best order has least of
+	Prices    Prices           // for objectives with energy
+}
+
+// Prices is what a layer spends, in pJ. None is negative.
+type Prices struct {
+	Fixed float64 // with a stream in one chunk, but for what follows
+	Chunk float64 // more for each further chunk, whose held operands enter the array again
+
+	// Moving a word between DRAM and its buffer, the access to that included. Partial
+	// sums cost the same each way.
+	Ifmap, Filter, Psum, Ofmap float64
+
+	Cycle float64 // for as long as the layer takes, such as leakage, by the cycle
 }
 
 // Result is a layer's DRAM traffic, in words of all groups, and its time.

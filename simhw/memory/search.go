@@ -7,17 +7,17 @@ import (
 )
 
 // search goes through the orders of a problem's folds. For most it is enough to
-// bound their time from below (plan.bound). An order whose bound is no better than the
-// best time found so far, or as good but of no less traffic, is passed over; and so are
-// smaller groups of its kind, which move no less as long as the same things fit. The
+// bound their time from below (plan.bound), which bounds their cost. An order whose bound
+// is no better than the best found so far, or as good but for a tie, is passed over; and so
+// are smaller groups of its kind, which move no less as long as the same things fit. The
 // number of chunks that promises most is looked at first, so that little is left to do
 // for others.
 type search struct {
-	plan  plan
-	best  Result
-	time  float64
-	bytes float64 // of the best
-	rank  int     // of the best, as chunked has it
+	plan plan
+	best Result
+	time float64
+	cost cost // of the best
+	rank int  // of the best, as chunked has it
 
 	walked int // orders that were worked out fold by fold
 }
@@ -27,28 +27,28 @@ func (s *search) run(p *Problem) (Result, bool) {
 	s.plan.init(p, 1)
 	var list [maxCuts]chunked
 	cuts := append(list[:0], s.promising(1))
-	// More chunks never make less of the work counted here. So much is enough for one;
-	// how much that takes is worth to know when others come near, and one still promises
-	// most.
-	enough := s.plan.most(cuts[0].bytes)
+	// More chunks never make less of the work counted here, nor of the energy. So much is
+	// enough for one; how much that takes is worth to know when others come near, and one
+	// still promises most.
+	enough := s.plan.cost(s.plan.most(cuts[0].bytes), 0, cuts[0].energy).first
 	rough, closest := 0, 0 // the cuts of the least bounds
 	for n := finer(p, 1); n > 0 && len(cuts) < maxCuts; n = finer(p, n) {
 		m := chunk(&p.Map, n)
-		work := float64(m.LeastCycles())
-		if closest == 0 && work > cuts[0].close && s.walked == 0 {
+		work := s.plan.cost(float64(m.LeastCycles()), 0, s.plan.energy(n, &words{})).first
+		if closest == 0 && s.walked == 0 && work > s.plan.cost(cuts[0].close, 0, cuts[0].energy).first {
 			s.set(p, 1)
 			s.walk(cuts[0].begin, beforeAll)
-			enough = s.time
+			enough = s.cost.first
 		}
 		if work > enough {
 			break
 		}
 		s.set(p, n)
 		c := s.promising(n)
-		if c.before(&cuts[rough].bounds) {
+		if s.plan.before(&c.bounds, &cuts[rough].bounds) {
 			rough = len(cuts)
 		}
-		if c.least < cuts[closest].least {
+		if c.least.first < cuts[closest].least.first {
 			closest = len(cuts)
 		}
 		cuts = append(cuts, c)
@@ -73,11 +73,11 @@ func (s *search) cut(p *Problem, c *chunked) {
 	if c.chunks == 1 {
 		begin = beforeAll
 	}
-	if !s.worth(c.least, c.bytes, begin) {
+	if !s.worth(c.least, begin) {
 		return
 	}
 	s.set(p, c.chunks)
-	if s.worth(c.close, c.bytes, begin) {
+	if s.worth(s.plan.cost(c.close, c.bytes, c.energy), begin) {
 		s.walk(c.begin, begin)
 	}
 	var kinds [4]kind
@@ -89,10 +89,10 @@ func (s *search) cut(p *Problem, c *chunked) {
 				continue
 			}
 			b := s.plan.bound(o)
-			if !s.worth(b.kind, b.bytes, c.rank) {
+			if !s.worth(s.plan.cost(b.kind, b.bytes, b.energy), c.rank) {
 				break
 			}
-			if s.worth(b.close, b.bytes, c.rank) {
+			if s.worth(s.plan.cost(b.close, b.bytes, b.energy), c.rank) {
 				s.walk(o, c.rank)
 			}
 		}
@@ -113,13 +113,13 @@ func (s *search) set(p *Problem, chunks int64) {
 const maxCuts = 24
 
 // chunked is the order to begin with where there are so many chunks, its bounds, and the
-// least that any order of them takes.
+// least that any order of them costs.
 type chunked struct {
 	chunks int64
 	rank   int // among others that are as good, the lowest is taken
 	begin  Order
 	bounds
-	least float64
+	least cost
 }
 
 // finer is the next larger number of chunks: the chunks' length divided by its
@@ -140,21 +140,24 @@ func finer(p *Problem, chunks int64) int64 {
 
 // promising looks at the largest groups of every kind in the plan's chunks.
 func (s *search) promising(chunks int64) chunked {
-	c := chunked{chunks: chunks, least: math.Inf(1)}
+	c := chunked{chunks: chunks}
+	time, bytes, energy := math.Inf(1), math.Inf(1), math.Inf(1)
 	var kinds [4]kind
 	n := s.kinds(&kinds)
 	for i := range kinds[:n] {
 		b := s.plan.bound(kinds[i].largest)
-		if c.least = min(c.least, b.kind); i == 0 || b.before(&c.bounds) {
+		time, bytes, energy = min(time, b.kind), min(bytes, b.bytes), min(energy, b.energy)
+		if i == 0 || s.plan.before(&b, &c.bounds) {
 			c.begin, c.bounds = kinds[i].largest, b
 		}
 	}
+	c.least = s.plan.cost(time, bytes, energy)
 	return c
 }
 
-// worth tells whether an order of such bounds may be better than the best.
-func (s *search) worth(bound, bytes float64, rank int) bool {
-	return s.walked == 0 || bound < s.time || bound == s.time && (bytes < s.bytes*(1-rounding) || rank < s.rank && bytes <= s.bytes*(1+rounding))
+// worth tells whether an order of such a bound may be better than the best.
+func (s *search) worth(b cost, rank int) bool {
+	return s.walked == 0 || b.first < s.cost.first || b.first == s.cost.first && (b.tie < s.cost.tie*(1-rounding) || rank < s.rank && b.tie <= s.cost.tie*(1+rounding))
 }
 
 // kind is the orders along one axis whose groups are above one size and up to
@@ -207,14 +210,16 @@ func (s *search) walk(o Order, rank int) {
 	s.walked++
 	s.plan.arrange(o)
 	limit := math.Inf(1)
-	if s.walked > 1 {
+	if s.walked > 1 && s.plan.p.Objective == design.LeastCycles {
 		limit = s.time
 	}
 	r, time, bytes, ok := s.plan.run(limit)
 	if !ok {
 		return
 	}
-	if s.walked == 1 || time < s.time || time == s.time && (bytes < s.bytes || rank < s.rank && bytes <= s.bytes*(1+rounding)) {
-		s.best, s.time, s.bytes, s.rank = r, time, bytes, rank
+	t := s.plan.traffic()
+	c, b := s.plan.cost(time, bytes, s.plan.energy(s.plan.chunks, &t)), s.cost
+	if s.walked == 1 || c.less(b) || c.first == b.first && rank < s.rank && c.tie <= b.tie*(1+rounding) {
+		s.best, s.time, s.cost, s.rank = r, time, c, rank
 	}
 }

@@ -247,11 +247,20 @@ func (p *Mapping) RegisterBits(operandBits, accBits int64) float64 {
 		}
 		return bits
 	}
+	return work*(operand+acc) + p.HeldBits(operandBits)
+}
+
+// HeldBits is the part of RegisterBits that WS and IS write when the operands that stay
+// go to their places; 0 in OS.
+func (p *Mapping) HeldBits(operandBits int64) float64 {
+	if p.Dataflow == design.OS {
+		return 0
+	}
 	load := float64(p.Groups) * float64(p.Sr) * float64(p.Sc)
 	if p.WeightLoad != design.LoadBus {
 		load = p.columnHops()
 	}
-	return work*(operand+acc) + load*operand
+	return load * float64(p.Lanes*operandBits)
 }
 
 // columnHops counts register writes when every working PE's word moves up or
