@@ -12,6 +12,8 @@ const (
 
 var objectiveNames = []string{"cycles", "energy_delay", "energy"}
 
+func (o Objective) String() string { return enumName(objectiveNames, int(o)) }
+
 // searchFor is the key of an objective.
 func searchFor(doc string, at func(*Spec) *Objective) field {
 	return enum("search_for", doc, "cycles", objectiveNames, at)

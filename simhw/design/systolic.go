@@ -170,7 +170,7 @@ var systolicKind = kind{
 			optional(only(integer("buffers.ofmap_ports", "ports between array and output buffer, 1: partial sums are read and written in turn; absent: 2, one each way", 1, 2, func(s *Spec) *int { return &s.Buffers.OfmapPorts }), isNotOS, "dataflow ws or is")),
 			flag("buffers.keep_activations", "keep outputs on chip as the next layer's inputs where both fit the ifmap buffer", func(s *Spec) *bool { return &s.Buffers.KeepActivations }),
 			dramBandwidth, dramEnergy, dramLow, dramHigh,
-			searchFor("what the order of a layer's folds has least of; cycles: of those as fast the fewest bytes from and to DRAM, and more bandwidth, larger buffers or a higher clock never take more time, but a cycle saved may cost any traffic; energy_delay and energy give up time for energy, of each layer by itself, and with more of any may give up more", func(s *Spec) *Objective { return &s.Objective }),
+			searchFor("what the order of a layer's folds has least of; cycles: of those as fast the fewest bytes from and to DRAM, and more bandwidth, larger buffers or a higher clock never take more time, but a cycle saved may cost any traffic; energy_delay and energy, which is all that the estimate has, leakage included, give up time for energy, each layer by itself, and with more of any may give up more", func(s *Spec) *Objective { return &s.Objective }),
 		}),
 	check: checkSystolic,
 	has:   func(s *Spec, d dtype.DType) bool { return s.Lanes(d) > 0 },
