@@ -182,7 +182,9 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	out.SRAM = SRAM{sram.IfmapReads, sram.FilterReads, sram.PsumReads, sram.OfmapWrites}
 	unique := float64(l.InputWords())*float64(operand) + float64(l.WeightWords())*float64(weight) + float64(l.OutputWords())*float64(final)
 	out.UniqueBytes = int64(math.Ceil(unique / 8))
-	actions := m.actions(l, &p, unit, bits, &mem, stays)
+	// Inside the array operands have the unit's width.
+	actions := energy.Actions{DType: unit, RegisterBits: p.RegisterBits(int64(unit.Bits()), acc)}
+	countActions(&actions, l, &p, &sram, bits, &mem, stays)
 	dramBits := actions.DRAMBits
 	out.DRAM = DRAM{Count(mem.IfmapReads), Count(mem.FilterReads), Count(mem.PsumReads), Count(mem.PsumWrites), Count(mem.OfmapWrites),
 		Count(math.Ceil(dramBits / 8))}
@@ -198,33 +200,32 @@ func (m *systolicMachine) layer(out *Layer, l *workload.Layer, onChip, stays boo
 	return nil
 }
 
-// actions counts what a layer does on the array and moves.
+// countActions sets what a layer does and moves, but for its number format and registers.
 //
 // A word from DRAM is written to its buffer once before it is read; a sum is read from the
-// ofmap buffer once more to leave it. Sums are held there at the accumulator's width. Inside
-// the array operands have the unit's.
-func (m *systolicMachine) actions(l *workload.Layer, p *systolic.Mapping, unit dtype.DType, b systolic.Bits, mem *memory.Result, stays bool) energy.Actions {
+// ofmap buffer once more to leave it. Sums are held there at the accumulator's width.
+func countActions(a *energy.Actions, l *workload.Layer, p *systolic.Mapping, sram *systolic.Accesses, b systolic.Bits, mem *memory.Result, stays bool) {
 	operand, weight, acc, final := float64(b.Input), float64(b.Weight), float64(b.Sum), float64(l.OutputBits())
-	sram, macs, work := p.BufferAccesses(), p.MACs(), p.PECycles()
+	macs, work, outputs := p.MACs(), p.PECycles(), float64(l.OutputWords())
+	a.Products, a.TreeAdds, a.Accumulates = macs, macs-work, work
 	sums := float64(mem.PsumReads + mem.PsumWrites)
-	a := energy.Actions{DType: unit, Products: macs, TreeAdds: macs - work, Accumulates: work,
-		RegisterBits: p.RegisterBits(int64(unit.Bits()), b.Sum),
-		IfmapBits:    float64(sram.IfmapReads+mem.IfmapReads) * operand,
-		FilterBits:   float64(sram.FilterReads+mem.FilterReads) * weight,
-		OfmapBits:    (float64(sram.OfmapWrites+sram.PsumReads) + sums + float64(l.OutputWords())) * acc,
-		DRAMBits:     float64(mem.IfmapReads)*operand + float64(mem.FilterReads)*weight + sums*acc + float64(mem.OfmapWrites)*final}
+	a.IfmapBits = float64(sram.IfmapReads+mem.IfmapReads) * operand
 	if stays {
-		a.IfmapBits += float64(l.OutputWords()) * final
+		a.IfmapBits += outputs * final
 	}
-	return a
+	a.FilterBits = float64(sram.FilterReads+mem.FilterReads) * weight
+	a.OfmapBits = (float64(sram.OfmapWrites+sram.PsumReads) + sums + outputs) * acc
+	a.DRAMBits = float64(mem.IfmapReads)*operand + float64(mem.FilterReads)*weight + sums*acc + float64(mem.OfmapWrites)*final
 }
 
 // orderPrices are the prices of a layer in any order of its folds, so that what an order
 // costs there is the energy of its estimate.
 func (m *systolicMachine) orderPrices(l *workload.Layer, p *systolic.Mapping, unit dtype.DType, b systolic.Bits, stays bool) memory.Prices {
-	whole := m.actions(l, p, unit, b, &memory.Result{}, stays)
-	again := energy.Actions{DType: unit, RegisterBits: p.HeldBits(int64(unit.Bits()))}
-	switch sram := p.BufferAccesses(); p.Dataflow {
+	sram, width := p.BufferAccesses(), int64(unit.Bits())
+	whole := energy.Actions{DType: unit, RegisterBits: p.RegisterBits(width, b.Sum)}
+	countActions(&whole, l, p, &sram, b, &memory.Result{}, stays)
+	again := energy.Actions{DType: unit, RegisterBits: p.HeldBits(width)}
+	switch p.Dataflow {
 	case design.WS:
 		again.FilterBits = float64(sram.FilterReads) * float64(b.Weight)
 	case design.IS:

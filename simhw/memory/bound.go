@@ -10,26 +10,21 @@ import (
 // additions are not passed over for it.
 const rounding = 1e-9
 
-// bounds is an order's traffic in bytes, its energy but for what it spends by the cycle,
-// and times that it takes no less than.
+// bounds is an order's traffic in bytes, and times that it takes no less than. With a fifth
+// field it would no longer be kept in registers.
 type bounds struct {
-	bytes  float64
-	energy float64
-	rough  float64 // says where to begin the search
-	kind   float64 // holds for smaller groups too, as long as the same things fit
-	close  float64 // of the order alone; mostly its time
+	bytes float64
+	rough float64 // says where to begin the search
+	kind  float64 // holds for smaller groups too, as long as the same things fit
+	close float64 // of the order alone; mostly its time
 }
 
-// before tells whether to look at what has bounds b before what has bounds o.
-func (pl *plan) before(b, o *bounds) bool {
-	return pl.cost(b.rough, b.bytes, b.energy).less(pl.cost(o.rough, o.bytes, o.energy))
-}
-
-// bound arranges the plan in an order and gives its bounds.
+// bound arranges the plan in an order and gives its bounds, and its energy but for what it
+// spends by the cycle.
 //
 // Whatever set of folds one takes, they wait no less than their bytes take longer than
 // they compute; and all but the first read and the last write is moved beside folds.
-func (pl *plan) bound(o Order) bounds {
+func (pl *plan) bound(o Order) (b bounds, energy float64) {
 	pl.arrange(o)
 	t := pl.traffic()
 	reads, writes := pl.bytes(&t)
@@ -50,9 +45,10 @@ func (pl *plan) bound(o Order) bounds {
 		waits = max(waits, together[0]+together[1])
 	}
 	all := pl.atLeast(waits)
-	b := bounds{bytes: bytes, energy: pl.energy(pl.chunks, &t), rough: max(pl.atLeast(0), bytes*pl.perByte*(1-rounding)), kind: all, close: all}
+	energy = pl.energy(pl.chunks, &t)
+	b = bounds{bytes: bytes, rough: max(pl.atLeast(0), bytes*pl.perByte*(1-rounding)), kind: all, close: all}
 	if m.Dataflow == design.OS {
-		return b
+		return b, energy
 	}
 	apart, beside := pl.busiest(n, groups)
 	one := m.RowFolds == 1 && m.ColFolds == 1
@@ -67,7 +63,7 @@ func (pl *plan) bound(o Order) bounds {
 	if b.close = pl.atLeast(waitsApart); pl.outsBeside() {
 		b.close = pl.atLeast(waitsBeside)
 	}
-	return b
+	return b, energy
 }
 
 // most is a time that no order takes longer than that moves so many bytes.

@@ -30,7 +30,7 @@ func TestByHand(t *testing.T) {
 	var pl plan
 	pl.init(&p, 1)
 	pl.arrange(Order{By: Columns, Group: 1})
-	r, time, _, _ := pl.run(math.Inf(1))
+	r, time, _, _, _ := pl.run(math.Inf(1))
 	if best, _ := Run(&p); time != 42 || best.PrefetchCycles+best.StallCycles != 22 {
 		t.Errorf("%g cycles, the best order waits for %d: want 42, of which 22 waiting, in any order", time, best.PrefetchCycles+best.StallCycles)
 	}
@@ -122,8 +122,8 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 		pl := &s.plan
 		m = pl.p.Map
 		o := drawOrder(t, &m)
-		bound := pl.bound(o)
-		r, total, bytesRun, _ := pl.run(math.Inf(1))
+		bound, _ := pl.bound(o)
+		r, total, bytesRun, _, _ := pl.run(math.Inf(1))
 
 		var seq []tile
 		for g := range m.Groups {
@@ -191,6 +191,27 @@ func TestRunsAgreeWithEveryFold(t *testing.T) {
 			t.Fatalf("%+v: %g bytes by the closed form, %g fold after fold", o, bound.bytes, moved)
 		}
 	})
+}
+
+// words is what a fold moves.
+func (pl *plan) words(t *tile) (w words) {
+	f := &pl.fold[t.size]
+	if t.moves&readsIfmap != 0 {
+		w.ifmap = f.ifmap
+	}
+	if t.moves&readsFilter != 0 {
+		w.filter = f.filter
+	}
+	if t.moves&readsPsum != 0 {
+		w.psumIn = f.sums
+	}
+	if t.moves&writesPsum != 0 {
+		w.psumOut = f.sums
+	}
+	if t.moves&writesOut != 0 {
+		w.out = f.sums
+	}
+	return w
 }
 
 // bytesOf is a result's DRAM traffic.

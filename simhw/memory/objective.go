@@ -11,13 +11,14 @@ type cost struct {
 func (c cost) less(o cost) bool { return c.first < o.first || c.first == o.first && c.tie < o.tie }
 
 // cost is that of an order which takes such a time, in cycles, moves so many bytes and
-// spends so much energy beside what it spends by the cycle. All operations round the same
-// way whatever the numbers, so that bounds of these make a bound of the cost.
+// spends so much energy beside what it spends by the cycle. Rounding keeps the order of
+// numbers, so that what bounds the three from below gives a bound of the cost; no product is
+// fused with a sum, which compilers may do in one place and not in another.
 func (pl *plan) cost(time, bytes, energy float64) cost {
 	if pl.p.Objective == design.LeastCycles {
 		return cost{time, bytes}
 	}
-	if energy += pl.p.Prices.Cycle * time; pl.p.Objective == design.LeastEnergy {
+	if energy += float64(pl.p.Prices.Cycle * time); pl.p.Objective == design.LeastEnergy {
 		return cost{energy, time}
 	}
 	return cost{energy * time, time}
@@ -31,5 +32,6 @@ func (pl *plan) energy(chunks int64, t *words) float64 {
 		return 0
 	}
 	p := &pl.p.Prices
-	return p.Fixed + float64(chunks-1)*p.Chunk + (t.ifmap*p.Ifmap + t.filter*p.Filter + (t.psumIn+t.psumOut)*p.Psum + t.out*p.Ofmap)
+	held := float64(float64(chunks-1) * p.Chunk)
+	return p.Fixed + held + (float64(t.ifmap*p.Ifmap) + float64(t.filter*p.Filter) + float64((t.psumIn+t.psumOut)*p.Psum) + float64(t.out*p.Ofmap))
 }

@@ -33,27 +33,6 @@ const (
 	writesOut
 )
 
-// words is what a fold moves.
-func (pl *plan) words(t *tile) (w words) {
-	f := &pl.fold[t.size]
-	if t.moves&readsIfmap != 0 {
-		w.ifmap = f.ifmap
-	}
-	if t.moves&readsFilter != 0 {
-		w.filter = f.filter
-	}
-	if t.moves&readsPsum != 0 {
-		w.psumIn = f.sums
-	}
-	if t.moves&writesPsum != 0 {
-		w.psumOut = f.sums
-	}
-	if t.moves&writesOut != 0 {
-		w.out = f.sums
-	}
-	return w
-}
-
 // fetch says by which of the folds that use a part of an operand it is fetched.
 type fetch uint8
 
@@ -111,7 +90,8 @@ const (
 
 func (pl *plan) init(whole *Problem, chunks int64) {
 	p := &pl.p
-	*p, pl.groups, pl.chunks = *whole, whole.Map.Groups, chunks
+	*p = *whole
+	pl.groups, pl.chunks = whole.Map.Groups, chunks
 	if p.WeightBits == 0 {
 		p.WeightBits = p.OperandBits
 	}

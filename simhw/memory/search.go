@@ -26,7 +26,9 @@ func (s *search) run(p *Problem) (Result, bool) {
 	s.walked = 0
 	s.plan.init(p, 1)
 	var list [maxCuts]chunked
-	cuts := append(list[:0], s.promising(1))
+	cuts := list[:1]
+	cuts[0].chunks = 1
+	s.promising(&cuts[0])
 	// More chunks never make less of the work counted here, nor of the energy. So much is
 	// enough for one; how much that takes is worth to know when others come near, and one
 	// still promises most.
@@ -44,14 +46,16 @@ func (s *search) run(p *Problem) (Result, bool) {
 			break
 		}
 		s.set(p, n)
-		c := s.promising(n)
-		if s.plan.before(&c.bounds, &cuts[rough].bounds) {
-			rough = len(cuts)
+		cuts = list[:len(cuts)+1]
+		c := &cuts[len(cuts)-1]
+		c.chunks = n
+		s.promising(c)
+		if s.roughly(c).less(s.roughly(&cuts[rough])) {
+			rough = len(cuts) - 1
 		}
 		if c.least.first < cuts[closest].least.first {
-			closest = len(cuts)
+			closest = len(cuts) - 1
 		}
-		cuts = append(cuts, c)
 	}
 	// Of orders as good, one in the cut of the least rough bound is taken, or in the next
 	// one after it.
@@ -88,11 +92,11 @@ func (s *search) cut(p *Problem, c *chunked) {
 			if o == c.begin {
 				continue
 			}
-			b := s.plan.bound(o)
-			if !s.worth(s.plan.cost(b.kind, b.bytes, b.energy), c.rank) {
+			b, energy := s.plan.bound(o)
+			if !s.worth(s.plan.cost(b.kind, b.bytes, energy), c.rank) {
 				break
 			}
-			if s.worth(s.plan.cost(b.close, b.bytes, b.energy), c.rank) {
+			if s.worth(s.plan.cost(b.close, b.bytes, energy), c.rank) {
 				s.walk(o, c.rank)
 			}
 		}
@@ -119,7 +123,8 @@ type chunked struct {
 	rank   int // among others that are as good, the lowest is taken
 	begin  Order
 	bounds
-	least cost
+	energy float64
+	least  cost
 }
 
 // finer is the next larger number of chunks: the chunks' length divided by its
@@ -139,21 +144,23 @@ func finer(p *Problem, chunks int64) int64 {
 }
 
 // promising looks at the largest groups of every kind in the plan's chunks.
-func (s *search) promising(chunks int64) chunked {
-	c := chunked{chunks: chunks}
-	time, bytes, energy := math.Inf(1), math.Inf(1), math.Inf(1)
+func (s *search) promising(c *chunked) {
+	time, spent := math.Inf(1), math.Inf(1) // at least
+	var roughly cost
 	var kinds [4]kind
 	n := s.kinds(&kinds)
 	for i := range kinds[:n] {
-		b := s.plan.bound(kinds[i].largest)
-		time, bytes, energy = min(time, b.kind), min(bytes, b.bytes), min(energy, b.energy)
-		if i == 0 || s.plan.before(&b, &c.bounds) {
-			c.begin, c.bounds = kinds[i].largest, b
+		b, energy := s.plan.bound(kinds[i].largest)
+		time, spent = min(time, b.kind), min(spent, energy)
+		if rough := s.plan.cost(b.rough, b.bytes, energy); i == 0 || rough.less(roughly) {
+			c.begin, c.bounds, c.energy, roughly = kinds[i].largest, b, energy, rough
 		}
 	}
-	c.least = s.plan.cost(time, bytes, energy)
-	return c
+	c.least = s.plan.cost(time, c.bytes, spent) // where bytes count, no order moves fewer
 }
+
+// roughly is the rough bound of what to begin with.
+func (s *search) roughly(c *chunked) cost { return s.plan.cost(c.rough, c.bytes, c.energy) }
 
 // worth tells whether an order of such a bound may be better than the best.
 func (s *search) worth(b cost, rank int) bool {
@@ -213,12 +220,11 @@ func (s *search) walk(o Order, rank int) {
 	if s.walked > 1 && s.plan.p.Objective == design.LeastCycles {
 		limit = s.time
 	}
-	r, time, bytes, ok := s.plan.run(limit)
+	r, time, bytes, energy, ok := s.plan.run(limit)
 	if !ok {
 		return
 	}
-	t := s.plan.traffic()
-	c, b := s.plan.cost(time, bytes, s.plan.energy(s.plan.chunks, &t)), s.cost
+	c, b := s.plan.cost(time, bytes, energy), s.cost
 	if s.walked == 1 || c.less(b) || c.first == b.first && rank < s.rank && c.tie <= b.tie*(1+rounding) {
 		s.best, s.time, s.cost, s.rank = r, time, c, rank
 	}

@@ -43,16 +43,27 @@ func (s *sum) add(next, prev *tile, compute, times float64) {
 
 // cause names the operand that moved most during a fold.
 func (s *sum) cause(next, prev *tile) Cause {
-	pl, in, out := s.pl, s.pl.words(next), s.pl.words(prev)
-	bytes := [...]float64{IfmapRead: in.ifmap * pl.inputBytes, FilterRead: in.filter * pl.weightBytes,
-		Psum: (in.psumIn + out.psumOut) * pl.accBytes, OfmapWrite: out.out * pl.outBytes}
-	most := IfmapRead
-	for c := range bytes {
-		if bytes[c] > bytes[most] {
-			most = Cause(c)
-		}
+	pl, in, out := s.pl, &s.pl.fold[next.size], &s.pl.fold[prev.size]
+	cause, most, sums := IfmapRead, 0.0, 0.0
+	if next.moves&readsIfmap != 0 {
+		most = in.ifmap * pl.inputBytes
 	}
-	return most
+	if b := in.filter * pl.weightBytes; next.moves&readsFilter != 0 && b > most {
+		cause, most = FilterRead, b
+	}
+	if next.moves&readsPsum != 0 {
+		sums = in.sums
+	}
+	if prev.moves&writesPsum != 0 {
+		sums += out.sums
+	}
+	if b := sums * pl.accBytes; b > most {
+		cause, most = Psum, b
+	}
+	if prev.moves&writesOut != 0 && out.sums*pl.outBytes > most {
+		cause = OfmapWrite
+	}
+	return cause
 }
 
 // size is the number of folds in group o.
@@ -68,8 +79,9 @@ func (pl *plan) size(o int64) int64 {
 type joints struct{ first, firstLater, last tile }
 
 // run counts all folds in the order at hand and returns the result with the
-// layer's time and traffic in bytes; ok is false where the time is above the limit.
-func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
+// layer's time, traffic in bytes and energy but for what it spends by the cycle; ok is false
+// where the time is above the limit.
+func (pl *plan) run(limit float64) (r Result, time, bytes, energy float64, ok bool) {
 	m := &pl.p.Map
 	s := sum{pl: pl, limit: (limit-pl.work-pl.end)*pl.p.BytesPerCycle*(1+rounding) - pl.firstRead}
 	var at joints
@@ -83,7 +95,7 @@ func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 		later = m.Groups - groups
 	}
 	if !s.part(&at, false, groups) || later > 0 && !s.part(&at, true, later) {
-		return r, 0, 0, false
+		return r, 0, 0, 0, false
 	}
 	w := pl.traffic()
 	reads, writes := pl.bytes(&w)
@@ -108,7 +120,7 @@ func (pl *plan) run(limit float64) (r Result, time, bytes float64, ok bool) {
 			r.StallCycles += r.Stalls[c]
 		}
 	}
-	return r, time, reads + writes, true
+	return r, time, reads + writes, pl.energy(pl.chunks, &w), true
 }
 
 // row is what the folds of an innermost loop move: the first, those between, the last.
