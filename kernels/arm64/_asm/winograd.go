@@ -104,7 +104,8 @@ func out4(a *asm, m []int) []int {
 	return []int{m[0], t, p, m[5]}
 }
 
-func (a *asm) transformHead(name, doc string) {
+// transformStart starts a transform.
+func (a *asm) transformStart(name, doc string) {
 	a.comment(name + doc)
 	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Transform)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name))
 	a.op("MOVD t+0(FP), R0")
@@ -112,6 +113,11 @@ func (a *asm) transformHead(name, doc string) {
 	a.op("MOVD T_Dst, R2")
 	a.op("MOVD T_Tmp, R3")
 	a.op("MOVD T_Vectors, R4")
+}
+
+// transformHead starts one of float32.
+func (a *asm) transformHead(name, doc string) {
+	a.transformStart(name, doc)
 	for i, bits := range []uint32{0x40000000, 0x40800000, 0x40a00000, 0x41000000} { // 2, 4, 5, 8
 		a.op("MOVW $%#x, R7", bits)
 		a.op("VDUP R7, V%d.S4", two+i)

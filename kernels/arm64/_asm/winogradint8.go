@@ -145,20 +145,9 @@ func int8Out4(a *asm, m []int) []int {
 	return []int{y0, y1, y2, y3}
 }
 
-// int8Head starts a transform of int8: registers as in transformHead.
-func (a *asm) int8Head(name, doc string) {
-	a.comment(name + doc)
-	a.raw(fmt.Sprintf("//\n// func %s(t *tile.Transform)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name))
-	a.op("MOVD t+0(FP), R0")
-	a.op("MOVD T_Src, R1")
-	a.op("MOVD T_Dst, R2")
-	a.op("MOVD T_Tmp, R3")
-	a.op("MOVD T_Vectors, R4")
-}
-
 // int8In writes the transform of n×n pixels, eight channels at a time.
 func (a *asm) int8In(name string, n int, f pass) {
-	a.int8Head(name, fmt.Sprintf(" is V = Bᵀ·d·B of tile.Transform for %d×%d pixels of int8.", n, n))
+	a.transformStart(name, fmt.Sprintf(" is V = Bᵀ·d·B of tile.Transform for %d×%d pixels of int8.", n, n))
 	a.op("MOVD T_Row, R5")
 	a.op("MOVD T_Col, R6")
 	a.op("MOVD T_Step, R9")
@@ -208,7 +197,7 @@ func int8Shift(m, i, j int) int {
 // for sums.
 func (a *asm) int8Out(name string, n, m int, f pass) {
 	const inverse, init, scale, bias, lo, hi, xor = 24, 25, 26, 27, 28, 29, 30
-	a.int8Head(name, fmt.Sprintf(" is the bytes of Aᵀ·M·A of tile.Transform for %d×%d products of int8.", n, n))
+	a.transformStart(name, fmt.Sprintf(" is the bytes of Aᵀ·M·A of tile.Transform for %d×%d products of int8.", n, n))
 	a.op("MOVD T_Step, R6")
 	a.op("MOVD $%d, R7", n)
 	a.op("MUL R7, R6, R5")
