@@ -233,7 +233,7 @@ func winogradInt8Case(r *rand.Rand, f tile.Winograd) convCase {
 		h, w = h/2, w/2
 	}
 	for {
-		if c := filledConv(r, s, dtype.Int8, f.VL*(1+r.IntN(5)), outVL*(1+r.IntN(8)), h, w); c.spec.Mode != tile.Bits {
+		if c := filledConv(r, s, dtype.Int8, f.VL*(1+r.IntN(96/f.VL)), outVL*(1+r.IntN(8)), h, w); c.spec.Mode != tile.Bits {
 			return c
 		}
 	}
