@@ -144,7 +144,7 @@ func (m *spatialMachine) set(s *design.Spec) error {
 	if err != nil {
 		return fail(err)
 	}
-	m.keep(&arch, [...]spatial.Objective{design.LeastCycles: spatial.Cycles, design.EnergyDelay: spatial.EnergyDelay, design.LeastEnergy: spatial.Energy}[s.Spatial.Objective])
+	m.keep(&arch, s.Spatial.Objective)
 	if reread {
 		m.given = make([]spatial.Mapping, s.Spatial.Mapped)
 		for i := range m.given {
@@ -167,14 +167,14 @@ func (m *spatialMachine) set(s *design.Spec) error {
 
 // keep takes an accelerator and an objective, and keeps of what was found before what
 // holds of them too.
-func (m *spatialMachine) keep(arch *spatial.Arch, o spatial.Objective) {
+func (m *spatialMachine) keep(arch *spatial.Arch, o design.Objective) {
 	if m.search.Limit == 0 {
 		m.search.Limit = searchLimit
 	}
 	same := o == m.search.Objective
 	switch {
 	case same && *arch == m.whole:
-	case same && o == spatial.Cycles && arch.Unpriced() == m.whole.Unpriced():
+	case same && o == design.LeastCycles && arch.Unpriced() == m.whole.Unpriced():
 		for i := range m.outcomes {
 			m.outcomes[i].repriced = true
 		}

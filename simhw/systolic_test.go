@@ -23,7 +23,7 @@ func TestSystolicSearchesFor(t *testing.T) {
 			s.Objective = o
 			d, err := design.New(s)
 			if err != nil {
-				t.Skip(err.Error())
+				t.Skip(err.Error()) // a buffer that holds no tile
 			}
 			e, err := Evaluate(&d, &w)
 			if err != nil {
@@ -73,7 +73,7 @@ func TestOrderPrices(t *testing.T) {
 		s.Objective = design.Objective(rapid.IntRange(0, 2).Draw(t, "objective"))
 		d, err := design.New(s)
 		if err != nil {
-			t.Skip(err.Error())
+			t.Skip(err.Error()) // a buffer that holds no tile
 		}
 		e, err := Evaluate(&d, &w)
 		if err != nil {

@@ -1,6 +1,10 @@
 package spatial
 
-import "testing"
+import (
+	"testing"
+
+	"macroscope/simhw/design"
+)
 
 // rowArray is 12×14 multipliers with register files and a buffer of 108 KiB, loops as
 // row stationarity has them.
@@ -51,8 +55,8 @@ func BenchmarkEvaluate(b *testing.B) {
 func BenchmarkSearch(b *testing.B) {
 	for _, o := range []struct {
 		name string
-		Objective
-	}{{"cycles", Cycles}, {"energy_delay", EnergyDelay}, {"energy", Energy}} {
+		design.Objective
+	}{{"cycles", design.LeastCycles}, {"energy_delay", design.EnergyDelay}, {"energy", design.LeastEnergy}} {
 		b.Run("for="+o.name, func(b *testing.B) {
 			a, p := rowArray(), conv6()
 			s := Search{Arch: &a, Objective: o.Objective}

@@ -1,17 +1,9 @@
 package spatial
 
-import "math"
+import (
+	"math"
 
-// Objective is what the best mapping has least of.
-type Objective uint8
-
-// The objectives. By Cycles a layer never takes longer with more bandwidth or larger
-// buffers: what was possible still is, as fast or faster. The others give up time for
-// energy, and with more of either they may give up more.
-const (
-	Cycles      Objective = iota // cycles; of equal ones the least energy
-	EnergyDelay                  // energy times cycles
-	Energy                       // energy; of equal ones the fewest cycles
+	"macroscope/simhw/design"
 )
 
 // cost is a result as an objective sees it: the second breaks ties.
@@ -19,29 +11,29 @@ type cost [2]float64
 
 func (c cost) less(o cost) bool { return c[0] < o[0] || c[0] == o[0] && c[1] < o[1] }
 
-func (o Objective) cost(energy, cycles float64) cost {
+func costBy(o design.Objective, energy, cycles float64) cost {
 	switch o {
-	case Cycles:
+	case design.LeastCycles:
 		return cost{cycles, energy}
-	case Energy:
+	case design.LeastEnergy:
 		return cost{energy, cycles}
 	}
 	return cost{energy * cycles, cycles}
 }
 
-// cost is what the pass at work sees of a result. Objective Cycles takes two: the first
+// cost is what the pass at work sees of a result. Objective LeastCycles takes two: the first
 // finds the fewest cycles, the second the least energy within them.
 func (s *Search) cost(energy, cycles float64) cost {
 	switch {
 	case s.timing:
 		return cost{cycles, 0}
-	case s.Objective == Cycles:
+	case s.Objective == design.LeastCycles:
 		if cycles > s.within {
 			return cost{math.Inf(1), math.Inf(1)}
 		}
 		return cost{energy, cycles}
 	}
-	return s.Objective.cost(energy, cycles)
+	return costBy(s.Objective, energy, cycles)
 }
 
 // below makes a bound of a sum that rounding may have put above the true one.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"macroscope/simhw/design"
 )
 
 // DimSet is a set of dimensions, a bit each.
@@ -55,7 +57,7 @@ func ParseDims(text string) (DimSet, error) {
 // time, if the first pass, which looks for the fewest cycles alone, comes to its end.
 type Search struct {
 	Arch      *Arch
-	Objective Objective
+	Objective design.Objective
 
 	// Limit is the number of half-built and whole mappings to look at, 0 for
 	// DefaultLimit; by Objective Cycles twice as many, half of them for the energy, and up to
@@ -129,7 +131,7 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 	if top := s.Arch.Count - 1; !s.roomy(top, &p.Bounds) {
 		return fmt.Errorf("level %s does not hold the layer", s.Arch.Levels[top].Name)
 	}
-	s.timing = s.Objective == Cycles
+	s.timing = s.Objective == design.LeastCycles
 	if s.timing {
 		s.Complete = s.fewestCycles()
 	} else {

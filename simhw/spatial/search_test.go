@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"macroscope/simhw/design"
 )
 
 // bruteForce evaluates every mapping: every split of every dimension over all loops,
 // every order of the loops that iterate.
-func bruteForce(a *Arch, p *Problem, o Objective) (best cost, all int64, found bool) {
+func bruteForce(a *Arch, p *Problem, o design.Objective) (best cost, all int64, found bool) {
 	m := Empty()
 	var r Result
 	evaluate := func() {
@@ -18,7 +20,7 @@ func bruteForce(a *Arch, p *Problem, o Objective) (best cost, all int64, found b
 		}
 		all++
 		a.Evaluate(p, &m, &r)
-		if c := o.cost(r.EnergyPJ, float64(r.Cycles)); !found || c.less(best) {
+		if c := costBy(o, r.EnergyPJ, float64(r.Cycles)); !found || c.less(best) {
 			best, found = c, true
 		}
 	}
@@ -158,7 +160,7 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 		if rng.IntN(3) == 0 {
 			a.CyclePJ, a.ClocksIdle, a.Levels[a.Count-1].Alternates = rng.Float64()*4, rng.IntN(2) == 0, rng.IntN(2) == 0
 		}
-		o := Objective(n % 3)
+		o := design.Objective(n % 3)
 		want, all, found := bruteForce(&a, &p, o)
 		s.Arch, s.Objective = &a, o
 		var m Mapping
@@ -177,7 +179,7 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 		if !s.Complete {
 			t.Fatalf("case %d: not complete", n)
 		}
-		got := o.cost(r.EnergyPJ, float64(r.Cycles))
+		got := costBy(o, r.EnergyPJ, float64(r.Cycles))
 		for i := range got {
 			if math.Abs(got[i]-want[i]) > 1e-9*want[i] && i == 0 || i == 1 && got[1] > want[1]*(1+1e-9) {
 				t.Fatalf("case %d: search finds %v, brute force %v\n%+v\n%+v", n, got, want, p, a)
@@ -185,10 +187,10 @@ func TestSearchFindsTheOptimum(t *testing.T) {
 		}
 		pruned += s.Looked
 		brute += all
-		if s.Fastest != (o == Cycles) {
+		if s.Fastest != (o == design.LeastCycles) {
 			t.Fatalf("case %d: fastest is %v by objective %d", n, s.Fastest, o)
 		}
-		if o == Cycles { // energies alone change
+		if o == design.LeastCycles { // energies alone change
 			again, fast := a, s.Fast
 			for i := range again.Count {
 				for sp := range Spaces {

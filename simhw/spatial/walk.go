@@ -1,6 +1,10 @@
 package spatial
 
-import "math"
+import (
+	"math"
+
+	"macroscope/simhw/design"
+)
 
 // explorePairs chooses the loops of a stage's level.
 func (s *Search) explorePairs(k int, rest *Factors) {
@@ -121,7 +125,7 @@ func (s *Search) worseFrom(g *stage, rank int) bool {
 	switch {
 	case s.timing:
 		return !s.pairCost(g, &g.pairs[g.ranks[rank].at]).less(s.bestCost)
-	case s.Objective == EnergyDelay: // what is spent counts in each cycle
+	case s.Objective == design.EnergyDelay: // what is spent counts in each cycle
 		least += spent * max(s.part.slowest, s.part.apart) * below
 	default:
 		least += spent
