@@ -29,10 +29,9 @@ type Winograd struct {
 	block   int // tiles at a time
 	width   int // columns of a group of them, whole panels
 	groups  int
-	outBits int // of a channel of the output
 	mr, nr  int // the micro-kernel's tile
 	gemm    tile.Func
-	apart   bool // tile.Micro's
+	apart   bool // tile.PairMicro's
 	cols    int  // OutC padded to whole panels
 	outVL   int  // channels of a vector of sums
 	rows    []int
@@ -133,8 +132,8 @@ func (w *Winograd) prepare() {
 				break
 			}
 		}
-	case im.k.FlatTile != nil && w.tilesY*w.tilesX <= im.k.FlatMR && spec.Out.C%im.k.FlatNR == 0:
-		w.mr, w.nr, w.gemm = im.k.FlatMR, im.k.FlatNR, im.k.FlatTile
+	case k.Flat.Run != nil && w.tilesY*w.tilesX <= k.Flat.MR && spec.Out.C%k.Flat.NR == 0:
+		w.mr, w.nr, w.gemm = k.Flat.MR, k.Flat.NR, k.Flat.Run
 	}
 	mr, nr := w.mr, w.nr
 	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
@@ -143,7 +142,6 @@ func (w *Winograd) prepare() {
 		w.width = w.cols
 	}
 	w.groups = (w.cols + w.width - 1) / w.width
-	w.outBits = spec.Out.DType.Bits()
 	for i := range w.block {
 		w.rows, w.coff = append(w.rows, 4*i*w.k), append(w.coff, 4*i*w.cols)
 	}
@@ -319,8 +317,9 @@ func (w *Winograd) columns(ctx *Context, out, in []byte, first, count, from, to 
 	if w.scale != nil {
 		t.Scale = unsafe.Pointer(&w.scale[from])
 	}
+	offset := from * s.Out.DType.Bits() / 8
 	for i := range count {
-		at := out[w.out[first+i]+from*w.outBits/8:]
+		at := out[w.out[first+i]+offset:]
 		t.Src = unsafe.Pointer(&m[4*(i*w.cols+from)])
 		if w.rescale == nil {
 			t.Dst = unsafe.Pointer(&at[0])

@@ -85,7 +85,7 @@ var winogradIntG = map[int][][3]int32{
 }
 
 // transformInt8 sets u to G·g·Gᵀ of every filter g with the G of integers: int16, the even
-// channel of a pair in the low half of a word.
+// channel of a pair in the low half of a word, or as tile.PairMicro.Apart has it.
 func (w *Winograd) transformInt8(weights []int8) {
 	g, inC := winogradIntG[w.t.M], w.spec.In.C
 	for o := range w.spec.Out.C {

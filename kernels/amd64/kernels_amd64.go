@@ -62,9 +62,9 @@ var (
 
 // Of int8 by minimal filtering.
 var (
-	int16AVX2    = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVX2}}
-	int16AVXVNNI = []tile.Micro{{MR: 4, NR: 16, Run: tileInt16AVXVNNI}}
-	int16AVX512  = []tile.Micro{{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}, {MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}
+	int16AVX2    = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 16, Run: tileInt16AVX2}}}
+	int16AVXVNNI = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 16, Run: tileInt16AVXVNNI}}}
+	int16AVX512  = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}}, {Micro: tile.Micro{MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}}
 )
 
 // Kernels lists every implementation here, slowest first within a dtype as
@@ -89,8 +89,8 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
 		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, ColumnTile: tileFloat32AVX512Columns,
-		Narrow: tile.Micro{MR: 8, NR: 16, Run: tileFloat32AVX512Narrow},
-		FlatMR: 4, FlatNR: 64, FlatTile: tileFloat32AVX512Flat,
+		Narrow:   tile.Micro{MR: 8, NR: 16, Run: tileFloat32AVX512Narrow},
+		Flat:     tile.Micro{MR: 4, NR: 64, Run: tileFloat32AVX512Flat},
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512, Grad: winogradGrad2AVX512},

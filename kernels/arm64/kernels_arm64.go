@@ -34,7 +34,7 @@ var winogradNEON = []tile.Winograd{
 	{M: 4, VL: 4, In: winogradIn4NEON, Out: winogradOut4NEON},
 }
 
-var int16NEON = []tile.Micro{{MR: 8, NR: 8, Run: tileInt16NEON, Apart: true}}
+var int16NEON = []tile.PairMicro{{Micro: tile.Micro{MR: 8, NR: 8, Run: tileInt16NEON}, Apart: true}}
 
 var pixelsNEON = tile.PixelFuncs{
 	VL: 4, Moments: pixelMomentsNEON, Products: pixelProductsNEON, MaskedProducts: pixelMaskedProductsNEON,

@@ -1736,7 +1736,7 @@ bytes:
 	RET
 
 // tileInt16NEON is the loop of tile.Args on words of two int16, 8×8, Store alone, B with the
-// first values of a word's columns before their second ones (tile.Micro.Apart). Its
+// first values of a word's columns before their second ones (tile.PairMicro.Apart). Its
 // innermost loop takes four words of K:
 //
 // 	for k := range 4 {

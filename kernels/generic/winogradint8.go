@@ -14,7 +14,7 @@ var WinogradInt8 = []tile.Winograd{
 	{M: 4, VL: winogradVL, In: winogradInt8In(6, intIn4), Out: winogradInt8Out(6, 4, intOut4, ninth), Tiles: tilesInt16},
 }
 
-var tilesInt16 = []tile.Micro{{MR: MR, NR: NR, Run: TileInt16}}
+var tilesInt16 = []tile.PairMicro{{Micro: tile.Micro{MR: MR, NR: NR, Run: TileInt16}}}
 
 // sixInt is a row or column of a tile; F(2, 3) uses four.
 type sixInt = [6]int32

@@ -6,6 +6,12 @@ import (
 	"macroscope/dtype"
 )
 
+// Micro is a micro-kernel of tiles of MR×NR.
+type Micro struct {
+	MR, NR int
+	Run    Func
+}
+
 // Kernel is an implementation of one dtype's operations on one instruction
 // set: what an architecture's package lists and package kernels offers.
 type Kernel struct {
@@ -55,11 +61,9 @@ type Kernel struct {
 	// Narrow is a tile of fewer columns, for convolutions of so few output channels that
 	// columns of Tile would be idle; its Run does what Tile does. Run nil: none.
 	Narrow Micro
-	// FlatMR, FlatNR and FlatTile are a tile of fewer rows and more columns, for
-	// products of few rows (float32, Store and Accumulate only); 0 where there is
-	// none.
-	FlatMR, FlatNR int
-	FlatTile       Func
+	// Flat is a tile of fewer rows and more columns, for products of few rows (float32,
+	// Store and Accumulate only). Run nil: none.
+	Flat Micro
 	// AXor is what the bytes of A are stored xored with: 0x80 where the
 	// instruction takes them unsigned as x+128 (int8; else 0). The driver takes
 	// 128·Σw off again through Args.Init.

@@ -60,11 +60,10 @@ type Transform struct {
 	OutXor      uint64
 }
 
-// Micro is a micro-kernel of tiles of MR×NR.
-type Micro struct {
-	MR, NR int
-	Run    Func
-	Apart  bool // of a row of B the first values of all NR words come before the second ones
+// PairMicro is a Micro for words of two values.
+type PairMicro struct {
+	Micro
+	Apart bool // of a row of B the first values of all NR words come before the second ones
 }
 
 // Winograd is an implementation's transforms for one m.
@@ -78,7 +77,7 @@ type Winograd struct {
 	// Of int8, whose transformed values are int16: what multiplies them, MR ascending; the
 	// last takes any shape. A word is a pair of values, a product of words the sum of both
 	// products in int32; one segment, one Init of zeros, Store alone, no pool.
-	Tiles []Micro
+	Tiles []PairMicro
 	// Pays is the fewest input channels from which on the convolution was found faster than
 	// by the row's Tile, by measuring or, as the row says, by counting; 0: it was not.
 	Pays int

@@ -18,7 +18,7 @@ func winogradInt8(a *asm) {
 	m := micro{name: "tileInt16NEON", dtype: dtype.Int8, impl: "neon", mr: 8, nv: 2, macs: 2, accs: 16, base: 16, tail: sumsTail, uncounted: true}
 	m.doc = `
 tileInt16NEON is the loop of tile.Args on words of two int16, 8×8, Store alone, B with the
-first values of a word's columns before their second ones (tile.Micro.Apart). Its
+first values of a word's columns before their second ones (tile.PairMicro.Apart). Its
 innermost loop takes four words of K:
 
 	for k := range 4 {
