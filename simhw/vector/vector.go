@@ -58,10 +58,12 @@ type Loop struct {
 
 	// RowSegments is for loops that read images where they stand: a kernel row's
 	// values are a run of products of their own, begun by SegmentInstructions.
-	// SkipsPadding leaves out products with padding.
+	// SkipsPadding leaves out products with padding, all of them, or where PaddingOutputs is
+	// more than 1 those that so many outputs can do without together.
 	RowSegments         bool
 	SegmentInstructions float64
 	SkipsPadding        bool
+	PaddingOutputs      int64
 
 	CallCycles float64 // of a layer
 
@@ -95,21 +97,40 @@ func (m *Memory) Stream(inputs, weights, outputs float64) (passes bool, waits fl
 
 // StepCycles is the time of a step, and what part of it the multiplier needs.
 func (c *Core) StepCycles(l *Loop) (cycles, multiplier float64) {
+	cycles, multiplier, _ = c.bound(l)
+	return cycles, multiplier
+}
+
+// Bound is the time of a step, and which of the core's resources is busy for the longest
+// part of it.
+func (c *Core) Bound(l *Loop) (cycles float64, limit string) {
+	cycles, _, limit = c.bound(l)
+	return cycles, limit
+}
+
+func (c *Core) bound(l *Loop) (cycles, multiplier float64, limit string) {
 	pairs := float64(l.Rows*l.Cols) * l.Multiplies
 	widens := float64(l.Rows)*l.RowWidens + float64(l.Cols)*l.ColWidens
 	loads := float64(l.Rows)*l.RowLoads + float64(l.Cols)*l.ColLoads
 	multiplier = pairs * l.MultiplyCycles / c.Multiplies
 	around := l.LoopInstructions / float64(l.Unroll)
 	pipe := (pairs*l.MultiplyCycles + widens) / c.Multiplies
+	issue, loading := (pairs+widens+loads+around)/c.Issue, loads*l.LoadCycles/c.Loads
 	if l.LoadsAlone { // each with its own time, a run's first one as the others
 		pipe += loads * l.LoadCycles / math.Min(c.Loads, 1)
-		return math.Max(pipe, (pipe+around)/c.Issue) + c.BranchCycles/float64(l.Unroll), multiplier
+		issue, loading = (pipe+around)/c.Issue, 0
 	}
-	cycles = math.Max(pipe, math.Max(loads*l.LoadCycles/c.Loads, (pairs+widens+loads+around)/c.Issue))
-	if loads > 0 {
+	cycles, limit = pipe, "multiplying pipes"
+	if loading > cycles {
+		cycles, limit = loading, "load pipes"
+	}
+	if issue > cycles {
+		cycles, limit = issue, "instructions a cycle"
+	}
+	if loads > 0 && !l.LoadsAlone {
 		cycles += c.LoadRunCycles
 	}
-	return cycles + c.BranchCycles/float64(l.Unroll), multiplier
+	return cycles + c.BranchCycles/float64(l.Unroll), multiplier, limit
 }
 
 // MACsPerCycle is what the multiplier does at most.
@@ -151,8 +172,10 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 		segments = float64(l.KH)
 		steps = segments * float64(ceil(depth/int64(l.KH), p.Step))
 	}
+	computed := 1.0
 	if p.SkipsPadding {
-		steps *= inside(l)
+		computed = inside(l, p.PaddingOutputs)
+		steps *= computed
 	}
 	core := tiles * (steps*step + (p.TileInstructions+segments*p.SegmentInstructions)/c.Issue)
 	core += float64(rows) * float64(cols) * p.OutputInstructions / c.Issue
@@ -161,10 +184,7 @@ func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) 
 	}
 	core = (core*groups + p.CallCycles) / efficiency
 
-	t := Time{Multiplier: float64(l.MACs()) / c.MACsPerCycle(p), Passes: 1}
-	if p.SkipsPadding {
-		t.Multiplier *= inside(l)
-	}
+	t := Time{Multiplier: float64(l.MACs()) * computed / c.MACsPerCycle(p), Passes: 1}
 	// A loop may leave out all of a layer, and have nothing to do around it.
 	t.Core = math.Max(math.Max(core, t.Multiplier), 1)
 	bits := p.Bits
@@ -198,22 +218,69 @@ func (c *Core) MaxPool(l *workload.Layer, p *Loop, efficiency float64) (t Time, 
 	return t, true
 }
 
-// inside is the share of a layer's products whose input is no padding.
-func inside(l *workload.Layer) float64 {
+// inside is the share of a layer's products that a loop computes which leaves out those
+// whose input is padding: all of them, or with group > 1 those that as many outputs can do
+// without together, the kernel's rows above and below the image or, in the other rows of
+// outputs, its columns beside it.
+func inside(l *workload.Layer, group int64) float64 {
 	if l.Kind != workload.Conv {
 		return 1
 	}
 	h, w := l.OutSize()
-	side := func(n, k, stride, dilation, pad int, out int64) float64 {
-		taps := int64(0)
-		for i := range int64(k) {
-			// Outputs o with 0 ≤ o·stride + i·dilation − pad < n.
-			from, to := int64(pad)-i*int64(dilation), int64(n)+int64(pad)-i*int64(dilation)
-			first, end := max(ceil(from, int64(stride)), 0), min(ceil(to, int64(stride)), out)
-			taps += max(end-first, 0)
-		}
-		return float64(taps) / float64(int64(k)*out)
+	rows := axis{l.H, l.KH, max(l.StrideH, 1), max(l.DilationH, 1), l.PadTop, h}
+	cols := axis{l.W, l.KW, max(l.StrideW, 1), max(l.DilationW, 1), l.PadLeft, w}
+	if group <= 1 {
+		return rows.inside() * cols.inside()
 	}
-	one := func(v int) int { return max(v, 1) }
-	return side(l.H, l.KH, one(l.StrideH), one(l.DilationH), l.PadTop, h) * side(l.W, l.KW, one(l.StrideW), one(l.DilationW), l.PadLeft, w)
+	vertical, whole := rows.outside(w, group)
+	horizontal, _ := cols.outside(whole, group)
+	all := float64(h) * float64(w) * float64(l.KH) * float64(l.KW)
+	return 1 - (float64(vertical)*float64(l.KW)+float64(horizontal)*float64(l.KH))/all
+}
+
+// axis is one of a convolution's two: out outputs, k taps each, over n inputs.
+type axis struct {
+	n, k, stride, dilation, pad int
+	out                         int64
+}
+
+// inside is the share of taps that meet an input.
+func (a *axis) inside() float64 {
+	taps := int64(0)
+	for i := range int64(a.k) {
+		// Outputs o with 0 ≤ o·stride + i·dilation − pad < n.
+		from, to := int64(a.pad)-i*int64(a.dilation), int64(a.n)+int64(a.pad)-i*int64(a.dilation)
+		first, end := max(ceil(from, int64(a.stride)), 0), min(ceil(to, int64(a.stride)), a.out)
+		taps += max(end-first, 0)
+	}
+	return float64(taps) / float64(int64(a.k)*a.out)
+}
+
+// taps gives the taps first…end−1 of an output that meet an input.
+func (a *axis) taps(o int64) (first, end int64) {
+	at := o*int64(a.stride) - int64(a.pad)
+	first = min(max(ceil(-at, int64(a.dilation)), 0), int64(a.k))
+	return first, max(min(ceil(int64(a.n)-at, int64(a.dilation)), int64(a.k)), first)
+}
+
+// outside counts the taps that meet no input and can be left out, where each output of the
+// axis stands for across of them and group of those that meet the same inputs must come
+// together; and the outputs all of whose taps meet one.
+func (a *axis) outside(across, group int64) (taps, whole int64) {
+	for o := int64(0); o < a.out; {
+		first, end := a.taps(o)
+		from := o
+		for o++; o < a.out; o++ { // outputs with the same taps lie together
+			if f, e := a.taps(o); f != first || e != end {
+				break
+			}
+		}
+		run := o - from
+		missing := int64(a.k) - (end - first)
+		if missing == 0 {
+			whole += run
+		}
+		taps += run * across / group * group * missing
+	}
+	return taps, whole
 }

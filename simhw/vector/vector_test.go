@@ -38,6 +38,19 @@ func TestStepByHand(t *testing.T) {
 	if got, _ := loads.StepCycles(&mve); got != 10 {
 		t.Errorf("%g cycles, want 10", got)
 	}
+	// What binds.
+	issue := dual
+	issue.Multiplies = 4
+	for _, b := range []struct {
+		core  Core
+		loop  Loop
+		limit string
+	}{{loads, mve, "load pipes"}, {dual, smlad, "multiplying pipes"}, {issue, smlad, "instructions a cycle"}} {
+		cycles, _ := b.core.StepCycles(&b.loop)
+		if got, limit := b.core.Bound(&b.loop); got != cycles || limit != b.limit {
+			t.Errorf("%+v: %g cycles by %s, want %g by %s", b.core, got, limit, cycles, b.limit)
+		}
+	}
 	// Loads alone. Four VMUL, four VADD and four loads of two cycles on the single
 	// core: 16 cycles, 2/4 of the loop, 2/4 for the branch, and no run of loads. Four
 	// multiply-accumulates and four loads on the dual one: 8, the loop beside them.
@@ -141,9 +154,62 @@ func TestInside(t *testing.T) {
 				}
 			}
 		}
-		if got, want := inside(&l), float64(in)/float64(all); math.Abs(got-want) > 1e-12 {
+		if got, want := inside(&l, 0), float64(in)/float64(all); math.Abs(got-want) > 1e-12 {
 			t.Fatalf("%+v: %g, want %g", l, got, want)
 		}
+	}
+}
+
+// With groups of one every output leaves out the kernel's rows beside the image, or if there
+// are none its columns: against counting them. With larger ones by counting too, outputs by
+// the taps that they have.
+func TestInsideTogether(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(10, 11))
+	for range 500 {
+		l := workload.Layer{Kind: workload.Conv, H: 4 + rnd.IntN(9), W: 4 + rnd.IntN(9), C: 1, OutC: 1, KH: 1 + rnd.IntN(4), KW: 1 + rnd.IntN(4),
+			StrideH: rnd.IntN(3), StrideW: rnd.IntN(4), DilationH: rnd.IntN(3), DilationW: rnd.IntN(3)}
+		l.PadTop, l.PadLeft, l.PadBottom, l.PadRight = rnd.IntN(l.KH), rnd.IntN(l.KW), rnd.IntN(l.KH), rnd.IntN(l.KW) // no output has no tap inside
+		if l.Validate() != nil {                                                                                      // a dilated kernel may be larger than the image
+			continue
+		}
+		group := 2 + rnd.Int64N(7)
+		h, w := l.OutSize()
+		missing := func(o, n, k, stride, dilation, pad int) (set, count int64) {
+			for i := range k {
+				if at := o*max(stride, 1) + i*max(dilation, 1) - pad; at < 0 || at >= n {
+					set, count = set|1<<i, count+1
+				}
+			}
+			return set, count
+		}
+		type taps struct{ rows, cols int64 }
+		outputs, saves := map[taps]int64{}, map[taps]int64{}
+		for y := range int(h) {
+			for x := range int(w) {
+				rows, n := missing(y, l.H, l.KH, l.StrideH, l.DilationH, l.PadTop)
+				key, save := taps{rows: rows}, n*int64(l.KW)
+				if rows == 0 {
+					key.cols, n = missing(x, l.W, l.KW, l.StrideW, l.DilationW, l.PadLeft)
+					save = n * int64(l.KH)
+				}
+				outputs[key]++
+				saves[key] = save
+			}
+		}
+		saved := int64(0)
+		for key, n := range outputs {
+			saved += n / group * group * saves[key]
+		}
+		all := float64(h * w * int64(l.KH*l.KW))
+		if got, want := inside(&l, group), 1-float64(saved)/all; math.Abs(got-want) > 1e-12 {
+			t.Fatalf("%+v, %d together: %g, want %g", l, group, got, want)
+		}
+	}
+	// 3×3 on 8×8, four together, by hand: two rows of 8 outputs and two columns of 6, of
+	// which 4, leave out three taps of nine.
+	l := workload.Layer{Kind: workload.Conv, H: 8, W: 8, C: 1, OutC: 1, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	if got, want := inside(&l, 4), 1-24*3/576.; math.Abs(got-want) > 1e-12 {
+		t.Errorf("%g, want %g", got, want)
 	}
 }
 
@@ -161,6 +227,11 @@ func TestSegmentsByHand(t *testing.T) {
 	}
 	p.SkipsPadding = true
 	share := 100.0 / 144
+	if got, want := c.Layer(&l, &p, &Memory{}, 1), 8*(9*22*share+14+3*5); math.Abs(got.Cycles()-want) > 1e-9 || math.Abs(got.Multiplier-864*share/2) > 1e-9 {
+		t.Errorf("%+v, want %g cycles", got, want)
+	}
+	// Four together: the upper and lower row's 4 outputs, of the columns' 2 none.
+	p.PaddingOutputs, share = 4, 120.0/144
 	if got, want := c.Layer(&l, &p, &Memory{}, 1), 8*(9*22*share+14+3*5); math.Abs(got.Cycles()-want) > 1e-9 || math.Abs(got.Multiplier-864*share/2) > 1e-9 {
 		t.Errorf("%+v, want %g cycles", got, want)
 	}
