@@ -105,6 +105,11 @@ func (r *Report) predictHost(networks []*bench.Network) (*Host, error) {
 			h.Refused = append(h.Refused, fmt.Sprintf("%v: %v", loop.DType, err))
 			continue
 		}
+		preferred := s
+		preferred.Vector.Prefer(i)
+		if err := model.Set(&preferred); err != nil {
+			return nil, err
+		}
 		e, err := model.Evaluate(&w)
 		if err != nil {
 			h.Refused = append(h.Refused, fmt.Sprintf("%v: %v", loop.DType, err))

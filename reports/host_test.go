@@ -60,6 +60,39 @@ func TestPredictHost(t *testing.T) {
 	}
 }
 
+// Of a format with several kernels each is predicted by its own loop, where it was measured:
+// conv4 is 64·576·64 products for each of 16×16 outputs, by AMX whole TDPBSSD.
+func TestPredictHostSeveralKernels(t *testing.T) {
+	g, err := bench.LoadNetwork(defaultModel, dtype.Int8, ptq.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := []*bench.Network{{DType: dtype.Int8, Graph: g}}
+	r := &Report{Machine: []Setting{{"cpu-family", "Intel family 6 model 143"}},
+		Kernels: []Kernel{{DType: dtype.Float32, Impl: "avx512", Peak: around(96, 1)}, {DType: dtype.Int8, Impl: "avx512vnni", Peak: around(384, 1)}, {DType: dtype.Int8, Impl: "amxint8", Peak: around(3072, 1)}},
+		Convs:   []Measurement{{DType: dtype.Int8, Impl: "avx512vnni", Case: "conv4", GMACs: around(300, 1)}, {DType: dtype.Int8, Impl: "amxint8", Case: "conv4", GMACs: around(2400, 1)}}}
+	h, err := r.predictHost(networks)
+	if err != nil || h == nil {
+		t.Fatal(h, err)
+	}
+	if h.Design != "sapphire_rapids" || h.ClockMHz != 3000 || len(h.Peaks) != 3 || len(h.Layers) != 2 {
+		t.Fatalf("%+v", h)
+	}
+	for i, c := range []struct {
+		kernel      string
+		peak, layer float64
+		least, most float64
+	}{{"avx512vnni", 128, 100, 1, 1.08}, {"amxint8", 1024, 800, 0.9, 1}} {
+		peak, layer := h.Peaks[1+i], h.Layers[i]
+		if peak.Kernel != c.kernel || peak.Predicted != c.peak || math.Abs(float64(peak.Best)-c.peak) > 1e-9 {
+			t.Errorf("peak %+v, want %g by %s", peak, c.peak, c.kernel)
+		}
+		if of := layer.Predicted / c.peak; layer.Kernel != c.kernel || of < c.least || of > c.most || math.Abs(float64(layer.Median)-c.layer) > 1e-9 {
+			t.Errorf("layer %+v, want %g to %g of %g by %s", layer, c.least, c.most, c.peak, c.kernel)
+		}
+	}
+}
+
 // Designs know the kernels by a list of names, since they are read on every
 // architecture: it has all that this one has, and no more of this one's.
 func TestDesignsKnowKernels(t *testing.T) {

@@ -34,14 +34,14 @@ func (m *vectorMachine) set(s *design.Spec) error {
 	m.core = vector.Core{Issue: v.Issue, Multiplies: v.Multiplies, Loads: v.Loads, LoadRunCycles: v.LoadRunCycles, BranchCycles: v.BranchCycles}
 	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles, Activations: v.Memory.Activations}
 	m.loops = [dtype.Count]vector.Loop{}
-	for i := range v.LoopCount {
+	for i := v.LoopCount - 1; i >= 0; i-- { // of several for a format the first stays
 		l := &v.Loops[i]
 		m.loops[l.DType] = vector.Loop{Bits: int64(l.DType.Bits()), Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
 			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
 			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, LoadsAlone: l.LoadsAlone, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
 			GatherAlways: l.GatherAlways, CallCycles: l.CallCycles,
-			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding,
+			RowSegments: l.RowSegments, SegmentInstructions: l.SegmentInstructions, SkipsPadding: l.SkipsPadding, PaddingOutputs: int64(l.PaddingOutputs),
 			PoolValues: int64(l.PoolValues), PoolLoads: l.PoolLoads, PoolInstructions: l.PoolInstructions}
 	}
 	m.unmodelled = nil
@@ -49,6 +49,24 @@ func (m *vectorMachine) set(s *design.Spec) error {
 		m.unmodelled = vectorUnmodelled
 	}
 	return nil
+}
+
+// LoopBound is what a core reaches at most with the innermost loop of a number format.
+type LoopBound struct {
+	MACPerCycle  float64 // by the longest of the loop's times
+	PeakPerCycle float64 // by its multiplications alone
+	Limit        string  // the resource that is busy longest
+}
+
+// LoopBound counts the loop of a format; false for what is no core, or has no such loop.
+func (m *Model) LoopBound(d dtype.DType) (LoopBound, bool) {
+	v, ok := m.machine.(*vectorMachine)
+	if !ok || !m.spec.Has(d) {
+		return LoopBound{}, false
+	}
+	l := &v.loops[d]
+	cycles, limit := v.core.Bound(l)
+	return LoopBound{float64(l.Rows*l.Cols*l.Lanes*l.Step) / cycles, v.core.MACsPerCycle(l), limit}, true
 }
 
 func (m *vectorMachine) describe(e *Estimate) {

@@ -101,6 +101,49 @@ func TestVectorActivations(t *testing.T) {
 	}
 }
 
+// 64×64×128 in int8 on sapphire_rapids by hand. By VPDPBUSD 8·2 tiles of 32 steps of 8 cycles
+// and 30 + 25 instructions, six a cycle, and 0.6 for each output; by TDPBSSD, once that loop is
+// preferred, 2·2 tiles of 2 steps of 4·16 cycles and 55 instructions; 300 cycles a call.
+func TestVectorPrefers(t *testing.T) {
+	d := load(t, "sapphire_rapids")
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "l", Kind: workload.Gemm, DType: dtype.Int8, M: 64, N: 64, K: 128}}}
+	m, err := New(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.Spec()
+	for _, c := range []struct {
+		loop   int
+		cycles float64
+		peak   float64
+	}{{1, 16*(32*8+55/6.) + 4096*0.6/6 + 300, 128}, {3, 4*(2*64+55/6.) + 300, 1024}} {
+		s.Vector.Prefer(c.loop)
+		if err := m.Set(&s); err != nil {
+			t.Fatal(err)
+		}
+		e, err := m.Evaluate(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Layers[0].Cycles; got != int64(math.Ceil(c.cycles)) {
+			t.Errorf("loop %d: %d cycles, want %g", c.loop, got, c.cycles)
+		}
+		if got, ok := m.LoopBound(dtype.Int8); !ok || got != (LoopBound{c.peak, c.peak, "multiplying pipes"}) {
+			t.Errorf("loop %d: bound %+v, want %g MACs a cycle", c.loop, got, c.peak)
+		}
+	}
+	if got, ok := m.LoopBound(dtype.Int(4)); ok {
+		t.Errorf("bound %+v of a format without a loop", got)
+	}
+	other := load(t, "array32")
+	if m, err = New(&other); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := m.LoopBound(dtype.Int8); ok {
+		t.Errorf("bound %+v of an array", got)
+	}
+}
+
 func TestVectorRefuses(t *testing.T) {
 	d := load(t, "cortex_m4")
 	s := d.Spec()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"macroscope/dtype"
 )
 
 // Names that reports look up are held against what there is, where they stand.
@@ -71,6 +73,46 @@ func TestKernelNames(t *testing.T) {
 	changed[int8] = "    kernel: avx513"
 	if _, err := parse(strings.Join(changed, "\n")); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("t.yaml:%d: loops[1].kernel", int8+1)) {
 		t.Errorf("%v, want line %d", err, int8+1)
+	}
+}
+
+// A format may have several loops, each with its own kernel; estimates take the first.
+func TestSeveralKernels(t *testing.T) {
+	source, err := Source("sapphire_rapids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := parse(string(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.Spec()
+	const amx = 3
+	first := s.Vector.Loop(dtype.Int8)
+	if first.Kernel != "avx512vnni" || s.Vector.Loops[amx].Kernel != "amxint8" {
+		t.Fatalf("int8 by %s first, loop %d is %s", first.Kernel, amx, s.Vector.Loops[amx].Kernel)
+	}
+	s.Vector.Prefer(amx)
+	if got := s.Vector.Loop(dtype.Int8).Kernel; got != "amxint8" || s.Vector.Loops[amx].Kernel != "avx512vnni" {
+		t.Errorf("preferred amxint8, int8 is by %s, loop %d is %s", got, amx, s.Vector.Loops[amx].Kernel)
+	}
+	preferred := s
+	if s.Vector.Prefer(1); s != preferred {
+		t.Error("preferring the first changed something")
+	}
+	for _, c := range []struct {
+		change func(*VectorLoop)
+		want   string
+	}{
+		{func(l *VectorLoop) { l.Kernel = "avx512vnni" }, `loops[3].kernel "avx512vnni": there is a loop for it already`},
+		{func(l *VectorLoop) { l.Kernel = "" }, `loops[3].dtype "int8": there is a loop for it already: of several each wants its kernel`},
+		{func(l *VectorLoop) { l.PaddingOutputs = 4 }, "loops[3].padding_outputs 4: applies with skips_padding only"},
+	} {
+		s := d.Spec()
+		c.change(&s.Vector.Loops[amx])
+		if _, err := New(s); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %s", err, c.want)
+		}
 	}
 }
 

@@ -64,12 +64,14 @@ type VectorLoop struct {
 	RowSegments         bool
 	SegmentInstructions float64
 	SkipsPadding        bool
+	PaddingOutputs      int // that leave out products with padding together; 0: each on its own
 
 	PoolValues                  int // 0: pools are not modelled
 	PoolLoads, PoolInstructions float64
 }
 
-// Loop returns the loop of a number format, nil where there is none.
+// Loop returns the loop of a number format, the first where there are several, which
+// estimates are by; nil where there is none.
 func (v *Vector) Loop(d dtype.DType) *VectorLoop {
 	for i := range min(v.LoopCount, len(v.Loops)) {
 		if v.Loops[i].DType == d {
@@ -77,6 +79,12 @@ func (v *Vector) Loop(d dtype.DType) *VectorLoop {
 		}
 	}
 	return nil
+}
+
+// Prefer makes a loop the first of its format.
+func (v *Vector) Prefer(i int) {
+	first := v.Loop(v.Loops[i].DType)
+	*first, v.Loops[i] = v.Loops[i], *first
 }
 
 // count is an optional number of instructions or cycles; 0 where absent.
@@ -99,7 +107,7 @@ var vectorKind = kind{
 		number("software_efficiency", "what the library makes of the loops below, waits apart; 1 is as they say", 0.01, 10, func(s *Spec) *float64 { return &s.Vector.Efficiency }),
 	}, rangedKeys("energy", "energy of the whole processor; absent: not modelled", func(s *Spec) *Ranged { return &s.Vector.Energy })),
 	lists: []*list{{
-		key: "loops", doc: "innermost loop of each number format; one without cannot be computed", min: 1, max: MaxLoops,
+		key: "loops", doc: "innermost loop of each number format; one without cannot be computed; of several for one format, each with a kernel of its own, estimates take the first", min: 1, max: MaxLoops,
 		count: func(s *Spec) *int { return &s.Vector.LoopCount },
 		entry: func(i int) []field {
 			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
@@ -127,6 +135,7 @@ var vectorKind = kind{
 				flag("row_segments", "read images where they stand: a kernel row's values are a run of steps", func(s *Spec) *bool { return &at(s).RowSegments }),
 				count("segment_instructions", "instructions around a run of steps", func(s *Spec) *float64 { return &at(s).SegmentInstructions }),
 				flag("skips_padding", "leave out products with padding", func(s *Spec) *bool { return &at(s).SkipsPadding }),
+				optional(integer("padding_outputs", "outputs that leave out products with padding together, those that all of them can do without; absent: each leaves out its own", 2, maxMACs, func(s *Spec) *int { return &at(s).PaddingOutputs })),
 				optional(integer("pool_values", "channels that a maximum over windows takes at a time; absent: such pools are not modelled", 1, maxMACs, func(s *Spec) *int { return &at(s).PoolValues })),
 				count("pool_loads", "load instructions, each time", func(s *Spec) *float64 { return &at(s).PoolLoads }),
 				count("pool_instructions", "instructions in all, each time", func(s *Spec) *float64 { return &at(s).PoolInstructions }),
@@ -135,13 +144,13 @@ var vectorKind = kind{
 		},
 	}},
 	check: func(s *Spec) *checkError {
-		seen := [dtype.Count]bool{}
 		for i := range s.Vector.LoopCount {
-			d := s.Vector.Loops[i].DType
-			if seen[d] {
-				return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already", d)}
+			if err := s.Vector.checkAgain(i); err != nil {
+				return err
 			}
-			seen[d] = true
+			if l := &s.Vector.Loops[i]; l.PaddingOutputs > 0 && !l.SkipsPadding {
+				return &checkError{fmt.Sprintf("loops[%d].padding_outputs", i), fmt.Sprintf("%d: applies with skips_padding only", l.PaddingOutputs)}
+			}
 			if l := &s.Vector.Loops[i]; (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
 				return &checkError{fmt.Sprintf("loops[%d].pool_instructions", i), "and pool_values: want both or neither, and no more pool_loads than instructions"}
 			}
@@ -165,4 +174,19 @@ var vectorKind = kind{
 	structure: func(s *Spec) string {
 		return fmt.Sprintf("core of %g instructions a cycle", s.Vector.Issue)
 	},
+}
+
+// checkAgain says what is wrong with a loop for a format that one before it is for too.
+func (v *Vector) checkAgain(i int) *checkError {
+	l := &v.Loops[i]
+	for j := range i {
+		switch before := &v.Loops[j]; {
+		case before.DType != l.DType:
+		case l.Kernel == "" || before.Kernel == "":
+			return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already: of several each wants its kernel", l.DType)}
+		case before.Kernel == l.Kernel:
+			return &checkError{fmt.Sprintf("loops[%d].kernel", i), fmt.Sprintf("%q: there is a loop for it already", l.Kernel)}
+		}
+	}
+	return nil
 }
