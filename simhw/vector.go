@@ -56,6 +56,8 @@ type LoopBound struct {
 	MACPerCycle  float64 // by the longest of the loop's times
 	PeakPerCycle float64 // by its multiplications alone
 	Limit        string  // the resource that is busy longest
+
+	InstructionsPerMAC float64
 }
 
 // LoopBound counts the loop of a format; false for what is no core, or has no such loop.
@@ -66,7 +68,8 @@ func (m *Model) LoopBound(d dtype.DType) (LoopBound, bool) {
 	}
 	l := &v.loops[d]
 	cycles, limit := v.core.Bound(l)
-	return LoopBound{float64(l.Rows*l.Cols*l.Lanes*l.Step) / cycles, v.core.MACsPerCycle(l), limit}, true
+	macs := float64(l.Rows * l.Cols * l.Lanes * l.Step)
+	return LoopBound{macs / cycles, v.core.MACsPerCycle(l), limit, l.Instructions() / macs}, true
 }
 
 func (m *vectorMachine) describe(e *Estimate) {

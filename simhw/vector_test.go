@@ -116,7 +116,8 @@ func TestVectorPrefers(t *testing.T) {
 		loop   int
 		cycles float64
 		peak   float64
-	}{{1, 16*(32*8+55/6.) + 4096*0.6/6 + 300, 128}, {3, 4*(2*64+55/6.) + 300, 1024}} {
+		each   float64 // instructions a MAC
+	}{{1, 16*(32*8+55/6.) + 4096*0.6/6 + 300, 128, 29. / 1024}, {3, 4*(2*64+55/6.) + 300, 1024, 25. / 65536}} {
 		s.Vector.Prefer(c.loop)
 		if err := m.Set(&s); err != nil {
 			t.Fatal(err)
@@ -128,7 +129,7 @@ func TestVectorPrefers(t *testing.T) {
 		if got := e.Layers[0].Cycles; got != int64(math.Ceil(c.cycles)) {
 			t.Errorf("loop %d: %d cycles, want %g", c.loop, got, c.cycles)
 		}
-		if got, ok := m.LoopBound(dtype.Int8); !ok || got != (LoopBound{c.peak, c.peak, "multiplying pipes"}) {
+		if got, ok := m.LoopBound(dtype.Int8); !ok || got != (LoopBound{c.peak, c.peak, "multiplying pipes", c.each}) {
 			t.Errorf("loop %d: bound %+v, want %g MACs a cycle", c.loop, got, c.peak)
 		}
 	}

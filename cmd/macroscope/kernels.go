@@ -11,7 +11,7 @@ import (
 
 type kernelsCmd struct {
 	Output    string `short:"o" enum:"text,json,csv,md" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`
-	Predicted bool   `xor:"table" help:"Instead: what the arm64 kernels reach at most on five cores, predicted by counting, not measured."`
+	Predicted bool   `xor:"table" help:"Instead: what the arm64 kernels reach at most on five cores, and others on the CPUs that designs describe, AMX's too; predicted by counting, not measured."`
 	Shapes    bool   `xor:"table" help:"Instead: the same of tiles that could have been chosen, float32 and int8 by SDOT."`
 }
 
@@ -19,7 +19,7 @@ type kernelsCmd struct {
 func (*kernelsCmd) Help() string {
 	return `Lists every implementation of every operation that this build has, whether this CPU can run it and if not why, and which one is chosen. ` + kernels.EnvVar + ` changes the choice: "avx2" or "int8=avx512vnni" forces, "-avx512vnni" leaves out, commas separate; what cannot run here or is not known is an error.
 
---predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources.
+--predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources. --predicted also counts the kernels on the CPUs of “macroscope designs”, layer by layer.
 
 The products of float32 are what “macroscope train --products” may ask for on this CPU.`
 }

@@ -17,6 +17,7 @@ type predictionsJSON struct {
 	Counts      []bound.Count      `json:"counts"`
 	Predictions []bound.Prediction `json:"predictions"`
 	Sources     []coreSources      `json:"sources"`
+	Designs     []designPrediction `json:"designs"`
 }
 
 type coreSources struct {
@@ -24,11 +25,16 @@ type coreSources struct {
 	Sources []string `json:"sources"`
 }
 
-// predicted writes the bounds of the arm64 kernels.
+// predicted writes the bounds of the arm64 kernels, and what the designs of CPUs let expect
+// of the kernels whose loops they have.
 func (c *kernelsCmd) predicted(e *env) error {
 	out := predictionsJSON{Note: bound.Heading, Counts: bound.Counts(), Predictions: bound.All()}
 	for _, core := range bound.Cores {
 		out.Sources = append(out.Sources, coreSources{core.Name, core.Sources})
+	}
+	var err error
+	if out.Designs, err = designPredictions(); err != nil {
+		return err
 	}
 	t := table.Table{
 		Head:  []string{"core", "kernel", "MAC/cycle", "peak MAC/cycle", "of peak", "limit"},
@@ -49,6 +55,9 @@ func (c *kernelsCmd) predicted(e *env) error {
 		_ = w.Write([]string{"core", "dtype", "impl", "non_negative", "tile_rows", "tile_columns", "instructions_per_mac", "predicted_mac_per_cycle", "predicted_peak_mac_per_cycle", "limit", "missing"}) // Error tells
 		for _, p := range out.Predictions {
 			_ = w.Write([]string{p.Core, p.DType.String(), p.Impl, yes(p.NonNegative), strconv.Itoa(p.TileRows), strconv.Itoa(p.TileCols), float(p.InstructionsPerMAC), float(p.MACPerCycle), float(p.PeakPerCycle), p.Limit, p.Missing})
+		}
+		for i := range out.Designs {
+			_ = w.Write(out.Designs[i].record())
 		}
 		w.Flush()
 		return w.Error()
@@ -74,7 +83,9 @@ func (c *kernelsCmd) predicted(e *env) error {
 			}
 		}
 	}
-	return nil
+	fmt.Fprintf(e.stdout, "\nThe innermost loops of the kernels that designs of CPUs have, and the convolutions of %s with what these designs count around the loops: %s. A layer's MACs count padding, which most kernels leave out in part. macroscope designs NAME has the sources; where the CPU is one of these, macroscope report shows measured beside predicted.\n\n", designNetwork, bound.Heading)
+	designed := designTable(out.Designs)
+	return e.writeTable(c.Output, &designed)
 }
 
 // countTable is what the loops execute.

@@ -108,14 +108,25 @@ func (c *Core) Bound(l *Loop) (cycles float64, limit string) {
 	return cycles, limit
 }
 
+// counts gives a step's instructions that multiply, that widen, and that load.
+func (l *Loop) counts() (pairs, widens, loads float64) {
+	return float64(l.Rows*l.Cols) * l.Multiplies,
+		float64(l.Rows)*l.RowWidens + float64(l.Cols)*l.ColWidens,
+		float64(l.Rows)*l.RowLoads + float64(l.Cols)*l.ColLoads
+}
+
+// Instructions are those of a step.
+func (l *Loop) Instructions() float64 {
+	pairs, widens, loads := l.counts()
+	return pairs + widens + loads + l.LoopInstructions/float64(l.Unroll)
+}
+
 func (c *Core) bound(l *Loop) (cycles, multiplier float64, limit string) {
-	pairs := float64(l.Rows*l.Cols) * l.Multiplies
-	widens := float64(l.Rows)*l.RowWidens + float64(l.Cols)*l.ColWidens
-	loads := float64(l.Rows)*l.RowLoads + float64(l.Cols)*l.ColLoads
+	pairs, widens, loads := l.counts()
 	multiplier = pairs * l.MultiplyCycles / c.Multiplies
 	around := l.LoopInstructions / float64(l.Unroll)
 	pipe := (pairs*l.MultiplyCycles + widens) / c.Multiplies
-	issue, loading := (pairs+widens+loads+around)/c.Issue, loads*l.LoadCycles/c.Loads
+	issue, loading := l.Instructions()/c.Issue, loads*l.LoadCycles/c.Loads
 	if l.LoadsAlone { // each with its own time, a run's first one as the others
 		pipe += loads * l.LoadCycles / math.Min(c.Loads, 1)
 		issue, loading = (pipe+around)/c.Issue, 0

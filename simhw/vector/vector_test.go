@@ -31,6 +31,9 @@ func TestStepByHand(t *testing.T) {
 			t.Errorf("%g MACs a cycle at most, want 2", got)
 		}
 	}
+	if got := smlad.Instructions(); got != 20.5 {
+		t.Errorf("%g instructions a step, want 4 + 8 + 8 + 2/4", got)
+	}
 	// Loads bind: a core with one load every two cycles and a loop of 4 + 1
 	// loads for 4 multiplications of two cycles.
 	loads := Core{Issue: 2, Multiplies: 1, Loads: 1}
