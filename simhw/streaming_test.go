@@ -257,6 +257,15 @@ func TestStreamingProperties(t *testing.T) {
 			!(tot.Utilization > 0 && tot.Utilization <= 1) || math.Abs(tot.TimeUS.Value*s.ClockMHz-float64(tot.LatencyCycles)) > 1e-6*float64(tot.LatencyCycles) {
 			t.Fatalf("%+v of %+v on %d lanes", tot, net.Layers, s.Streaming.Lanes)
 		}
+		// A pipeline waits for nothing that has a clock of its own.
+		s.ClockMHz *= 1 + rnd.Float64()
+		if d, err = design.New(s); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Evaluate(&d, &net)
+		if err != nil || f.Total.LatencyCycles != tot.LatencyCycles || f.Total.IntervalCycles != tot.IntervalCycles || f.Total.TimeUS.Value >= tot.TimeUS.Value {
+			t.Fatalf("with a faster clock %+v, %v, without %+v", f.Total, err, tot)
+		}
 	}
 }
 

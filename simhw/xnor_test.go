@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"macroscope/dtype"
 	"macroscope/simhw/design"
 	"macroscope/workload"
@@ -82,4 +84,41 @@ func TestXNORRefuses(t *testing.T) {
 			t.Errorf("error %v, want %q", err, c.want)
 		}
 	}
+}
+
+// Random engines: parts add up to layers, more rows or bits take no more cycles, and a
+// clock changes none of them, as all memory is on chip.
+func TestXNORProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := design.Spec{Name: "r", Family: design.FamilyXNOR, TechnologyNM: rapid.Float64Range(7, 65).Draw(t, "nm"), VoltageV: rapid.Float64Range(0.7, 1.1).Draw(t, "v"),
+			ClockMHz: rapid.Float64Range(1, 3000).Draw(t, "mhz")}
+		side := rapid.IntRange(1, 200)
+		s.XNOR = design.XNOR{PEs: side.Draw(t, "pes"), SIMD: side.Draw(t, "simd"), Pipe: rapid.IntRange(0, 4).Draw(t, "pipe"), AccumulatorBits: 24,
+			Integers: true, WeightKiB: 1 << 14, ActivationKiB: 1 << 14}
+		w := drawWorkload(t)
+		for i := range w.Layers {
+			if w.Layers[i].DType == dtype.Float32 {
+				w.Layers[i].DType = dtype.Binary
+			}
+		}
+		if rapid.Bool().Draw(t, "holds weights") {
+			s.XNOR.Integers, s.XNOR.LoadBits = false, side.Draw(t, "load")
+			for i := range w.Layers {
+				w.Layers[i].DType, w.Layers[i].WeightWidth = dtype.Binary, 0
+			}
+		}
+		e := evaluateDrawn(t, s, &w)
+		more := s
+		more.XNOR.PEs *= rapid.IntRange(1, 3).Draw(t, "more pes")
+		more.XNOR.SIMD *= rapid.IntRange(1, 3).Draw(t, "more simd")
+		if b := evaluateDrawn(t, more, &w); b.Total.Cycles > e.Total.Cycles {
+			t.Fatalf("more rows and bits take %d cycles, fewer %d", b.Total.Cycles, e.Total.Cycles)
+		}
+		fast := s
+		fast.ClockMHz *= 1 + rapid.Float64Range(0, 3).Draw(t, "faster")
+		f := evaluateDrawn(t, fast, &w)
+		for i := range f.Layers {
+			notLater(t, &e, &f, i, 0)
+		}
+	})
 }

@@ -230,16 +230,19 @@ type Time struct {
 	Cycles, ComputeCycles, FillDrainCycles, StallCycles, PrefetchCycles int64
 }
 
-// Time puts the core's cycles beside memory's: after the first rows and
-// weights have come, both work at once and the slower one decides.
+// Time puts the core's cycles beside memory's: after the first rows and weights have
+// come, both work at once and the slower one decides. Memory has a clock of its own: what
+// it could still move in the cycle in which the first operands are there counts for the
+// rest. So the end is rounded up to a whole cycle once, and with a clock x times as fast n
+// cycles become no more than ⌈x·n⌉.
 func (b *Buffer) Time(w *Work, t *Traffic) (Time, bool) {
 	first := math.Ceil(t.FirstBytes / b.BytesPerCycle)
-	rest := math.Ceil(math.Max(t.Bytes()-t.FirstBytes, 0) / b.BytesPerCycle)
-	if !w.Feasible(1<<59) || first+rest >= 1<<59 {
+	all := math.Ceil(math.Max(t.Bytes(), t.FirstBytes) / b.BytesPerCycle)
+	if !w.Feasible(1<<59) || all >= 1<<59 {
 		return Time{}, false
 	}
 	core := w.Cycles()
-	r := Time{ComputeCycles: w.ComputeCycles(), PrefetchCycles: int64(first), StallCycles: max(int64(rest)-core, 0)}
+	r := Time{ComputeCycles: w.ComputeCycles(), PrefetchCycles: int64(first), StallCycles: max(int64(all-first)-core, 0)}
 	r.FillDrainCycles = core - r.ComputeCycles
 	r.Cycles = r.PrefetchCycles + core + r.StallCycles
 	return r, true

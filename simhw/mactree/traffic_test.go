@@ -1,6 +1,7 @@
 package mactree
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -75,6 +76,34 @@ func TestMonotone(t *testing.T) {
 			}
 			last, lastOK = time.Cycles, true
 		}
+	}
+}
+
+// With a clock x times as fast n cycles become ⌈x·n⌉ at most, which some reach: the end is
+// rounded up once, and DRAM's waits take no longer.
+func TestFasterClock(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(11, 3))
+	worst, compared := 0.0, 0
+	for compared < 100_000 {
+		a, l := randomArray(rnd), randomLayer(rnd)
+		w := a.Map(&l)
+		b := Buffer{Bytes: math.Exp2(6 + 9*rnd.Float64()), BytesPerCycle: math.Exp2(8 * rnd.Float64())}
+		traffic, ok := b.Traffic(&a, &l)
+		if !ok {
+			continue
+		}
+		compared++
+		x := 1 + rnd.ExpFloat64()*math.Exp2(-float64(rnd.IntN(10)))
+		slow, _ := b.Time(&w, &traffic)
+		b.BytesPerCycle /= x
+		fast, _ := b.Time(&w, &traffic)
+		over := float64(fast.Cycles) - x*float64(slow.Cycles)
+		if worst = max(worst, over); !(over < 1+1e-11*x*float64(slow.Cycles)) {
+			t.Fatalf("%+v on %+v: %d cycles, with a clock %g times as fast %d", l, a, slow.Cycles, x, fast.Cycles)
+		}
+	}
+	if worst < 0.95 {
+		t.Errorf("longer by %g cycles at most: the bound could be lower", worst)
 	}
 }
 

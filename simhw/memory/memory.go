@@ -20,7 +20,8 @@
 // Order's and takes the fastest, among those the one of the least traffic; or the one that
 // has least of another objective.
 // In each of them more bandwidth or a larger buffer costs no cycles, and a faster clock no
-// time but what those two ends are rounded up; and so in the fastest.
+// time but what those two ends are rounded up, less than two of its cycles; and so in the
+// fastest.
 package memory
 
 import (

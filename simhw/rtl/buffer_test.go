@@ -71,6 +71,33 @@ func TestBuffered(t *testing.T) {
 	}
 }
 
+// In Verilog too a faster clock can take longer before the same DRAM, which then moves
+// fewer words a cycle: by nearly two of its cycles, the end of the waits and that of the
+// write-back, never by two. First a tile whose words take one cycle of the slower clock
+// and just over one of the faster.
+func TestBufferedFasterClock(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(13, 0))
+	tiles := []Tile{tile(rnd, 1, 100, 100)}
+	slow, fast, longest := int64(100), int64(99), 0.0
+	for range 8 {
+		x := float64(slow) / float64(fast)
+		over := float64(buffered(t, fast, tiles)) - x*float64(buffered(t, slow, tiles))
+		if over >= 2 {
+			t.Errorf("%d tiles, %d words a cycle, then %d: %g cycles longer with the faster clock", len(tiles), slow, fast, over)
+		}
+		longest = max(longest, over)
+		slow = 2 + rnd.Int64N(40)
+		fast = slow - 1 - rnd.Int64N(slow/2)
+		tiles = make([]Tile, 1+rnd.IntN(6))
+		for i := range tiles {
+			tiles[i] = tile(rnd, 1+rnd.Int64N(4), 1+rnd.Int64N(4*slow), 1+rnd.Int64N(4*slow))
+		}
+	}
+	if longest < 1.9 {
+		t.Errorf("longer by %g cycles at most: the bound could be lower", longest)
+	}
+}
+
 // Layers whose folds' words are plain to see: output stationary, all channels
 // in one column fold, inputs too large to keep, so that every fold reads its
 // own rows and the first one the weights too. The Verilog takes package
