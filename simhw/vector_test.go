@@ -14,8 +14,8 @@ import (
 
 // A dense layer of 64 inputs and 10 outputs on cortex_m4 by hand: 1·5 tiles of 16
 // steps of 22 cycles and 14 instructions, 10 outputs of 14: 1,970 cycles, divided
-// by the library's efficiency; 640 products by pairs; 640 weights in lines of 8, 4
-// cycles each, once.
+// by the library's efficiency; 640 products by pairs; 640 weights in lines of 16,
+// 4 cycles each, once.
 func TestVectorByHand(t *testing.T) {
 	d := load(t, "cortex_m4")
 	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "l", Kind: workload.Gemm, DType: dtype.Int8, M: 1, N: 10, K: 64}}}
@@ -26,8 +26,8 @@ func TestVectorByHand(t *testing.T) {
 	s := d.Spec()
 	l := e.Layers[0]
 	core := (5*(16*22+14) + 10*14) / s.Vector.Efficiency
-	if l.ComputeCycles != 320 || l.StallCycles != 320 || math.Abs(float64(l.Cycles)-(core+320)) > 2 {
-		t.Errorf("%+v, want 320 multiplying, %g in all on the core and 320 waiting", l, core)
+	if l.ComputeCycles != 320 || l.StallCycles != 160 || math.Abs(float64(l.Cycles)-(core+160)) > 2 {
+		t.Errorf("%+v, want 320 multiplying, %g in all on the core and 160 waiting", l, core)
 	}
 	if l.MappingEfficiency != 0.5 { // of two rows one is empty
 		t.Errorf("mapping efficiency %g, want 0.5", l.MappingEfficiency)
@@ -52,7 +52,7 @@ func TestVectorByHand(t *testing.T) {
 // A 3×3 layer of 16 channels on 32×32 images in int8, by hand: 16,384 bytes in, 2,304 of
 // weights, 16,384 out. In memory of its own cortex_m4 reads weights alone from the slow
 // one, for each two outputs anew. Where the slow one has all, they all pass through it but
-// where the cache holds the 35,072 bytes; then inputs wait too, 2,048 lines of 8 bytes for 4 cycles.
+// where the cache holds the 35,072 bytes; then inputs wait too, 1,024 lines of 16 bytes for 4 cycles.
 func TestVectorActivations(t *testing.T) {
 	d := load(t, "cortex_m4")
 	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "l", Kind: workload.Conv, DType: dtype.Int8, H: 32, W: 32, C: 16, OutC: 16, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
@@ -84,11 +84,11 @@ func TestVectorActivations(t *testing.T) {
 	}
 	for i := range w.Layers {
 		a, b := &all.Layers[i], &own.Layers[i]
-		if a.Cycles-b.Cycles != 2048*4 || a.Stalls[memory.IfmapRead] != 2048*4 || a.Stalls[memory.FilterRead] != b.Stalls[memory.FilterRead] {
-			t.Errorf("inputs wait %d cycles of %+v, want 8192 beside %+v", a.Cycles-b.Cycles, a, b)
+		if a.Cycles-b.Cycles != 1024*4 || a.Stalls[memory.IfmapRead] != 1024*4 || a.Stalls[memory.FilterRead] != b.Stalls[memory.FilterRead] {
+			t.Errorf("inputs wait %d cycles of %+v, want 4096 beside %+v", a.Cycles-b.Cycles, a, b)
 		}
 	}
-	if got := held.Layers[0]; got.DRAM != (DRAM{FilterReads: 2304, Bytes: 2304}) || got.StallCycles != 2304/8*4 {
+	if got := held.Layers[0]; got.DRAM != (DRAM{FilterReads: 2304, Bytes: 2304}) || got.StallCycles != 2304/16*4 {
 		t.Errorf("in a cache that holds all of it: %+v", got)
 	}
 	if short := evaluate(35071, true).Layers[0].DRAM; short.IfmapReads != 16384 || short.FilterReads != 2304 {
