@@ -49,6 +49,9 @@ func drawCore(t *rapid.T) design.Spec {
 			RowSegments: rapid.Bool().Draw(t, "segments"), SkipsPadding: rapid.Bool().Draw(t, "skips"), GatherAlways: rapid.Bool().Draw(t, "always"),
 			PoolValues: side.Draw(t, "pool values"), PoolInstructions: 20 + some.Draw(t, "pool"), PoolLoads: some.Draw(t, "pool loads")}
 	}
+	packed := v.Loops[rapid.SampledFrom([]int{1, 3, 4}).Draw(t, "packed")]
+	packed.WeightBits = rapid.IntRange(1, packed.DType.Bits()-1).Draw(t, "weight bits")
+	v.Loops[v.LoopCount], v.LoopCount = packed, v.LoopCount+1
 	return s
 }
 

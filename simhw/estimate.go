@@ -191,11 +191,36 @@ type Layer struct {
 	NotModelled []string `json:"not_modelled"`
 
 	onChip [2]bool // of systolic arrays: its inputs, its outputs stay there
+	held   Held    // the zero value: as wide as the operands
 
 	// In SCALE-Sim mode, what that program reports, for one of Groups equal
 	// layers.
 	ScaleSim *systolic.ScaleSimResult `json:"-"`
 	Groups   int64                    `json:"-"`
+}
+
+// Held says that integers are held in memory in more bits than they have, and so cost
+// what those do.
+type Held struct {
+	InputBits      int `json:"input_bits"`
+	WeightBits     int `json:"weight_bits"`
+	HeldInputBits  int `json:"held_input_bits"`
+	HeldWeightBits int `json:"held_weight_bits"`
+}
+
+func (h Held) String() string {
+	return operands(dtype.Int(h.InputBits), h.WeightBits) + " as " + operands(dtype.Int(h.HeldInputBits), h.HeldWeightBits)
+}
+
+// hold notes how wide a layer's integers are held.
+func (l *Layer) hold(inputBits, weightBits int) {
+	h := Held{l.DType.Bits(), l.WeightBits, inputBits, weightBits}
+	if h.WeightBits == 0 {
+		h.WeightBits = h.InputBits
+	}
+	if h.HeldInputBits > h.InputBits || h.HeldWeightBits > h.WeightBits {
+		l.held = h
+	}
 }
 
 // Total is the sum over the layers. Where they run one after another, the time
@@ -255,6 +280,8 @@ type Estimate struct {
 
 	FIFOs []FIFO `json:"fifos,omitempty"` // where somebody asked Model.FIFOs for them
 
+	Held []Held `json:"held_wider,omitempty"` // each once, in the order of the layers
+
 	Validated []design.Check `json:"validated"` // what such a design's cycles were compared with
 	Assumed   []string       `json:"assumed"`   // entries of the design that no source backs
 	Warnings  []string       `json:"warnings"`
@@ -270,8 +297,7 @@ const outputsUnmodelled = "biases, requantization, thresholds and activations of
 // reset prepares e for a workload, keeping its memory.
 func (e *Estimate) reset(m *Model, w *workload.Workload) {
 	layers := slices.Grow(e.Layers[:0], len(w.Layers))
-	unmodelled := e.UnmodelledLayers[:0]
-	*e = Estimate{Design: m.spec.Name, Workload: w.Name, Layers: layers, UnmodelledLayers: unmodelled,
+	*e = Estimate{Design: m.spec.Name, Workload: w.Name, Layers: layers, UnmodelledLayers: e.UnmodelledLayers[:0], Held: e.Held[:0],
 		ClockMHz: Quantity{m.spec.ClockMHz, m.spec.ClockMHz > 0}, Validated: m.validated, Assumed: m.assumed, Warnings: m.warnings}
 	e.Total.TimeUS.Known, e.Total.EnergyPJ.Known = true, true
 	m.machine.describe(e)
@@ -330,6 +356,9 @@ func (e *Estimate) open(l *workload.Layer) *Layer {
 
 // close adds a layer to the total.
 func (e *Estimate) close(l *Layer) error {
+	if l.held != (Held{}) && !slices.Contains(e.Held, l.held) {
+		e.Held = append(e.Held, l.held)
+	}
 	if e.Total.add(l); e.Total.Cycles >= memory.MaxCycles {
 		return fmt.Errorf("workload %q takes 2^60 cycles or more", e.Workload)
 	}

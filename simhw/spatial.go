@@ -360,6 +360,9 @@ func (m *spatialMachine) layer(out *Layer, l *workload.Layer, u *unproven) error
 	if err := m.read(p, l); err != nil {
 		return err
 	}
+	if sp := &m.spec.Spatial; l.DType.Integer() && !sp.Packed {
+		out.hold(sp.OperandBits, sp.OperandBits)
+	}
 	mapping, err := m.mapping(l, p, u)
 	if err != nil {
 		return err

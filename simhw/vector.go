@@ -16,7 +16,7 @@ type vectorMachine struct {
 	spec   design.Spec
 	core   vector.Core
 	memory vector.Memory
-	loops  [dtype.Count]vector.Loop // by dtype.DType
+	loops  [design.MaxLoops]vector.Loop // as the design's
 
 	unmodelled []string
 }
@@ -33,10 +33,10 @@ func (m *vectorMachine) set(s *design.Spec) error {
 	v := &m.spec.Vector
 	m.core = vector.Core{Issue: v.Issue, Multiplies: v.Multiplies, Loads: v.Loads, LoadRunCycles: v.LoadRunCycles, BranchCycles: v.BranchCycles}
 	m.memory = vector.Memory{CacheBytes: float64(v.Memory.CacheBytes), LineBytes: float64(v.Memory.LineBytes), MissCycles: v.Memory.MissCycles, Activations: v.Memory.Activations}
-	m.loops = [dtype.Count]vector.Loop{}
-	for i := v.LoopCount - 1; i >= 0; i-- { // of several for a format the first stays
+	m.loops = [design.MaxLoops]vector.Loop{}
+	for i := range v.LoopCount {
 		l := &v.Loops[i]
-		m.loops[l.DType] = vector.Loop{Bits: int64(l.DType.Bits()), Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
+		m.loops[i] = vector.Loop{Bits: int64(l.WeightWidth()), Rows: int64(l.Rows), Cols: int64(l.Cols), Lanes: int64(l.Lanes), Step: int64(l.Step),
 			RowLoads: l.RowLoads, RowWidens: l.RowWidens, ColLoads: l.ColLoads, ColWidens: l.ColWidens, Multiplies: l.Multiplies,
 			MultiplyCycles: l.MultiplyCycles, LoadCycles: l.LoadCycles, LoadsAlone: l.LoadsAlone, Unroll: int64(l.Unroll), LoopInstructions: l.LoopInstructions,
 			TileInstructions: l.TileInstructions, OutputInstructions: l.OutputInstructions, GatherInstructions: l.GatherInstructions,
@@ -66,7 +66,7 @@ func (m *Model) LoopBound(d dtype.DType) (LoopBound, bool) {
 	if !ok || !m.spec.Has(d) {
 		return LoopBound{}, false
 	}
-	l := &v.loops[d]
+	l := &v.loops[m.spec.Vector.LoopOf(d, 0)]
 	cycles, limit := v.core.Bound(l)
 	macs := float64(l.Rows * l.Cols * l.Lanes * l.Step)
 	return LoopBound{macs / cycles, v.core.MACsPerCycle(l), limit, l.Instructions() / macs}, true
@@ -80,7 +80,7 @@ func (m *vectorMachine) checks() []design.Check {
 	if cpu := m.spec.Vector.CPU; cpu != "" {
 		return []design.Check{{What: "time of each layer", Against: "this program's kernels, measured by macroscope report where the CPU is of " + cpu, Result: "in the report"}}
 	}
-	return []design.Check{{What: "time of ResNet-8", Against: "MLPerf Tiny's results on boards with Cortex-M and RISC-V cores", Result: "within 25 % where a library has several results; errors in macroscope designs --validate", Published: true}}
+	return []design.Check{{What: "time of ResNet-8 in int8 and float32", Against: "MLPerf Tiny's results on boards with Cortex-M and RISC-V cores", Result: "within 25 % where a library has several results; errors in macroscope designs --validate", Published: true}}
 }
 
 func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
@@ -90,15 +90,16 @@ func (m *vectorMachine) layers(e *Estimate, w *workload.Workload) error {
 
 // pool is a maximum over windows.
 func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
-	unit, ok := m.spec.Unit(l.DType, 0)
-	if l.Op != "maxpool" || !l.Pools() || !ok {
+	i := m.spec.Vector.LoopOf(l.DType, 0)
+	if l.Op != "maxpool" || !l.Pools() || i < 0 {
 		return false, nil
 	}
-	t, ok := m.core.MaxPool(l, &m.loops[unit], m.spec.Vector.Efficiency)
+	t, ok := m.core.MaxPool(l, &m.loops[i], m.spec.Vector.Efficiency)
 	if !ok {
 		return false, nil
 	}
-	m.stream(out, l, &t, float64(unit.Bits()), float64(max(l.OutputBits(), unit.Bits())))
+	bits := m.spec.Vector.Loops[i].DType.Bits()
+	m.stream(out, l, &t, float64(bits), 0, float64(max(l.OutputBits(), bits)))
 	if err := m.finish(out, &t); err != nil {
 		return false, err
 	}
@@ -108,16 +109,16 @@ func (m *vectorMachine) pool(out *Layer, l *workload.Layer) (bool, error) {
 	return true, nil
 }
 
-// stream works out what of a layer passes through slow memory, inputs and weights of
-// operand bits and outputs of final ones, and adds the waits for inputs.
-func (m *vectorMachine) stream(out *Layer, l *workload.Layer, t *vector.Time, operand, final float64) {
+// stream works out what of a layer passes through slow memory, inputs, weights and
+// outputs of so many bits, and adds the waits for inputs.
+func (m *vectorMachine) stream(out *Layer, l *workload.Layer, t *vector.Time, operand, weight, final float64) {
 	inputs, outputs, weights := float64(l.InputWords())*operand/8, float64(l.OutputWords())*final/8, 0.0
 	if l.Kind != workload.Other {
-		weights = float64(l.WeightWords()) * operand / 8
+		weights = float64(l.WeightWords()) * weight / 8
 		out.DRAM.FilterReads = Count(math.Min(float64(t.Passes)*float64(l.WeightWords()), memory.MaxCycles))
 	}
 	out.UniqueBytes = int64(math.Ceil(inputs + weights + outputs))
-	bytes := float64(out.DRAM.FilterReads) * operand / 8
+	bytes := float64(out.DRAM.FilterReads) * weight / 8
 	passes, waits := m.memory.Stream(inputs, weights, outputs)
 	if passes {
 		out.DRAM.IfmapReads, out.DRAM.OfmapWrites = Count(l.InputWords()), Count(l.OutputWords())
@@ -154,14 +155,15 @@ func (m *vectorMachine) price(out *Layer) {
 }
 
 func (m *vectorMachine) layer(out *Layer, l *workload.Layer) error {
-	unit, _ := m.spec.Unit(l.DType, l.WeightBits())
-	loop := &m.loops[unit]
+	i := m.spec.Vector.LoopOf(l.DType, l.WeightBits())
+	loop := &m.loops[i]
 	t := m.core.Layer(l, loop, &m.memory, m.spec.Vector.Efficiency)
-	operand, final := float64(unit.Bits()), float64(l.OutputBits())
-	if l.DType.Integer() {
-		final = max(final, operand) // integers take the loop's width in memory
+	operand, final := m.spec.Vector.Loops[i].DType.Bits(), float64(l.OutputBits())
+	if l.DType.Integer() { // integers take the loop's widths in memory
+		final = max(final, float64(operand))
+		out.hold(operand, int(loop.Bits))
 	}
-	m.stream(out, l, &t, operand, final)
+	m.stream(out, l, &t, float64(operand), float64(loop.Bits), final)
 	if err := m.finish(out, &t); err != nil {
 		return err
 	}

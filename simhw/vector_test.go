@@ -145,6 +145,60 @@ func TestVectorPrefers(t *testing.T) {
 	}
 }
 
+// The dense layer of TestVectorByHand by CMSIS-NN's loops, on cortex_m4_cmsisnn: per step 48
+// instructions with weights of 4 bits, 29 with inputs of 16, and three cycles for a run of
+// loads and a branch; 38 a tile, 34 an output, and in 16 bits 1.5 an input. Weights are 320 bytes or 640, in lines of 8, 4 cycles each.
+func TestVectorPackedWeights(t *testing.T) {
+	d := load(t, "cortex_m4_cmsisnn")
+	s := d.Spec()
+	for _, c := range []struct {
+		inputs, weights int
+		step, gather    float64
+		bytes, unique   int64
+		held            string
+	}{
+		{4, 4, 48 + 3, 0, 320, 64 + 320 + 10, "int4 as int8×int4"},
+		{8, 4, 48 + 3, 0, 320, 64 + 320 + 10, ""},
+		{8, 3, 48 + 3, 0, 320, 64 + 320 + 10, "int8×int3 as int8×int4"},
+		{4, 8, 29 + 3, 0, 640, 64 + 640 + 10, "int4×int8 as int8"},
+		{8, 8, 29 + 3, 0, 640, 64 + 640 + 10, ""},
+		{12, 8, 29 + 3, 64 * 1.5, 640, 2*64 + 640 + 2*10, "int12×int8 as int16×int8"},
+	} {
+		l := workload.Layer{Name: "l", Kind: workload.Gemm, DType: dtype.Int(c.inputs), WeightWidth: c.weights, M: 1, N: 10, K: 64}
+		e, err := Evaluate(&d, &workload.Workload{Name: "w", Layers: []workload.Layer{l}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, core := e.Layers[0], (5*(16*c.step+38)+10*34+c.gather)/s.Vector.Efficiency
+		if got.StallCycles != c.bytes/8*4 || math.Abs(float64(got.Cycles-got.StallCycles)-core) > 2 {
+			t.Errorf("%d×%d bits: %d cycles, %d of them waiting, want %g and %d", c.inputs, c.weights, got.Cycles, got.StallCycles, core, c.bytes/8*4)
+		}
+		if int64(got.DRAM.Bytes) != c.bytes || got.UniqueBytes != c.unique {
+			t.Errorf("%d×%d bits: %d bytes of weights, %d in all, want %d and %d", c.inputs, c.weights, got.DRAM.Bytes, got.UniqueBytes, c.bytes, c.unique)
+		}
+		held := ""
+		for _, h := range e.Held {
+			held += h.String()
+		}
+		note := strings.Contains(strings.Join(e.Notes(), "\n"), "memory holds "+held)
+		if held != c.held || note != (held != "") {
+			t.Errorf("%d×%d bits are held as %q, want %q", c.inputs, c.weights, held, c.held)
+		}
+	}
+	w := workload.Workload{Name: "w", Layers: []workload.Layer{{Name: "l", Kind: workload.Gemm, DType: dtype.Int(12), M: 1, N: 10, K: 64}}}
+	if _, err := Evaluate(&d, &w); err == nil || !strings.Contains(err.Error(), `cannot compute int12 (layer "l"): it has int8, int8×int4, int16×int8`) {
+		t.Error(err)
+	}
+	s.Vector.Loops[1].WeightBits = 8
+	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "loops[1].weight_bits 8: want less than") {
+		t.Error(err)
+	}
+	s.Vector.Loops[1].WeightBits, s.Vector.Loops[1].Kernel = 4, "avx2"
+	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "no kernel of weights of fewer bits") {
+		t.Error(err)
+	}
+}
+
 func TestVectorRefuses(t *testing.T) {
 	d := load(t, "cortex_m4")
 	s := d.Spec()

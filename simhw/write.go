@@ -152,6 +152,9 @@ func (e *Estimate) Notes() []string {
 	if len(e.Validated) == 0 {
 		notes = append(notes, "Validated: this kind of design was not compared with anything.")
 	}
+	for _, h := range e.Held {
+		notes = append(notes, fmt.Sprintf("Whole words: memory holds %s, and the layer costs what that does.", h))
+	}
 	if e.Total.Partial {
 		notes = append(notes, "Partial: the total leaves out "+strings.Join(e.missing(), ", ")+".")
 	}

@@ -51,6 +51,8 @@ func (v *Vector) checkKernels() *checkError {
 		switch {
 		case l.Kernel == "":
 			continue
+		case l.WeightBits > 0:
+			return &checkError{fmt.Sprintf("loops[%d].kernel", i), fmt.Sprintf("%q: this program has no kernel of weights of fewer bits: want the key left out", l.Kernel)}
 		case !hasKernel(l.DType, l.Kernel):
 			key := fmt.Sprintf("loops[%d].kernel", i)
 			names := KernelNames(l.DType)

@@ -12,8 +12,9 @@ import (
 type kind struct {
 	fields    []field
 	lists     []*list
-	check     func(*Spec) *checkError       // rules between values, each of which is in its range
-	has       func(*Spec, dtype.DType) bool // units of a format
+	check     func(*Spec) *checkError                                          // rules between values, each of which is in its range
+	has       func(*Spec, dtype.DType) bool                                    // units of a format
+	unit      func(s *Spec, d dtype.DType, weightBits int) (dtype.DType, bool) // Spec.Unit; nil: by has
 	structure func(*Spec) string
 	same      func(a, b *Spec) bool // they differ in sizes and speeds alone
 }

@@ -89,6 +89,9 @@ func (s *Spec) Has(d dtype.DType) bool { return kinds[s.Family].has(s, d) }
 // Unit is the format of the units that compute inputs of format d with weights of
 // weightBits: d's own, or of integers the narrowest that both fit; false where there are none.
 func (s *Spec) Unit(d dtype.DType, weightBits int) (dtype.DType, bool) {
+	if unit := kinds[s.Family].unit; unit != nil {
+		return unit(s, d, weightBits)
+	}
 	if !d.Integer() {
 		return d, s.Has(d)
 	}
@@ -101,7 +104,7 @@ func (s *Spec) Unit(d dtype.DType, weightBits int) (dtype.DType, bool) {
 }
 
 // FormatNames lists the number formats that the design has units of, integers of all
-// widths up to one as "int1 to int16".
+// widths up to one as "int1 to int16", of inputs with other weights as "int8×int4".
 func (s *Spec) FormatNames() []string {
 	var names []string
 	upTo := 0 // all integers of fewer bits too
@@ -118,6 +121,11 @@ func (s *Spec) FormatNames() []string {
 			names = append(names, "int1 to "+d.String())
 		default:
 			names = append(names, d.String())
+		}
+	}
+	for i := range s.Vector.LoopCount {
+		if l := &s.Vector.Loops[i]; l.WeightBits > 0 {
+			names = append(names, l.DType.String()+"×"+dtype.Int(l.WeightBits).String())
 		}
 	}
 	return names

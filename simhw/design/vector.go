@@ -47,6 +47,7 @@ type SlowMemory struct {
 // registers of Lanes channels, Step products of each at a time.
 type VectorLoop struct {
 	DType                   dtype.DType
+	WeightBits              int    // of weights that memory holds in less than DType; else 0
 	Kernel                  string // of KernelNames, which the loop is; or ""
 	Rows, Cols, Lanes, Step int
 
@@ -70,11 +71,11 @@ type VectorLoop struct {
 	PoolLoads, PoolInstructions float64
 }
 
-// Loop returns the loop of a number format, the first where there are several, which
-// estimates are by; nil where there is none.
+// Loop returns the loop of a number format, weights of the same, the first where there are
+// several, which estimates are by; nil where there is none.
 func (v *Vector) Loop(d dtype.DType) *VectorLoop {
 	for i := range min(v.LoopCount, len(v.Loops)) {
-		if v.Loops[i].DType == d {
+		if v.Loops[i].DType == d && v.Loops[i].WeightBits == 0 {
 			return &v.Loops[i]
 		}
 	}
@@ -85,6 +86,40 @@ func (v *Vector) Loop(d dtype.DType) *VectorLoop {
 func (v *Vector) Prefer(i int) {
 	first := v.Loop(v.Loops[i].DType)
 	*first, v.Loops[i] = v.Loops[i], *first
+}
+
+// LoopOf is the index of the first loop that computes inputs of format d with weights of
+// weightBits: d's own, or of integers the one with the narrowest inputs that they fit, and
+// of those the one with the narrowest weights. Without weights, 0, it is one whose weights
+// are as wide as its inputs. -1: there is none.
+func (v *Vector) LoopOf(d dtype.DType, weightBits int) int {
+	best := -1
+	for i := range min(v.LoopCount, len(v.Loops)) {
+		l := &v.Loops[i]
+		fits := l.DType == d && l.WeightBits == 0
+		if d.Integer() {
+			fits = l.DType.Integer() && d.Bits() <= l.DType.Bits() && weightBits <= l.WeightWidth() && (weightBits > 0 || l.WeightBits == 0)
+		}
+		if !fits {
+			continue
+		}
+		if best >= 0 {
+			b := &v.Loops[best]
+			if n, m := l.DType.Bits(), b.DType.Bits(); n > m || n == m && l.WeightWidth() >= b.WeightWidth() {
+				continue
+			}
+		}
+		best = i
+	}
+	return best
+}
+
+// WeightWidth is the width of a weight in memory.
+func (l *VectorLoop) WeightWidth() int {
+	if l.WeightBits > 0 {
+		return l.WeightBits
+	}
+	return l.DType.Bits()
 }
 
 // count is an optional number of instructions or cycles; 0 where absent.
@@ -113,6 +148,7 @@ var vectorKind = kind{
 			at := func(s *Spec) *VectorLoop { return &s.Vector.Loops[i] }
 			return []field{
 				format("dtype", "number format; integers are computed by the loop of the narrowest that they fit, and take its width in memory", func(s *Spec) *dtype.DType { return &at(s).DType }),
+				optional(integer("weight_bits", "width of integer weights in memory, packed, where that is less than the format's; absent: the format's", 1, dtype.MaxIntBits-1, func(s *Spec) *int { return &at(s).WeightBits })),
 				text("kernel", "this program's kernel of the format that the loop is, by its name in macroscope kernels of any architecture, such as avx2; with cpu", 32, false, func(s *Spec) *string { return &at(s).Kernel }),
 				integer("rows", "outputs of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Rows }),
 				integer("cols", "registers of channels of a tile", 1, maxMACs, func(s *Spec) *int { return &at(s).Cols }),
@@ -145,13 +181,17 @@ var vectorKind = kind{
 	}},
 	check: func(s *Spec) *checkError {
 		for i := range s.Vector.LoopCount {
+			l := &s.Vector.Loops[i]
+			if w := l.WeightBits; w > 0 && (!l.DType.Integer() || w >= l.DType.Bits()) {
+				return &checkError{fmt.Sprintf("loops[%d].weight_bits", i), fmt.Sprintf("%d: want less than the bits of an integer dtype, or the key left out", w)}
+			}
 			if err := s.Vector.checkAgain(i); err != nil {
 				return err
 			}
-			if l := &s.Vector.Loops[i]; l.PaddingOutputs > 0 && !l.SkipsPadding {
+			if l.PaddingOutputs > 0 && !l.SkipsPadding {
 				return &checkError{fmt.Sprintf("loops[%d].padding_outputs", i), fmt.Sprintf("%d: applies with skips_padding only", l.PaddingOutputs)}
 			}
-			if l := &s.Vector.Loops[i]; (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
+			if (l.PoolValues > 0) != (l.PoolInstructions > 0) || l.PoolLoads > l.PoolInstructions {
 				return &checkError{fmt.Sprintf("loops[%d].pool_instructions", i), "and pool_values: want both or neither, and no more pool_loads than instructions"}
 			}
 		}
@@ -169,7 +209,13 @@ var vectorKind = kind{
 		}
 		return nil
 	},
-	has:  func(s *Spec, d dtype.DType) bool { return s.Vector.Loop(d) != nil },
+	has: func(s *Spec, d dtype.DType) bool { return s.Vector.Loop(d) != nil },
+	unit: func(s *Spec, d dtype.DType, weightBits int) (dtype.DType, bool) {
+		if i := s.Vector.LoopOf(d, weightBits); i >= 0 {
+			return s.Vector.Loops[i].DType, true
+		}
+		return d, false
+	},
 	same: func(a, b *Spec) bool { return a.Vector.Loops == b.Vector.Loops },
 	structure: func(s *Spec) string {
 		return fmt.Sprintf("core of %g instructions a cycle", s.Vector.Issue)
@@ -181,7 +227,7 @@ func (v *Vector) checkAgain(i int) *checkError {
 	l := &v.Loops[i]
 	for j := range i {
 		switch before := &v.Loops[j]; {
-		case before.DType != l.DType:
+		case before.DType != l.DType || before.WeightBits != l.WeightBits:
 		case l.Kernel == "" || before.Kernel == "":
 			return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already: of several each wants its kernel", l.DType)}
 		case before.Kernel == l.Kernel:

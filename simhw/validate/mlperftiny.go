@@ -57,7 +57,6 @@ func slow(mhz float64, m design.SlowMemory) func(*design.Spec) {
 var (
 	psoc6 = slow(150, design.SlowMemory{CacheBytes: 8192, LineBytes: 16, MissCycles: 4})
 	f746  = slow(216, design.SlowMemory{CacheBytes: 4096, LineBytes: 32, MissCycles: 8})
-	ra6m4 = slow(200, design.SlowMemory{CacheBytes: 2048, LineBytes: 16, MissCycles: 3})
 )
 
 // dualBank reads the STM32L4R5's flash 64 bits at a time: the mode of two banks, which
@@ -65,37 +64,14 @@ var (
 // the design has; the other submitters name none, and the chip comes with two.
 func dualBank(s *design.Spec) { s.Vector.Memory.LineBytes = 8 }
 
-// both makes two changes.
-func both(a, b func(*design.Spec)) func(*design.Spec) {
-	return func(s *design.Spec) {
-		a(s)
-		b(s)
-	}
-}
-
-// s8Functions is the loop that arm_convolve_s8 calls with inputs that were widened as they
-// were brought together, arm_nn_mat_mult_kernel_s8_s16, in place of the design's, which is
-// that of 1×1 layers: as GCC 12.2 -O2 compiles it for a Cortex-M4, 29 instructions for 16
-// products, of which three move what does not fit the registers; 34 to scale an output.
-func s8Functions(s *design.Spec) {
-	l := &s.Vector.Loops[0]
-	widened(l)
-	l.ColWidens, l.LoopInstructions = 4, 7
-	l.TileInstructions, l.OutputInstructions, l.GatherInstructions = 38, 34, 2.75
-}
-
-// q7Functions is the loop of arm_convolve_HWC_q7_fast, which widens in an order that
-// takes no instruction, and scales by a shift: arm_nn_mat_mult_kernel_q7_q15_reordered,
-// compiled likewise.
+// q7Functions is the loop of arm_convolve_HWC_q7_fast, which widens in an order that takes
+// no instruction, and scales by a shift: arm_nn_mat_mult_kernel_q7_q15_reordered, as GCC
+// 12.2 -O2 compiles it, 23 instructions for 16 products.
 func q7Functions(s *design.Spec) {
 	l := &s.Vector.Loops[0]
-	widened(l)
-	l.ColWidens, l.LoopInstructions = 2, 5
+	l.RowLoads, l.RowWidens, l.ColWidens, l.Unroll, l.LoopInstructions = 2, 0, 2, 1, 5
 	l.TileInstructions, l.OutputInstructions, l.GatherInstructions = 41, 4, 2.25
 }
-
-// widened loads inputs of 16 bits.
-func widened(l *design.VectorLoop) { l.RowLoads, l.RowWidens, l.Unroll = 2, 0, 1 }
 
 // kept takes weights from flash 64 bits at a time.
 func kept(s *design.Spec) {
@@ -156,12 +132,13 @@ var libraries = []library{
 		{design: "cortex_m4", name: "CY8C6, Cortex-M4 150 MHz, float32", round: "v1.2", ips: 2.084, float32: true, change: psoc6},
 		{design: "cortex_m7", name: "STM32H7A3, Cortex-M7 280 MHz, float32", round: "v1.2", ips: 8.050, float32: true}}},
 	// ONNC's program for the Cortex-M4 calls the functions of CMSIS-NN's own network, those of
-	// int8 without zero points; TFLM on the Cortex-M85 those for Helium, whose loop its design has.
+	// int8 without zero points; TFLM and microTVM those of their designs, for Helium on the
+	// Cortex-M85.
 	{name: "CMSIS-NN", runs: []board{
-		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz, q7 functions by ONNC", round: "v1.1", ips: 3.348, change: both(dualBank, q7Functions)},
-		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz, q7 functions, CMSIS-NN's own network", ips: 1000 / 99.1, change: both(f746, q7Functions), cifar: true},
-		{design: "cortex_m33", name: "RA6M4, Cortex-M33 200 MHz, s8 functions by TFLM", round: "v0.7", ips: 4.062, change: both(ra6m4, s8Functions)},
-		{design: "cortex_m4", name: "STM32L4R5, Cortex-M4 120 MHz, s8 functions by microTVM", round: "v1.0", ips: 2.567, change: both(dualBank, s8Functions)},
+		{design: "cortex_m4_cmsisnn", name: "STM32L4R5, Cortex-M4 120 MHz, q7 functions by ONNC", round: "v1.1", ips: 3.348, change: q7Functions},
+		{design: "cortex_m7", name: "STM32F746, Cortex-M7 216 MHz, q7 functions, CMSIS-NN's own network", ips: 1000 / 99.1, change: func(s *design.Spec) { f746(s); q7Functions(s) }, cifar: true},
+		{design: "cortex_m33_cmsisnn", name: "RA6M4, Cortex-M33 200 MHz, by TFLM", round: "v0.7", ips: 4.062},
+		{design: "cortex_m4_cmsisnn", name: "STM32L4R5, Cortex-M4 120 MHz, by microTVM", round: "v1.0", ips: 2.567, energyUJ: 20236},
 		{design: "cortex_m85", name: "RA8D1, Cortex-M85 480 MHz, Helium's functions by TFLM", round: "v1.2", ips: 117.948}}},
 	{name: "Andes NN of v0.7", runs: []board{
 		{design: "riscv_d25f", name: "RISC-V D25F 60 MHz, by TFLM", round: "v0.7", ips: 3.282},

@@ -27,7 +27,7 @@ func TestTinyNetworks(t *testing.T) {
 // fitted to all its runs or given with its own loop, so that no design is tuned by itself.
 func TestShippedEfficiencies(t *testing.T) {
 	for name, library := range map[string]string{"cortex_m4": "X-CUBE-AI 9.0", "cortex_m33": "X-CUBE-AI 9.0", "cortex_m7": "X-CUBE-AI 9.0",
-		"cortex_m0plus": "Bosch HALE", "cortex_m85": "CMSIS-NN", "riscv_d25f": "Andes NN of v0.7", "riscv_d45": "Andes NN of v0.7", "riscv_ax45mp": "Andes NN's q7 functions"} {
+		"cortex_m0plus": "Bosch HALE", "cortex_m85": "CMSIS-NN", "cortex_m4_cmsisnn": "CMSIS-NN", "cortex_m33_cmsisnn": "CMSIS-NN", "riscv_d25f": "Andes NN of v0.7", "riscv_d45": "Andes NN of v0.7", "riscv_ax45mp": "Andes NN's q7 functions"} {
 		found := false
 		for i := range libraries {
 			if libraries[i].name != library {
