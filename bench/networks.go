@@ -221,23 +221,40 @@ type variant struct {
 	algo string
 }
 
-// variants are a network by the direct kernels and, where that makes any layer another, by
-// minimal filtering: of float32 wherever a shape suits, of integers where it gains.
+// FiltersByDefault says whether package nn, not told otherwise, computes any layer by minimal
+// filtering on this CPU.
+func (n *Network) FiltersByDefault() (bool, error) {
+	p, err := nn.Compile(n.Graph, nn.Options{})
+	return err == nil && filters(p), err
+}
+
+// filters says whether any layer is by minimal filtering.
+func filters(p *nn.Plan) bool {
+	return slices.ContainsFunc(p.Layers(), func(l nn.Layer) bool { return strings.HasPrefix(l.Impl, "winograd") })
+}
+
+// variants are a network by the direct kernels and, where a shape suits, by minimal filtering:
+// of integers whether it was found to gain or not, since this is what finds out.
 func variants(n *Network, choice *kernels.Choice) ([]variant, error) {
 	direct, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: nn.WinogradNone})
 	if err != nil {
 		return nil, err
 	}
-	o := nn.Options{Kernels: choice, Winograd: nn.WinogradExact}
+	o := nn.Options{Kernels: choice, Winograd: nn.WinogradNone, Picks: map[string]nn.Pick{}}
 	if n.DType == dtype.Float32 {
 		o.Winograd = nn.WinogradAll
+	}
+	for _, l := range direct.Layers() {
+		if im := choice.For(l.DType); l.DType == dtype.Int8 && l.Impl == im.FullName("conv2d") {
+			o.Picks[l.Name] = nn.Pick{Impl: im, Winograd: 4}
+		}
 	}
 	filtered, err := nn.Compile(n.Graph, o)
 	if err != nil {
 		return nil, err
 	}
 	list := []variant{{direct, ""}}
-	if slices.ContainsFunc(filtered.Layers(), func(l nn.Layer) bool { return strings.HasPrefix(l.Impl, "winograd") }) {
+	if filters(filtered) {
 		list = append(list, variant{filtered, "/algo=" + WinogradAlgo})
 	}
 	return list, nil

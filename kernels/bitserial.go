@@ -184,13 +184,17 @@ func (im *Impl) SerialProducts(bits int, w []int8) int {
 }
 
 // SerialPays is up to how many SerialProducts the binary row was measured to be faster
-// than a row of int8 with inputs of that many channels; 0: never, or not measured, as
-// with channels that do not fill whole words of bits.
+// than a row of int8 with inputs of that many channels on such a CPU as this; 0: never, or
+// not measured, as with channels that do not fill whole words of bits.
 func (im *Impl) SerialPays(int8 *Impl, channels int) int {
+	return im.serialPays(int8, channels, thisCPU)
+}
+
+func (im *Impl) serialPays(int8 *Impl, channels int, on tile.CPU) int {
 	if channels%32 != 0 {
 		return 0
 	}
-	return im.k.SerialPays[int8.k.Name]
+	return im.k.SerialPays[int8.k.Name].On(on)
 }
 
 // packPlanes gives words [OutC][plane][KH][KW][C bits] of the β.

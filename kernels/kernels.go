@@ -140,6 +140,9 @@ func Lookup(d dtype.DType, name string) (*Impl, error) {
 	return nil, fmt.Errorf("%v implementation %q: want %s", d, name, strings.Join(names, ", "))
 }
 
+// thisCPU is what measurements are looked up by.
+var thisCPU = tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family}
+
 // whyNot says why a kernel cannot run here, "" if it can.
 func whyNot(k tile.Kernel) string {
 	if missing := lacks(k.Needs); missing != "" {

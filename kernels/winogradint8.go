@@ -68,10 +68,14 @@ func newWinogradInt8(im *Impl, spec ConvSpec, weights []int8, m int) (*Winograd,
 }
 
 // WinogradPays says for which m an int8 convolution with so many input channels was found to be
-// faster by F(m×m, 3×3) than directly (tile.Winograd.Pays), where its shape suits; 0: none.
-func (im *Impl) WinogradPays(inC int) (m int) {
+// faster by F(m×m, 3×3) than directly on such a CPU as this (tile.Winograd.Pays), where its
+// shape suits; 0: none.
+func (im *Impl) WinogradPays(inC int) (m int) { return im.winogradPays(inC, thisCPU) }
+
+func (im *Impl) winogradPays(inC int, on tile.CPU) (m int) {
 	for i := range im.k.Winograd {
-		if w := &im.k.Winograd[i]; w.Pays > 0 && inC >= w.Pays {
+		w := &im.k.Winograd[i]
+		if least := w.Pays.On(on); least > 0 && inC >= least {
 			m = w.M
 		}
 	}

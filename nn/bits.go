@@ -171,11 +171,11 @@ func (c *compiler) whyBits(n *graph.Node) string {
 	case c.choice.Forced(dtype.Int8):
 		return "int8 was asked for; " + text
 	case most == 0:
-		return fmt.Sprintf("int8: %v was not measured to be faster with %d channels; %s", im, op.InC, text)
+		return fmt.Sprintf("int8: %v was not measured to be faster with %d channels on this CPU; %s", im, op.InC, text)
 	case products(im) <= most:
-		return fmt.Sprintf("%s, faster than %v up to %d", text, usual, most)
+		return fmt.Sprintf("%s, faster than %v up to %d on this CPU", text, usual, most)
 	default:
-		return fmt.Sprintf("int8: faster than %s, which pays up to %d", text, most)
+		return fmt.Sprintf("int8: faster than %s, which pays up to %d on this CPU", text, most)
 	}
 }
 

@@ -272,14 +272,14 @@ func TestFewBitsExplained(t *testing.T) {
 		choice := defaults(t)
 		usual, binary := choice.For(dtype.Int8), choice.For(dtype.Binary)
 		products, most := binary.SerialProducts(f[format].bits, op.Int8), binary.SerialPays(usual, channels)
-		impl, note := usual.FullName("conv2d"), fmt.Sprintf("int8: faster than bit-serial: %d binary products for one of %d bits, which pays up to %d", products, f[format].bits, most)
+		impl, note := usual.FullName("conv2d"), fmt.Sprintf("int8: faster than bit-serial: %d binary products for one of %d bits, which pays up to %d on this CPU", products, f[format].bits, most)
 		switch {
 		case choice.Forced(dtype.Int8):
 			t.Skip("int8's implementation is asked for")
 		case most == 0:
-			note = fmt.Sprintf("int8: %v was not measured to be faster with %d channels; bit-serial: %d binary products for one of %d bits", binary, channels, products, f[format].bits)
+			note = fmt.Sprintf("int8: %v was not measured to be faster with %d channels on this CPU; bit-serial: %d binary products for one of %d bits", binary, channels, products, f[format].bits)
 		case products <= most:
-			impl, note = binary.FullName("bitserial"), fmt.Sprintf("bit-serial: %d binary products for one of %d bits, faster than %v up to %d", products, f[format].bits, usual, most)
+			impl, note = binary.FullName("bitserial"), fmt.Sprintf("bit-serial: %d binary products for one of %d bits, faster than %v up to %d on this CPU", products, f[format].bits, usual, most)
 		}
 		// Of the direct kernels, so that nothing but bit-serial products competes with them.
 		explain := func(o nn.Options) nn.How {

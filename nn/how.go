@@ -40,7 +40,7 @@ func (c *compiler) describe(g *graph.Graph, input []*graph.Node) {
 	for _, grp := range c.groups {
 		h := How{Impl: impl[grp.node.Name], Note: "chosen for its number format"}
 		if strings.HasPrefix(h.Impl, "winograd") {
-			h.Note += ", faster by minimal filtering"
+			h.Note += ", faster by minimal filtering on this CPU"
 		}
 		if p, ok := c.picks[grp.node.Name]; ok {
 			h.Note = "picked: " + p.Impl.String()

@@ -28,7 +28,7 @@ type Options struct {
 type Winograd int
 
 const (
-	WinogradExact Winograd = iota // in int8, where it gives the same bytes, if it was found faster (kernels.Impl.WinogradPays)
+	WinogradExact Winograd = iota // in int8, where it gives the same bytes, if it was found faster on such a CPU (kernels.Impl.WinogradPays)
 	WinogradAll                   // in float32 too: faster, with larger rounding errors
 	WinogradNone                  // nowhere
 )

@@ -113,6 +113,9 @@ func Collect(ctx context.Context, o Options, progress Progress) (*Report, error)
 	r.Kernels = describeKernels(kernels, m)
 	r.Ops, r.Convs = m.ops(kernels), m.convs(kernels)
 	r.Runs, r.Shared = m.runs(kernels), m.shared(kernels)
+	if err := r.markUsual(networks); err != nil {
+		return nil, err
+	}
 	r.describeNetworks(networks, m)
 	r.compareDesigns()
 	if r.Host, err = r.predictHost(networks); err != nil {

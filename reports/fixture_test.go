@@ -79,7 +79,7 @@ func fixture() *Report {
 	r.Runs[1].VsBaseline = newRatio(r.Runs[0].Latency, r.Runs[1].Latency)
 	r.Runs[1].PerImage64 = around(6.3e-4, 1)
 	r.Runs[3].VsBaseline = newRatio(r.Runs[2].Latency, r.Runs[3].Latency)
-	r.Runs[4].Algo, r.Runs[4].VsDirect = bench.WinogradAlgo, newRatio(r.Runs[3].Latency, r.Runs[4].Latency)
+	r.Runs[4].Usual, r.Runs[4].Algo, r.Runs[4].VsDirect = true, bench.WinogradAlgo, newRatio(r.Runs[3].Latency, r.Runs[4].Latency)
 	network := func(d dtype.DType, weights, impl string, bytes, correct int, conv *Value) Network {
 		n := Network{DType: d, Weights: weights, Impl: impl, Params: 309290, MACs: 38653952, WeightBytes: bytes, Accuracy: newAccuracy(1000, correct)}
 		n.Layers = []Layer{

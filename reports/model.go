@@ -154,8 +154,9 @@ type Accuracy struct {
 type Run struct {
 	DType      dtype.DType `json:"dtype"`
 	Impl       string      `json:"impl"`
-	Algo       string      `json:"algo,omitempty"` // "winograd"; none: the direct kernels
-	Chosen     bool        `json:"chosen"`         // what the rest of the report speaks of
+	Algo       string      `json:"algo,omitempty"`  // "winograd"; none: the direct kernels
+	Chosen     bool        `json:"chosen"`          // what the rest of the report speaks of
+	Usual      bool        `json:"usual,omitempty"` // an Algo that is the library's own choice
 	Latency    *Value      `json:"latency_s"`
 	GMACs      *Value      `json:"gmac_s"`
 	Peak       *Value      `json:"peak_percent"`

@@ -67,6 +67,23 @@ func (r *Report) describeNetworks(plans []*bench.Network, m measured) {
 	}
 }
 
+// markUsual notes which runs by minimal filtering are what package nn does by itself. It
+// needs r.Kernels and r.Runs.
+func (r *Report) markUsual(plans []*bench.Network) error {
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		at := slices.IndexFunc(plans, func(p *bench.Network) bool { return p.DType == run.DType })
+		if run.Algo == "" || run.Impl != r.chosen(run.DType) || at < 0 {
+			continue
+		}
+		var err error
+		if run.Usual, err = plans[at].FiltersByDefault(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chosen is the name of the implementation chosen for a format.
 func (r *Report) chosen(d dtype.DType) string {
 	for _, k := range r.Kernels {

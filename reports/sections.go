@@ -193,11 +193,14 @@ func (r *Report) filtered() (list []string) {
 		if x.Algo == "" || x.VsDirect == nil || x.Impl != r.chosen(x.DType) {
 			continue
 		}
-		how := "with larger rounding errors"
+		how := ", with larger rounding errors"
 		if x.DType != dtype.Float32 {
-			how = "to the same bits, which is what the library and macroscope eval do on this CPU unless told otherwise"
+			how = ", to the same bits, which is what the library and macroscope eval do on this CPU unless told otherwise"
+			if !x.Usual {
+				how = ", to the same bits; the library and macroscope eval take the direct kernels on this CPU unless told otherwise"
+			}
 		}
-		list = append(list, fmt.Sprintf("Winograd's algorithm computes the %v network in %s µs, %s as fast as the direct kernels that are compared here, %s.", x.DType, x.Latency.withCI(micro), x.VsDirect.text(), how))
+		list = append(list, fmt.Sprintf("Winograd's algorithm computes the %v network in %s µs, %s as fast as the direct kernels that are compared here%s.", x.DType, x.Latency.withCI(micro), x.VsDirect.text(), how))
 	}
 	return list
 }

@@ -33,7 +33,7 @@ type benchCmd struct {
 func (*benchCmd) Help() string {
 	return `Every round measures every case once, in a shuffled order, after a warm-up. On a terminal, or with -o, it shows a table: the median with its 95% confidence interval, the best run, and the percentage of the peak measured in the same round. Else, and in the file, it writes the Go benchmark format with the machine's description, which macroscope compare and benchstat read. After Ctrl-C the complete rounds are kept.
 
---layers shows a table a format, float32, and int8 where it gains, also one by Winograd's algorithm: each step of one inference on one thread, timed among the others; of a layer also what goes into its kernel (products and sums), its epilogue (bias, ReLU, requantization, thresholds, storing), its pool, and the packing of values for their reader. With Winograd the packing is the transform of the input, the epilogue that of the sums. Parts are told apart by twins of the kernel that leave one out. Weights are packed once, before. B moved counts each byte of input, weights and output once.`
+--layers shows a table a format, and of float32 and int8 also one by Winograd's algorithm, where it suits a layer: each step of one inference on one thread, timed among the others; of a layer also what goes into its kernel (products and sums), its epilogue (bias, ReLU, requantization, thresholds, storing), its pool, and the packing of values for their reader. With Winograd the packing is the transform of the input, the epilogue that of the sums. Parts are told apart by twins of the kernel that leave one out. Weights are packed once, before. B moved counts each byte of input, weights and output once.`
 }
 
 func (c *benchCmd) Run(e *env) error {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/csv"
+	"math"
 	"strconv"
 	"strings"
 
+	"macroscope/dtype"
 	"macroscope/internal/table"
 	"macroscope/kernels"
 )
@@ -21,7 +23,7 @@ func (*kernelsCmd) Help() string {
 
 --predicted and --shapes measure nothing: they lay the instructions of the arm64 kernels' innermost loops over published figures of CPUs that are not at hand, and print upper bounds with their sources. --predicted also counts the kernels on the CPUs of “macroscope designs”, layer by layer.
 
-The products of float32 are what “macroscope train --products” may ask for on this CPU.`
+The products of float32 are what “macroscope train --products” may ask for on this CPU. Minimal filtering computes 3x3 convolutions with fewer products: of float32 on request (--winograd), since it rounds more; of int8, where it is exact, by default if it was measured to be faster on this kind of CPU, else where “--impl tuned” finds it faster.`
 }
 
 // kernelRow is a row of the table in JSON.
@@ -36,6 +38,7 @@ type kernelRow struct {
 	TileRows  int      `json:"tile_rows"`
 	TileCols  int      `json:"tile_columns"`
 	Products  []string `json:"products"`
+	Filtering string   `json:"minimal_filtering,omitempty"`
 }
 
 func (c *kernelsCmd) Run(e *env) error {
@@ -55,7 +58,7 @@ func (c *kernelsCmd) Run(e *env) error {
 		for _, op := range kernels.Ops {
 			r := kernelRow{
 				Op: op, DType: im.DType().String(), Impl: im.Name(), Available: im.Available(), Reason: im.Reason(),
-				Needs: im.Needs(), TileRows: mr, TileCols: nr, Products: productsOf(im),
+				Needs: im.Needs(), TileRows: mr, TileCols: nr, Products: productsOf(im), Filtering: filtering(im),
 			}
 			if choice.For(im.DType()) == im {
 				r.Chosen, r.Reason = true, choice.Why(im.DType())
@@ -68,19 +71,19 @@ func (c *kernelsCmd) Run(e *env) error {
 	}
 	if c.Output == "csv" {
 		w := csv.NewWriter(e.stdout)
-		_ = w.Write([]string{"op", "dtype", "impl", "available", "chosen", "reason", "needs", "tile_rows", "tile_columns", "products"}) // Error tells
+		_ = w.Write([]string{"op", "dtype", "impl", "available", "chosen", "reason", "needs", "tile_rows", "tile_columns", "products", "minimal_filtering"}) // Error tells
 		for _, r := range rows {
-			_ = w.Write([]string{r.Op, r.DType, r.Impl, yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strconv.Itoa(r.TileRows), strconv.Itoa(r.TileCols), strings.Join(r.Products, " ")})
+			_ = w.Write([]string{r.Op, r.DType, r.Impl, yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strconv.Itoa(r.TileRows), strconv.Itoa(r.TileCols), strings.Join(r.Products, " "), r.Filtering})
 		}
 		w.Flush()
 		return w.Error()
 	}
 	// The three operations of a row share everything, so people see them once.
-	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs", "products"}}
+	t := table.Table{Head: []string{"ops", "dtype", "impl", "tile", "available", "chosen", "reason", "needs", "products", "minimal filtering"}}
 	for i := 0; i < len(rows); i += len(kernels.Ops) {
 		r := rows[i]
 		t.Add(strings.Join(kernels.Ops, " "), r.DType, r.Impl, strconv.Itoa(r.TileRows)+"x"+strconv.Itoa(r.TileCols),
-			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strings.Join(r.Products, " "))
+			yes(r.Available), yes(r.Chosen), r.Reason, strings.Join(r.Needs, " "), strings.Join(r.Products, " "), r.Filtering)
 	}
 	return e.writeTable(c.Output, &t)
 }
@@ -95,6 +98,20 @@ func productsOf(im *kernels.Impl) []string {
 		}
 	}
 	return list
+}
+
+// filtering says when a row computes 3×3 convolutions by minimal filtering on this CPU; empty:
+// never.
+func filtering(im *kernels.Impl) string {
+	switch {
+	case len(im.Winograds()) == 0:
+		return ""
+	case im.DType() == dtype.Float32:
+		return "on request"
+	case im.WinogradPays(math.MaxInt) > 0:
+		return "by default"
+	}
+	return "where tuned"
 }
 
 func yes(b bool) string {

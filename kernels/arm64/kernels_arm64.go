@@ -70,8 +70,8 @@ var fixedKernels = []tile.Kernel{
 		// A quarter of the products, at as many an instruction (144 for 512 in place of 156 or
 		// 124): more than the transforms take. By counting, as the order of the rows.
 		Winograd: []tile.Winograd{
-			{M: 2, VL: 8, OutVL: 4, In: winogradInt8In2NEON, Out: winogradInt8Out2NEON, Tiles: int16NEON, Pays: 16},
-			{M: 4, VL: 8, OutVL: 4, In: winogradInt8In4NEON, Out: winogradInt8Out4NEON, Tiles: int16NEON, Pays: 16},
+			{M: 2, VL: 8, OutVL: 4, In: winogradInt8In2NEON, Out: winogradInt8Out2NEON, Tiles: int16NEON, Pays: tile.ByCPU{{}: 16}},
+			{M: 4, VL: 8, OutVL: 4, In: winogradInt8In4NEON, Out: winogradInt8Out4NEON, Tiles: int16NEON, Pays: tile.ByCPU{{}: 16}},
 		},
 		Merge: mergeNEON, Depthwise: &depthwiseInt8, Rescale: &rescale,
 		DotBlock: 16, DotInt8: dotInt8NEON, DotUint8: dotUint8NEON,

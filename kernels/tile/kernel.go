@@ -105,7 +105,7 @@ type Kernel struct {
 	// SerialPays says, by the names of int8 rows, up to how many binary products for
 	// one of theirs a convolution of few bits was measured to be faster bit-serially
 	// (binary); a row that is not among them was not measured, or always wins.
-	SerialPays map[string]int
+	SerialPays map[string]ByCPU
 	// BFloat16, if not nil, multiplies bfloat16 where a caller is content with them
 	// (float32).
 	BFloat16 *BFloat16

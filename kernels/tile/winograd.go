@@ -80,5 +80,5 @@ type Winograd struct {
 	Tiles []PairMicro
 	// Pays is the fewest input channels from which on the convolution was found faster than
 	// by the row's Tile, by measuring or, as the row says, by counting; 0: it was not.
-	Pays int
+	Pays ByCPU
 }

@@ -1,0 +1,62 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import (
+	"testing"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"macroscope/dtype"
+	"macroscope/kernels/tile"
+)
+
+// What was measured on one kind of CPU decides nothing on another: each has its own
+// numbers, and what holds for others is no more than what held wherever it was measured.
+func TestMeasuredByCPU(t *testing.T) {
+	zen4, zen5 := tile.CPU{Vendor: cpuid.AMD, Family: 25}, tile.CPU{Vendor: cpuid.AMD, Family: 26}
+	intel := tile.CPU{Vendor: cpuid.Intel, Family: 6}
+	unknown := tile.CPU{Vendor: cpuid.VIA, Family: 7}
+	row := func(d dtype.DType, name string) *Impl {
+		t.Helper()
+		im, err := Lookup(d, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return im
+	}
+	for _, c := range []struct {
+		on                     tile.CPU
+		avx2, avxvnni, avx512  int // m of F(m×m, 3×3) with 64 channels
+		serial512, serialAVX2s int // products of bits
+	}{
+		{zen4, 4, 0, 4, 3, 1},
+		{zen5, 4, 0, 0, 3, 1},
+		{intel, 4, 4, 0, 2, 1},
+		{unknown, 4, 0, 0, 2, 1},
+		{tile.CPU{}, 4, 0, 0, 2, 1},
+	} {
+		for name, want := range map[string]int{"avx2": c.avx2, "avxvnni": c.avxvnni, "avx512vnni": c.avx512, "amxint8": 0} {
+			im := row(dtype.Int8, name)
+			if m := im.winogradPays(64, c.on); m != want {
+				t.Errorf("%+v: %v by F(%d, 3): want %d", c.on, im, m, want)
+			}
+			if m := im.winogradPays(8, c.on); m != 0 {
+				t.Errorf("%+v: %v with 8 channels by F(%d, 3): fewer than was measured", c.on, im, m)
+			}
+		}
+		for name, want := range map[string]int{"avx512vnni": c.serial512, "amxint8": 0} {
+			if n := row(dtype.Binary, "avx512vpopcntdq").serialPays(row(dtype.Int8, name), 64, c.on); n != want {
+				t.Errorf("%+v: %d products of bits for one of %s: want %d", c.on, n, name, want)
+			}
+		}
+		for _, name := range []string{"avx2", "avxvnni"} {
+			if n := row(dtype.Binary, "avx2").serialPays(row(dtype.Int8, name), 64, c.on); n != c.serialAVX2s {
+				t.Errorf("%+v: %d products of bits for one of %s: want %d", c.on, n, name, c.serialAVX2s)
+			}
+		}
+	}
+	if want := (tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family}); thisCPU != want {
+		t.Errorf("this CPU is %+v, cpuid says %+v", thisCPU, want)
+	}
+}
