@@ -11,6 +11,35 @@ import (
 	"macroscope/kernels/tile"
 )
 
+// Small images take fewer weights, not fewer products, where weights come from afar; where
+// they stay near, or nobody measured how far they come, products alone count.
+func TestWinogradFor(t *testing.T) {
+	intel, zen4 := tile.CPU{Vendor: cpuid.Intel, Family: 6}, tile.CPU{Vendor: cpuid.AMD, Family: 25}
+	const cache, fits, far = 2 << 20, 2 << 20, 2<<20 + 1
+	for _, c := range []struct {
+		name        string
+		on          tile.CPU
+		bytes, h, w int
+		want        int
+	}{
+		{"avx512", intel, far, 16, 16, 4}, {"avx512", intel, far, 8, 16, 4}, {"avx512", intel, far, 8, 12, 2}, {"avx512", intel, far, 8, 8, 2},
+		{"avx512", intel, far, 4, 8, 2}, {"avx512", intel, far, 4, 4, 0}, {"avx512", intel, far, 12, 12, 4},
+		{"avx512", intel, fits, 8, 8, 4}, {"avx512", intel, fits, 4, 4, 4}, {"avx512", zen4, far, 8, 8, 4},
+		{"avx512", tile.CPU{}, far, 4, 4, 4}, {"avx512", intel, fits, 6, 10, 2}, {"avx512", intel, far, 6, 10, 2},
+		{"avx512", intel, far, 7, 8, 0}, {"avx512", intel, fits, 2, 2, 2}, {"avx512", intel, far, 2, 2, 0},
+		{"avx2", intel, far, 8, 8, 4}, {"avx2", intel, far, 4, 8, 2}, {"avx2", intel, far, 4, 4, 2},
+		{"generic", intel, far, 4, 4, 4},
+	} {
+		im, err := Lookup(dtype.Float32, c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := im.winogradFor(c.h, c.w, c.bytes, c.on, cache); m != c.want {
+			t.Errorf("%v on %+v, %d×%d sums, %d bytes of weights: F(%d, 3), want %d", im, c.on, c.h, c.w, c.bytes, m, c.want)
+		}
+	}
+}
+
 // What was measured on one kind of CPU decides nothing on another: each has its own
 // numbers, and what holds for others is no more than what held wherever it was measured.
 func TestMeasuredByCPU(t *testing.T) {

@@ -125,15 +125,13 @@ func newWinograd(im *Impl, spec ConvSpec, weights, m int) (*Winograd, error) {
 func (w *Winograd) prepare() {
 	im, spec, m := w.im, &w.spec, w.t.M
 	k := im.of(spec.Out.C)
-	switch w.mr, w.nr, w.gemm = k.MR, k.NR, k.Tile; {
-	case w.t.Tiles != nil:
-		for i, t := range w.t.Tiles {
-			if w.mr, w.nr, w.gemm, w.apart = t.MR, t.NR, t.Run, t.Apart; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 || i == len(w.t.Tiles)-1 {
+	w.mr, w.nr, w.gemm = k.MR, k.NR, k.Tile
+	if im.k.DType == dtype.Int8 || k == &im.k { // of float32 the narrow tile goes before
+		for _, t := range w.t.Tiles {
+			if w.mr, w.nr, w.gemm, w.apart = t.MR, t.NR, t.Run, t.Apart; w.tilesY*w.tilesX <= t.MR && spec.Out.C%t.NR == 0 {
 				break
 			}
 		}
-	case k.Flat.Run != nil && w.tilesY*w.tilesX <= k.Flat.MR && spec.Out.C%k.Flat.NR == 0:
-		w.mr, w.nr, w.gemm = k.Flat.MR, k.Flat.NR, k.Flat.Run
 	}
 	mr, nr := w.mr, w.nr
 	w.block = (min(winogradBlock, w.tilesY*w.tilesX) + mr - 1) / mr * mr
@@ -296,7 +294,15 @@ func (w *Winograd) columns(ctx *Context, out, in []byte, first, count, from, to 
 	for p := range points * (w.stages & stageProducts / stageProducts) {
 		a.A = unsafe.Pointer(&v[p*stepV])
 		for col := from; col < to; col += w.nr {
-			a.B, a.C = unsafe.Pointer(&w.u[p*w.per+col*w.k]), unsafe.Pointer(&m[p*stepM+4*col])
+			next := p*w.per + (col+w.nr)*w.k // panel
+			switch {
+			case col+w.nr < to:
+			case p+1 < points:
+				next = (p+1)*w.per + from*w.k
+			default: // of the next block of tiles
+				next = from * w.k
+			}
+			a.B, a.C, a.Next = unsafe.Pointer(&w.u[p*w.per+col*w.k]), unsafe.Pointer(&m[p*stepM+4*col]), unsafe.Pointer(&w.u[next])
 			w.gemm(a)
 		}
 	}

@@ -43,6 +43,7 @@ type compiler struct {
 	wanted   map[bufferKey]*buffer
 	forms    map[*graph.Value][]*buffer // of each value, in the order asked for
 	signs    map[signsOf][]int8         // weights of ±1 as bytes
+	read     int                        // readWeights, once it was asked
 	spare    int                        // bytes that the layers' constants may still take
 	tables   float64                    // bytes of what the first runner lays out by pixels
 }

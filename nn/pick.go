@@ -27,8 +27,8 @@ func (c *compiler) pick(n *graph.Node) Pick {
 	}
 	d := c.layerType(n)
 	p := Pick{Impl: c.choice.For(d)}
-	if c.winograd == WinogradAll && d == dtype.Float32 {
-		p.Winograd = 4
+	if op, ok := n.Op.(*graph.Conv2D); ok && c.winograd == WinogradAll && d == dtype.Float32 && filterable(op) {
+		p.Winograd = p.Impl.WinogradFor(n.Out.Shape[1], n.Out.Shape[2], c.readWeights())
 	}
 	if d == dtype.Int8 {
 		p.BitSerial = c.pays(n)
@@ -37,6 +37,31 @@ func (c *compiler) pick(n *graph.Node) Pick {
 		}
 	}
 	return p
+}
+
+// filterable says whether minimal filtering computes such a convolution.
+func filterable(op *graph.Conv2D) bool {
+	return op.KH == 3 && op.KW == 3 && op.StrideH == 1 && op.StrideW == 1 && op.DilationH == 1 && op.DilationW == 1 && op.Groups == 1
+}
+
+// readWeights is how many bytes of float32 weights an inference reads if all layers that suit
+// are by F(4×4, 3×3).
+func (c *compiler) readWeights() int {
+	if c.read == 0 {
+		for _, n := range c.g.Nodes {
+			switch op := n.Op.(type) {
+			case *graph.Conv2D:
+				words := op.OutC * op.K()
+				if filterable(op) {
+					words *= 4 // 36 for 9
+				}
+				c.read += 4 * words
+			case *graph.Dense:
+				c.read += 4 * op.In * op.Out
+			}
+		}
+	}
+	return c.read
 }
 
 // checkPicks refuses picks that cannot be followed.

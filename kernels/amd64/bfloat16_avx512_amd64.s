@@ -24,6 +24,7 @@
 #define ARG_Hi 132(DI)
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
+#define ARG_Next 152(DI)
 
 #define P_X 0(DI)
 #define P_Y 8(DI)

@@ -24,6 +24,7 @@
 #define ARG_Hi 132(DI)
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
+#define ARG_Next 152(DI)
 
 // tileFloat32AVX2 is the loop of tile.Args, 4×16, three tiles at a time as twice
 // 6×16. A step of K of 6 rows is 12 VFMADD231PS in 6 cycles, 2 loads of B, 6

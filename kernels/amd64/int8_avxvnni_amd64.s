@@ -24,6 +24,7 @@
 #define ARG_Hi 132(DI)
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
+#define ARG_Next 152(DI)
 
 // tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, three tiles at a time as
 // twice 6×16, VEX-coded for CPUs that have AVX-VNNI without AVX-512. A step of K

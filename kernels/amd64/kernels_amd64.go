@@ -60,16 +60,18 @@ var (
 	}
 )
 
-// Of int8 by minimal filtering.
+// What multiplies in minimal filtering.
 var (
+	filterAVX512 = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 64, Run: tileFloat32AVX512Flat}}, {Micro: tile.Micro{MR: 8, NR: 32, Run: tileFloat32AVX512Ahead}}}
 	int16AVX2    = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 16, Run: tileInt16AVX2}}}
 	int16AVXVNNI = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 16, Run: tileInt16AVXVNNI}}}
 	int16AVX512  = []tile.PairMicro{{Micro: tile.Micro{MR: 4, NR: 64, Run: tileInt16AVX512VNNIFlat}}, {Micro: tile.Micro{MR: 8, NR: 32, Run: tileInt16AVX512VNNI}}}
 )
 
-// The kinds of CPU that Pays and SerialPays were measured on, where they differ: by macroscope
-// bench --filter Network/dtype=int8 and --filter BitSerial. On others holds what gained
-// wherever it was measured.
+// The kinds of CPU that Pays, SerialPays and FarRows were measured on, where they differ: by
+// macroscope bench --filter Network/dtype=int8, --filter BitSerial and --layers --dtype float32
+// (conv6 by F(4×4, 3×3) reads its weights as fast as they come). On others holds what
+// gained wherever it was measured.
 var (
 	zen4   = tile.CPU{Vendor: cpuid.AMD, Family: 25} // and Zen 3, which has no AVX-512
 	zen5   = tile.CPU{Vendor: cpuid.AMD, Family: 26}
@@ -88,6 +90,7 @@ var Kernels = []tile.Kernel{
 			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2, Grad: winogradGrad2AVX2},
 			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2, Grad: winogradGrad4AVX2},
 		},
+		FarRows: tile.ByCPU{intel6: 7}, // 46 GMAC/s, 25 GB/s
 		Pixels: &tile.PixelFuncs{
 			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,
 			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2, PReLU: pixelPReLUAVX2, PReLUGrad: pixelPReLUGradAVX2,
@@ -100,12 +103,12 @@ var Kernels = []tile.Kernel{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
 		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, ColumnTile: tileFloat32AVX512Columns,
 		Narrow:   tile.Micro{MR: 8, NR: 16, Run: tileFloat32AVX512Narrow},
-		Flat:     tile.Micro{MR: 4, NR: 64, Run: tileFloat32AVX512Flat},
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
-			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512, Grad: winogradGrad2AVX512},
-			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512, Grad: winogradGrad4AVX512},
+			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512, Grad: winogradGrad2AVX512, Tiles: filterAVX512},
+			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512, Grad: winogradGrad4AVX512, Tiles: filterAVX512},
 		},
+		FarRows: tile.ByCPU{intel6: 14}, // 87 GMAC/s, 25 GB/s
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
 			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512, PReLU: pixelPReLUAVX512, PReLUGrad: pixelPReLUGradAVX512,

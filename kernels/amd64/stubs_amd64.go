@@ -27,6 +27,9 @@ func tileFloat32AVX512Pieces(t *tile.Args)
 func tileFloat32AVX512Columns(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX512Ahead(t *tile.Args)
+
+//go:noescape
 func tileFloat32AVX512Flat(t *tile.Args)
 
 //go:noescape

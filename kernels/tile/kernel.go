@@ -61,9 +61,6 @@ type Kernel struct {
 	// Narrow is a tile of fewer columns, for convolutions of so few output channels that
 	// columns of Tile would be idle; its Run does what Tile does. Run nil: none.
 	Narrow Micro
-	// Flat is a tile of fewer rows and more columns, for products of few rows (float32,
-	// Store and Accumulate only). Run nil: none.
-	Flat Micro
 	// AXor is what the bytes of A are stored xored with: 0x80 where the
 	// instruction takes them unsigned as x+128 (int8; else 0). The driver takes
 	// 128·Σw off again through Args.Init.
@@ -78,8 +75,12 @@ type Kernel struct {
 	DotBinary  func(a, b []uint64) (sum int) // number of differing bits
 
 	// Winograd lists the transforms of 3×3 convolutions that the implementation
-	// has (float32 and int8).
+	// has, M ascending (float32 and int8).
 	Winograd []Winograd
+	// FarRows is how many rows of A a core multiplies with a word of B in the time that it
+	// takes to read the word from behind its second-level cache, on CPUs where that makes
+	// minimal filtering with fewer weights faster; 0: not measured, or it does not (float32).
+	FarRows ByCPU
 
 	// Depthwise, if not nil, is the loop of depthwise convolutions (float32
 	// and int8; signed bytes, or unsigned with an AXor).

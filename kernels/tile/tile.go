@@ -88,6 +88,11 @@ type Args struct {
 	OutXor    uint64         // 0, or 0x80 for a reader that takes bytes as x+128; Requant
 
 	Pieces *Piece // [NSeg], instead of Segs and SegLen; PieceTile only
+
+	// Next is where the B of a later call lies, or anywhere: no operand. A kernel that fetches
+	// ahead asks for 64·SegLen bytes from there on for its first tile, as many behind them for
+	// the second, and so on, which may lie beyond the end of what Next points into.
+	Next unsafe.Pointer
 }
 
 // Piece is a segment that only some rows of a tile have, since for the others

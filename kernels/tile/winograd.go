@@ -74,9 +74,10 @@ type Winograd struct {
 	In, Out func(*Transform)
 	Grad    func(*Transform) // nil: none
 
-	// Of int8, whose transformed values are int16: what multiplies them, MR ascending; the
-	// last takes any shape. A word is a pair of values, a product of words the sum of both
-	// products in int32; one segment, one Init of zeros, Store alone, no pool.
+	// Tiles are what multiplies the transformed values, MR ascending; the last takes any
+	// shape. nil: the row's Tile (float32). Of int8 the values are int16: a word is a pair of
+	// them, a product of words the sum of both products in int32. One segment, whose offset is
+	// 0, one Init of zeros, Store alone, no clamp, no pool.
 	Tiles []PairMicro
 	// Pays is the fewest input channels from which on the convolution was found faster than
 	// by the row's Tile, by measuring or, as the row says, by counting; 0: it was not.
