@@ -84,6 +84,8 @@ func (st *inputStep) runUnits(s *state, _ *kernels.Context, from, to int) {
 		st.fromFloats(mem, s.floats, from, to)
 	case st.words != nil:
 		st.colours(mem, s.pixels, from, to)
+	case st.out.form.dtype == dtype.Float32 && st.out.img.C == 3:
+		st.floatColours(mem, s.pixels, from, to)
 	default:
 		st.fromBytes(mem, s.pixels, from, to)
 	}
@@ -135,6 +137,22 @@ func (st *inputStep) colours(mem []byte, in []uint8, from, to int) {
 		px := words(mem[at+y*row:][:4*m.W])[:len(red)]
 		for x, v := range red {
 			px[x] = r[v] | g[green[x]] | b[blue[x]]
+		}
+	}
+}
+
+// floatColours is fromBytes for three channels of float32, pixel after pixel, as they lie.
+func (st *inputStep) floatColours(mem []byte, in []uint8, from, to int) {
+	m, tables := st.out.img, len(st.floats)
+	plane := m.H * m.W
+	r, g, b := &st.floats[0], &st.floats[1%tables], &st.floats[2%tables]
+	for y := from; y < to; y++ {
+		red := in[y*m.W:][:m.W]
+		green, blue := in[plane+y*m.W:][:len(red)], in[2*plane+y*m.W:][:len(red)]
+		row := floats(mem[m.Offset(y, 0):][:12*m.W])
+		for x, v := range red {
+			px := row[3*x:][:3]
+			px[0], px[1], px[2] = r[v], g[green[x]], b[blue[x]]
 		}
 	}
 }
