@@ -1,10 +1,14 @@
 package kernels
 
 import (
+	"bytes"
 	"math"
 	"testing"
+	"unsafe"
 
 	"macroscope/dtype"
+	"macroscope/internal/guard"
+	"macroscope/kernels/tile"
 )
 
 func TestGemm(t *testing.T) {
@@ -74,6 +78,53 @@ func TestGemm(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// A BlockTile gives the bits of the Tile, whose order of sums it has, and touches nothing
+// else: what it fetches may be anywhere.
+func TestBlockTile(t *testing.T) {
+	for _, d := range dtype.All {
+		eachImpl(t, d, func(t *testing.T, im *Impl) {
+			if im.k.BlockTile == nil {
+				t.Skip("has no BlockTile")
+			}
+			r := newRand(t)
+			mr, nr := im.k.MR, im.k.NR
+			for tiles := 1; tiles <= 8; tiles++ {
+				for _, words := range []int{1, 3, 4, 5, 64, 1 + r.IntN(200)} {
+					rows, coff, segs := make([]int, mr*tiles), make([]int, mr*tiles), []int{0}
+					step, cStep := words+r.IntN(20), nr+r.IntN(9)
+					for i, place := range r.Perm(mr * tiles) { // in any order
+						rows[i], coff[i] = 4*place*step, 4*(mr*tiles-1-place)*cStep
+					}
+					a, b := guard.Tail(t, 4*((mr*tiles-1)*step+words)), guard.Tail(t, 4*words*nr)
+					init, before := guard.Tail(t, 4*nr), guard.Tail(t, 4*((mr*tiles-1)*cStep+nr))
+					for _, m := range [][]byte{a, b, init, before} {
+						if d == dtype.Float32 {
+							copy(view[float32](m), someFloat32(r, len(m)/4))
+						} else {
+							copy(view[int8](m), someInt8(r, len(m)))
+						}
+					}
+					for _, mode := range []tile.Mode{tile.Store, tile.Accumulate} {
+						var c [2][]byte
+						for i, f := range []tile.Func{im.k.BlockTile, im.k.Tile} {
+							c[i] = guard.Tail(t, len(before))
+							copy(c[i], before)
+							f(&tile.Args{
+								A: unsafe.Pointer(&a[0]), Rows: &rows[0], Segs: &segs[0], B: unsafe.Pointer(&b[0]), C: unsafe.Pointer(&c[i][0]), COff: &coff[0],
+								NSeg: 1, SegLen: words, Tiles: tiles, Mode: mode, Pool: 1, Init: unsafe.Pointer(&init[0]), Lo: unclampedLo, Hi: unclampedHi,
+								Next: unsafe.Pointer(&b[len(b)-1]), NextStep: r.IntN(1 << 20),
+							})
+						}
+						if !bytes.Equal(c[0], c[1]) {
+							t.Fatalf("%d tiles, %d words, mode %v: other sums than the tile's", tiles, words, mode)
+						}
+					}
+				}
+			}
 		})
 	}
 }

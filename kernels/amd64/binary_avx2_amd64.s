@@ -25,6 +25,7 @@
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
 #define ARG_Next 152(DI)
+#define ARG_NextStep 160(DI)
 
 DATA nibblePopcount<>+0(SB)/8, $0x0302020102010100
 DATA nibblePopcount<>+8(SB)/8, $0x0403030203020201

@@ -25,6 +25,7 @@
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
 #define ARG_Next 152(DI)
+#define ARG_NextStep 160(DI)
 
 DATA byteOrder<>+0(SB)/8, $0x0000000400000000
 DATA byteOrder<>+8(SB)/8, $0x0000000c00000008

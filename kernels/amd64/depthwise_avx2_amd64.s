@@ -25,6 +25,7 @@
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
 #define ARG_Next 152(DI)
+#define ARG_NextStep 160(DI)
 
 #define D_In 0(DI)
 #define D_Out 8(DI)

@@ -25,6 +25,7 @@
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
 #define ARG_Next 152(DI)
+#define ARG_NextStep 160(DI)
 
 // tileInt8AVX2 is the loop of tile.Args, 4×8, on sign-extended int16: VPMADDWD
 // gives exact pair sums where VPMADDUBSW would saturate. A step of K (four

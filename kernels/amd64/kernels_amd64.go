@@ -84,7 +84,7 @@ var (
 var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Float32, Name: "avx2", Needs: avx2,
-		MR: 4, NR: 16, Tile: tileFloat32AVX2, ColumnTile: tileFloat32AVX2Columns,
+		MR: 4, NR: 16, Tile: tileFloat32AVX2, BlockTile: tileFloat32AVX2Block, ColumnTile: tileFloat32AVX2Columns,
 		DotBlock: 8, DotFloat32: dotFloat32AVX2,
 		Winograd: []tile.Winograd{
 			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2, Grad: winogradGrad2AVX2},
@@ -101,7 +101,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Float32, Name: "avx512", Needs: avx512,
-		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, ColumnTile: tileFloat32AVX512Columns,
+		MR: 8, NR: 32, Tile: tileFloat32AVX512, PieceTile: tileFloat32AVX512Pieces, BlockTile: tileFloat32AVX512Block, ColumnTile: tileFloat32AVX512Columns,
 		Narrow:   tile.Micro{MR: 8, NR: 16, Run: tileFloat32AVX512Narrow},
 		DotBlock: 16, DotFloat32: dotFloat32AVX512,
 		Winograd: []tile.Winograd{
@@ -134,7 +134,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
-		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, AXor: 0x80,
+		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, BlockTile: tileInt8AVXVNNIBlock, AXor: 0x80,
 		Winograd: []tile.Winograd{{M: 4, VL: 16, OutVL: 8, In: winogradUint8In4AVX2, Out: winogradInt8Out4AVX2, Tiles: int16AVXVNNI, Pays: tile.ByCPU{intel6: 32}}},
 		Merge:    mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
@@ -142,7 +142,7 @@ var Kernels = []tile.Kernel{
 	},
 	{
 		DType: dtype.Int8, Name: "avx512vnni", Needs: with(avx512, cpuid.AVX512VNNI),
-		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, AXor: 0x80,
+		MR: 8, NR: 32, Tile: tileInt8AVX512VNNI, PieceTile: tileInt8AVX512VNNIPieces, BlockTile: tileInt8AVX512VNNIBlock, AXor: 0x80,
 		Narrow: tile.Micro{MR: 8, NR: 16, Run: tileInt8AVX512VNNINarrow},
 		// Zen 4 makes one VPDPBUSD of 512 bits a cycle and 0.78 of the direct kernels' time of it.
 		// Emerald Rapids makes two, which the weights' 2.4 MB out of its last cache hold up: 1.25.

@@ -25,6 +25,7 @@
 #define ARG_OutXor 136(DI)
 #define ARG_Pieces 144(DI)
 #define ARG_Next 152(DI)
+#define ARG_NextStep 160(DI)
 
 #define S_Sums 0(DI)
 #define S_Out 8(DI)

@@ -15,10 +15,16 @@ import "macroscope/kernels/tile"
 func tileFloat32AVX2(t *tile.Args)
 
 //go:noescape
+func tileFloat32AVX2Block(t *tile.Args)
+
+//go:noescape
 func tileFloat32AVX2Columns(t *tile.Args)
 
 //go:noescape
 func tileFloat32AVX512(t *tile.Args)
+
+//go:noescape
+func tileFloat32AVX512Block(t *tile.Args)
 
 //go:noescape
 func tileFloat32AVX512Pieces(t *tile.Args)
@@ -51,7 +57,13 @@ func tileInt8AVX2NonNegative(t *tile.Args)
 func tileInt8AVXVNNI(t *tile.Args)
 
 //go:noescape
+func tileInt8AVXVNNIBlock(t *tile.Args)
+
+//go:noescape
 func tileInt8AVX512VNNI(t *tile.Args)
+
+//go:noescape
+func tileInt8AVX512VNNIBlock(t *tile.Args)
 
 //go:noescape
 func tileInt8AVX512VNNIPieces(t *tile.Args)

@@ -58,6 +58,11 @@ type Kernel struct {
 	// lie side by side, Rows[i] = Rows[0]+4·i (float32, Accumulate only): A is then a
 	// matrix whose columns, not rows, are what is multiplied.
 	ColumnTile Func
+	// BlockTile, if not nil, is a faster Tile for blocks of large matrices: one segment,
+	// whose offset is 0, Pool 1, Store without clamping or Accumulate. It fetches memory
+	// before it is needed: a tile's place in C to the first-level cache, and to the
+	// second 16·SegLen bytes from Args.Next on for each tile, see there.
+	BlockTile Func
 	// Narrow is a tile of fewer columns, for convolutions of so few output channels that
 	// columns of Tile would be idle; its Run does what Tile does. Run nil: none.
 	Narrow Micro

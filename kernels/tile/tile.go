@@ -90,9 +90,12 @@ type Args struct {
 	Pieces *Piece // [NSeg], instead of Segs and SegLen; PieceTile only
 
 	// Next is where the B of a later call lies, or anywhere: no operand. A kernel that fetches
-	// ahead asks for 64·SegLen bytes from there on for its first tile, as many behind them for
-	// the second, and so on, which may lie beyond the end of what Next points into.
-	Next unsafe.Pointer
+	// ahead asks for bytes from there on, which may lie beyond the end of what Next points
+	// into: Winograd's Tiles for 64·SegLen for the first tile, as many behind them for the
+	// second, and so on; a BlockTile for 16·SegLen for each tile, which start as many times
+	// NextStep behind Next as there are rows before the tile.
+	Next     unsafe.Pointer
+	NextStep int // ≥ 0
 }
 
 // Piece is a segment that only some rows of a tile have, since for the others

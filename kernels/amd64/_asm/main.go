@@ -92,7 +92,7 @@ func (a *asm) header() {
 		{"Scale", unsafe.Offsetof(t.Scale)}, {"Bias", unsafe.Offsetof(t.Bias)}, {"Threshold", unsafe.Offsetof(t.Threshold)},
 		{"Flip", unsafe.Offsetof(t.Flip)}, {"Lo", unsafe.Offsetof(t.Lo)}, {"Hi", unsafe.Offsetof(t.Hi)},
 		{"OutXor", unsafe.Offsetof(t.OutXor)}, {"Pieces", unsafe.Offsetof(t.Pieces)},
-		{"Next", unsafe.Offsetof(t.Next)},
+		{"Next", unsafe.Offsetof(t.Next)}, {"NextStep", unsafe.Offsetof(t.NextStep)},
 	} {
 		a.raw(fmt.Sprintf("#define ARG_%s %d(DI)\n", f.name, f.offset))
 	}

@@ -36,6 +36,9 @@ func (a *asm) tall(m micro) {
 	a.op("MOVQ ARG_COff, DX")
 	a.op("MOVQ ARG_Tiles, AX")
 	a.op("MOVQ AX, 0(SP)")
+	if m.once != nil {
+		m.once(a)
+	}
 	a.op("SUBQ $3, 0(SP)")
 	a.op("JLT rest")
 	a.label("three")

@@ -44,6 +44,7 @@ type micro struct {
 	mac       func(a *asm, b, x, acc string) // of tall
 	more      func(a *asm)                   // what pieces load of B beside the tile's vectors
 	columns   bool                           // rows lie side by side, segments are words: see walkColumns
+	block     bool                           // one segment, and fetch what comes next: see walkBlock
 	double    func(a *asm, acc string)       // of pieces that double; nil: none do
 	// pool takes the maxima of windows of four rows and gives the rows that hold
 	// them; nil: of rows 0-3, 4-7, ...
@@ -78,6 +79,10 @@ func (a *asm) walk(m micro) {
 	m.zero(a)
 	if m.columns {
 		a.walkColumns(m)
+		return
+	}
+	if m.block {
+		a.walkBlock(m)
 		return
 	}
 	a.op("MOVQ ARG_B, BX")
@@ -131,12 +136,7 @@ func (a *asm) walk(m micro) {
 // walkColumns is walk where a segment is one word and rows lie side by side, so that a word
 // of K costs no more than the load of its segment beside the step.
 func (a *asm) walkColumns(m micro) {
-	for r := range m.mr {
-		a.outRow(r)
-		for at := 0; at < 4*m.nr(); at += 64 {
-			a.op("PREFETCHT0 %d(R8)", at)
-		}
-	}
+	a.fetchSums(m)
 	a.op("MOVQ ARG_B, BX")
 	a.op("MOVQ (SI), R8")
 	a.op("ADDQ ARG_A, R8")
@@ -147,7 +147,7 @@ func (a *asm) walkColumns(m micro) {
 	a.op("PCALIGN $32")
 	a.label("segment")
 	a.op("MOVQ (R9)(R10*8), CX")
-	outerAt(a, m.shape, 0, m.mr, func(r int) string { return fmt.Sprintf("%d(R8)(CX*1)", 4*r) }, m.move(), m.broadcast, m.mac)
+	outerAt(a, m.shape, 0, m.mr, 0, func(r int) string { return fmt.Sprintf("%d(R8)(CX*1)", 4*r) }, m.move(), m.broadcast, m.mac)
 	a.op("ADDQ $%d, BX", m.bStep)
 	a.op("INCQ R10")
 	a.jump("JNE", "segment")
@@ -267,13 +267,16 @@ func floatTail(a *asm, m micro) {
 }
 
 // addTail is the epilogue of float32 in the mode Accumulate.
-func addTail(a *asm, m micro) {
+func addTail(a *asm, m micro) { a.addRows(m, "VADDPS", "VMOVUPS") }
+
+// addRows is the epilogue of the mode Accumulate.
+func (a *asm) addRows(m micro, add, move string) {
 	for r := range m.mr {
 		a.outRow(r)
 		for v := range m.nv {
 			x := m.acc(r, v)
-			a.op("VADDPS %d(R8), %s, %s", v*m.bytes(), x, x)
-			a.op("VMOVUPS %s, %d(R8)", x, v*m.bytes())
+			a.op("%s %d(R8), %s, %s", add, v*m.bytes(), x, x)
+			a.op("%s %s, %d(R8)", move, x, v*m.bytes())
 		}
 	}
 	a.advance(m.mr)
@@ -301,15 +304,7 @@ func intTail(a *asm, m micro) {
 	})
 
 	a.label("accumulate")
-	for r := range m.mr {
-		a.outRow(r)
-		for v := range m.nv {
-			x := m.acc(r, v)
-			a.op("VPADDD %d(R8), %s, %s", v*m.bytes(), x, x)
-			a.op("%s %s, %d(R8)", move, x, v*m.bytes())
-		}
-	}
-	a.advance(m.mr)
+	a.addRows(m, "VPADDD", move)
 
 	// The packs saturate, so the float32 are clamped from above alone, before they
 	// become int32: what is too low, or NaN, becomes the lowest int32 and with it
