@@ -25,7 +25,7 @@ func (a *asm) ahead(m micro) {
 	a.op("NEGQ CX")
 	a.op("PCALIGN $32")
 	a.label("word")
-	m.step(a)
+	outer(a, m.shape, m.move(), m.broadcast, m.mac)
 	a.op("PREFETCHT0 (BP)")
 	a.op("ADDQ $64, BP")
 	a.op("ADDQ $%d, BX", m.bStep)

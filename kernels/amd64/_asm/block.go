@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // blockSteps is how many words of K a round of walkBlock takes: one cache line of
 // Args.Next, 16 bytes a word, is fetched a round.
 const blockSteps = 4
@@ -52,39 +50,5 @@ func (a *asm) walkBlock(m micro) {
 	}
 	a.op("ADDQ 8(SI), R9")
 	a.op("NEGQ CX")
-	step := func(i, behind int) {
-		outerAt(a, m.shape, 0, m.mr, i*m.bStep, func(r int) string { return fmt.Sprintf("%d(%s)(CX*1)", 4*(i-behind), rowPtr[r]) }, m.move(), m.broadcast, m.mac)
-	}
-	a.op("ADDQ $%d, CX", 4*blockSteps)
-	a.jump("JGT", "few")
-	a.op("PCALIGN $32")
-	a.label("words")
-	for i := range blockSteps {
-		step(i, blockSteps)
-		if i == 0 {
-			a.op("PREFETCHT1 %d(AX)(CX*4)", -16*blockSteps)
-		}
-	}
-	a.op("ADDQ $%d, BX", blockSteps*m.bStep)
-	a.op("ADDQ $%d, CX", 4*blockSteps)
-	a.jump("JLE", "words")
-	a.label("few")
-	a.op("SUBQ $%d, CX", 4*blockSteps)
-	a.jump("JEQ", "sums")
-	a.label("word")
-	step(0, 0)
-	a.op("ADDQ $%d, BX", m.bStep)
-	a.op("ADDQ $4, CX")
-	a.jump("JNE", "word")
-	a.label("sums")
-}
-
-// fetchSums fetches the tile's place in C.
-func (a *asm) fetchSums(m micro) {
-	for r := range m.mr {
-		a.outRow(r)
-		for at := 0; at < 4*m.nr(); at += 64 {
-			a.op("PREFETCHT0 %d(R8)", at)
-		}
-	}
+	a.words(m, blockSteps, func() { a.op("PREFETCHT1 %d(AX)(CX*4)", -16*blockSteps) })
 }

@@ -11,16 +11,17 @@ var (
 )
 
 func float32AVX512(a *asm) {
-	m := micro{shape: zTile, name: "tileFloat32AVX512", bStep: 128, tail: floatTail}
+	m := micro{shape: zTile, name: "tileFloat32AVX512", bStep: 128, tail: floatTail, unroll: 2, broadcast: "VBROADCASTSS", mac: fma}
 	m.doc = `
 tileFloat32AVX512 is the loop of tile.Args, 8×32. A step of K is 16 VFMADD231PS,
 2 loads of B, 8 broadcast loads of A: 16 independent sums cover the latency of
-4 cycles at two FMA a cycle, and 10 loads fit beside 16 FMA on two load ports.
-Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
+4 cycles at two FMA a cycle, and 10 loads fit beside 16 FMA on two load ports. A
+round is two steps, so that what counts them seldom takes a port from an FMA.
+Measured (best run of macroscope bench --filter Tile): 93 % of peak on Emerald
+Rapids; 97 on Zen 4, with one step a round.`
 	m.zero = func(a *asm) { m.initSums(a, "VMOVUPS") }
-	m.step = func(a *asm) { outer(a, m.shape, "VMOVUPS", "VBROADCASTSS", fma) }
 	a.tile(m)
-	m.name, m.broadcast, m.mac = "tileFloat32AVX512Pieces", "VBROADCASTSS", fma
+	m.name = "tileFloat32AVX512Pieces"
 	a.pieces(m)
 	a.tile(m.blockTile("tileFloat32AVX512Block", `the loop above four words a
 round: 64 VFMADD231PS in 32 cycles, 40 loads and a prefetch of the next panel, where two
@@ -75,7 +76,8 @@ tileFloat32AVX2 is the loop of tile.Args, 4×16, three tiles at a time as twice
 6×16. A step of K of 6 rows is 12 VFMADD231PS in 6 cycles, 2 loads of B, 6
 broadcast loads of A: 12 independent sums where the latency of 4 or 5 cycles at
 two FMA a cycle needs 8 or 10, and 8 loads where two ports have 12.
-Measured on Zen 4 (best run of macroscope bench --filter Tile): 93 % of peak.`
+Measured (best run of macroscope bench --filter Tile): 91 % of peak on Emerald
+Rapids; 93 on Zen 4, with one step a round of the loop.`
 	a.tall(m)
 	a.tall(m.blockTile("tileFloat32AVX2Block", `the loop above four words a
 round: 48 VFMADD231PS in 24 cycles, 32 loads and a prefetch of the next panel.
@@ -95,7 +97,8 @@ of the time that it takes with the tile above, in segments of a word.`
 func int8AVX512VNNI(a *asm) {
 	a.raw(byteOrder)
 	lanesInTurn(a, 4)
-	m := micro{shape: zTile, name: "tileInt8AVX512VNNI", bStep: 128, tail: intTail}
+	m := micro{shape: zTile, name: "tileInt8AVX512VNNI", bStep: 128, tail: intTail, unroll: 2, broadcast: "VPBROADCASTD"}
+	m.mac = func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) }
 	m.doc = `
 tileInt8AVX512VNNI is the loop of tile.Args, 8×32, with the bytes of A taken as
 unsigned. A step of K (four values) is 16 VPDPBUSD, 2 loads of B, 8 broadcast
@@ -105,14 +108,11 @@ and 10 loads fit beside them. Signed times signed by
 	Σ (a+128)·w = Σ a·w + 128·Σ w
 
 A is stored as a+128, which is a xor 0x80, and Init brings −128·Σw.
-Measured on Zen 4 (best run of macroscope bench --filter Tile): 97 % of peak.`
+Measured (best run of macroscope bench --filter Tile): 96 % of peak on Emerald
+Rapids; 97 on Zen 4, with one step a round of the loop.`
 	m.zero = func(a *asm) { m.initSums(a, "VMOVDQU32") }
-	m.step = func(a *asm) {
-		outer(a, m.shape, "VMOVDQU32", "VPBROADCASTD", func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) })
-	}
 	a.tile(m)
-	m.name, m.broadcast = "tileInt8AVX512VNNIPieces", "VPBROADCASTD"
-	m.mac = func(a *asm, b, x, acc string) { a.op("VPDPBUSD %s, %s, %s", b, x, acc) }
+	m.name = "tileInt8AVX512VNNIPieces"
 	a.pieces(m)
 	a.tile(m.blockTile("tileInt8AVX512VNNIBlock", `the loop above four words
 a round: 64 VPDPBUSD in 32 cycles, 40 loads and a prefetch of the next panel.
@@ -165,7 +165,8 @@ tileInt8AVXVNNI is tileInt8AVX512VNNI on 256 bits, 4×16, three tiles at a time 
 twice 6×16, VEX-coded for CPUs that have AVX-VNNI without AVX-512. A step of K
 of 6 rows is 12 VPDPBUSD in 6 cycles, 2 loads of B, 6 broadcast loads of A. Its
 latency of 5 cycles at two a cycle needs 10 independent sums: there are 12.
-Measured on Zen 5 (best run of macroscope bench --filter Tile): 97 % of peak.`
+Measured (best run of macroscope bench --filter Tile): 94 % of peak on Emerald
+Rapids; 97 on Zen 5, with one step a round of the loop.`
 	a.tall(m)
 	a.tall(m.blockTile("tileInt8AVXVNNIBlock", `the loop above four words a
 round: 48 VPDPBUSD in 24 cycles, 32 loads and a prefetch of the next panel.

@@ -7,9 +7,10 @@ import "fmt"
 // cycles at two multiply-accumulates a cycle, where the 8 sums of 4 rows stop
 // short on every hiccup. The second of three pooled windows lies in both
 // halves; its half of a maximum waits on the stack. m is the 4-row tile on Y
-// registers with two vectors a row.
+// registers with two vectors a row, by broadcast and mac, two words of K a round.
 func (a *asm) tall(m micro) {
 	const spill = 16 // place of two vectors on the stack
+	m.unroll = 2
 	first, second := m, m
 	first.mr, second.mr = 6, 6
 	first.pool = func(a *asm, max string) []int {
@@ -45,7 +46,6 @@ func (a *asm) tall(m micro) {
 	for i, half := range []micro{first, second} {
 		a.prefix = []string{"first", "second"}[i]
 		half.zero = func(a *asm) { half.initSums(a, half.move()) }
-		half.step = func(a *asm) { outer(a, half.shape, half.move(), half.broadcast, half.mac) }
 		a.walk(half)
 		half.tail(a, half)
 		a.label("done")
@@ -56,17 +56,16 @@ func (a *asm) tall(m micro) {
 	a.op("JGE three")
 	a.label("rest")
 	a.op("ADDQ $3, 0(SP)")
-	a.op("JEQ end")
+	a.op("JEQ out")
 	a.label("tile")
 	m.zero = func(a *asm) { m.initSums(a, m.move()) }
-	m.step = func(a *asm) { outer(a, m.shape, m.move(), m.broadcast, m.mac) }
 	a.walk(m)
 	m.tail(a, m)
 	a.label("done")
 	a.op("ADDQ $%d, SI", 8*m.mr)
 	a.op("DECQ 0(SP)")
 	a.op("JNE tile")
-	a.label("end")
+	a.label("out")
 	a.op("VZEROUPPER")
 	a.op("RET")
 	a.raw("\n")

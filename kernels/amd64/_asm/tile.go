@@ -40,11 +40,12 @@ type micro struct {
 	sums      func(a *asm)                   // after the last segment: turns the registers into the sums S
 	tail      func(a *asm, m micro)          // epilogue
 	bStep     int                            // bytes of B a word of K
-	broadcast string                         // of a word of A, for the outer product of tall
-	mac       func(a *asm, b, x, acc string) // of tall
+	broadcast string                         // of a word of A, for the outer products of words
+	mac       func(a *asm, b, x, acc string) // of these
 	more      func(a *asm)                   // what pieces load of B beside the tile's vectors
 	columns   bool                           // rows lie side by side, segments are words: see walkColumns
 	block     bool                           // one segment, and fetch what comes next: see walkBlock
+	unroll    int                            // words of K a round, see words; 0: one, by step
 	double    func(a *asm, acc string)       // of pieces that double; nil: none do
 	// pool takes the maxima of windows of four rows and gives the rows that hold
 	// them; nil: of rows 0-3, 4-7, ...
@@ -72,85 +73,6 @@ func (a *asm) tile(m micro) {
 	a.op("VZEROUPPER")
 	a.op("RET")
 	a.raw("\n")
-}
-
-// walk makes the sums of the rows at SI.
-func (a *asm) walk(m micro) {
-	m.zero(a)
-	if m.columns {
-		a.walkColumns(m)
-		return
-	}
-	if m.block {
-		a.walkBlock(m)
-		return
-	}
-	a.op("MOVQ ARG_B, BX")
-	a.op("XORL AX, AX")
-	a.label("segment")
-	// A + Segs[AX] + the segment's bytes: with an index that runs up to 0.
-	a.op("MOVQ ARG_Segs, R8")
-	a.op("MOVQ (R8)(AX*8), R9")
-	a.op("ADDQ ARG_A, R9")
-	a.op("MOVQ ARG_SegLen, CX")
-	a.op("LEAQ (R9)(CX*4), R9")
-	a.op("NEGQ CX")
-	a.op("SHLQ $2, CX")
-	for r := m.mr - 1; r >= 0; r-- { // R9 last but one, so that it serves as the base till then
-		if rowPtr[r] == "R9" {
-			continue
-		}
-		a.op("MOVQ %d(SI), %s", 8*r, rowPtr[r])
-		a.op("ADDQ R9, %s", rowPtr[r])
-	}
-	if m.mr > 1 {
-		a.op("ADDQ 8(SI), R9")
-	}
-	if m.chunk > 0 {
-		a.op("MOVQ $%d, 8(SP) // words until the narrow sums must be widened", m.chunk)
-	}
-	a.op("PCALIGN $32")
-	a.label("word")
-	m.step(a)
-	a.op("ADDQ $%d, BX", m.bStep)
-	if m.chunk > 0 {
-		a.op("DECQ 8(SP)")
-		a.jump("JNE", "next")
-		m.flush(a)
-		a.op("MOVQ $%d, 8(SP)", m.chunk)
-		a.label("next")
-	}
-	a.op("ADDQ $4, CX")
-	a.jump("JNE", "word")
-	if m.chunk > 0 {
-		m.flush(a)
-	}
-	a.op("INCQ AX")
-	a.op("CMPQ AX, ARG_NSeg")
-	a.jump("JLT", "segment")
-	if m.sums != nil {
-		m.sums(a)
-	}
-}
-
-// walkColumns is walk where a segment is one word and rows lie side by side, so that a word
-// of K costs no more than the load of its segment beside the step.
-func (a *asm) walkColumns(m micro) {
-	a.fetchSums(m)
-	a.op("MOVQ ARG_B, BX")
-	a.op("MOVQ (SI), R8")
-	a.op("ADDQ ARG_A, R8")
-	a.op("MOVQ ARG_Segs, R9")
-	a.op("MOVQ ARG_NSeg, R10")
-	a.op("LEAQ (R9)(R10*8), R9")
-	a.op("NEGQ R10")
-	a.op("PCALIGN $32")
-	a.label("segment")
-	a.op("MOVQ (R9)(R10*8), CX")
-	outerAt(a, m.shape, 0, m.mr, 0, func(r int) string { return fmt.Sprintf("%d(R8)(CX*1)", 4*r) }, m.move(), m.broadcast, m.mac)
-	a.op("ADDQ $%d, BX", m.bStep)
-	a.op("INCQ R10")
-	a.jump("JNE", "segment")
 }
 
 // outRow points R8 at the place of output row i.
