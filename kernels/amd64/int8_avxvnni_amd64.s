@@ -2027,9 +2027,11 @@ out:
 //
 // Σ a·b = Σ (a+128)·b − Σ 128·b
 //
-// each a VPDPBUSD, the second with 128 as its unsigned side: three instructions
-// and two loads a vector, half the peak of VPDPBUSD at most.
-// Measured on Zen 5 (n = 4096, best run of macroscope bench --filter Dot): 88 % of that.
+// each a VPDPBUSD, the second with 128 as its unsigned side: with the xor that adds 128
+// three instructions, and two loads, a vector.
+// Half the peak of VPDPBUSD at most.
+// Measured (n = 4096, best run of macroscope bench --filter Dot): 88 % of that on Zen 5; 76
+// on Emerald Rapids, whose VPXOR now and then takes one of VPDPBUSD's two ports.
 //
 // func dotInt8AVXVNNI(a, b []int8) int32
 TEXT ·dotInt8AVXVNNI(SB), NOSPLIT, $0-52
@@ -2105,7 +2107,8 @@ end:
 
 // dotUint8AVXVNNI is for i, x := range a { sum += int32(x) * int32(b[i]) }: a
 // VPDPBUSD and two loads a vector, the loads being the bound: half the peak.
-// Measured on Zen 5 (n = 4096, best run of macroscope bench --filter Dot): 93 % of that.
+// Measured (n = 4096, best run of macroscope bench --filter Dot): 93 % of that on Zen 5; 59 % of
+// the peak on Emerald Rapids, which has three loads a cycle.
 //
 // func dotUint8AVXVNNI(a []uint8, b []int8) int32
 TEXT ·dotUint8AVXVNNI(SB), NOSPLIT, $0-52

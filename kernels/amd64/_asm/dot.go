@@ -85,10 +85,16 @@ func sum(a *asm, add, reg string, n int) {
 func dotFloat32(a *asm, isa, reg string) {
 	s := shape{reg, 1, 1}
 	shift := map[string]int{"Y": 3, "Z": 4}[reg]
-	dotHead(a, "dotFloat32"+isa, ` is for i, x := range a { sum += x * b[i] } in eight vectors of sums.
-Two loads an FMA: half the FMA peak at most.
-Measured on Zen 4 (n = 4096, best run of macroscope bench --filter Dot): `+map[string]string{"Y": "87", "Z": "85"}[reg]+` % of
-that; both vectors fill the first-level cache.`, "(a, b []float32) float32", 52, shift)
+	bound := `Two loads an FMA: half the FMA peak at most.
+Measured (n = 4096, where both vectors fill a first-level cache of 32 KiB; best run
+of macroscope bench --filter Dot): 85 % of that on Zen 4, 93 on Emerald Rapids.`
+	if reg == "Y" {
+		bound = `Two loads an FMA: half the FMA peak at most, or three quarters
+where three loads are a cycle (Emerald Rapids).
+Measured (n = 4096, where both vectors fill a first-level cache of 32 KiB; best run
+of macroscope bench --filter Dot): 87 % of that on Zen 4, 81 on Emerald Rapids.`
+	}
+	dotHead(a, "dotFloat32"+isa, " is for i, x := range a { sum += x * b[i] } in eight vectors of sums.\n"+bound, "(a, b []float32) float32", 52, shift)
 	zeroRegs(a, 8)
 	many, one := each(8, func(i int) {
 		a.op("VMOVUPS %d(SI), %s", i*s.bytes(), s.r(8+i))
@@ -102,17 +108,23 @@ that; both vectors fill the first-level cache.`, "(a, b []float32) float32", 52,
 func dotInt8VNNI(a *asm, isa, reg string) {
 	s := shape{reg, 1, 1}
 	shift := map[string]int{"Y": 5, "Z": 6}[reg]
-	measured := "Measured on Zen 4 (n = 4096, best run of macroscope bench --filter Dot): 83 % of that."
+	bound := `Where two ports do all three and two loads a cycle (Emerald
+Rapids), that is 1½ cycles, a third of VPDPBUSD's peak at most; where a load a cycle
+is the bound (Zen 4), half.
+Measured (n = 4096, best run of macroscope bench --filter Dot): 83 % of that on Zen 4,
+90 on Emerald Rapids, 98 for n = 16384.`
 	if reg == "Y" {
-		measured = "Measured on Zen 5 (n = 4096, best run of macroscope bench --filter Dot): 88 % of that."
+		bound = `Half the peak of VPDPBUSD at most.
+Measured (n = 4096, best run of macroscope bench --filter Dot): 88 % of that on Zen 5; 76
+on Emerald Rapids, whose VPXOR now and then takes one of VPDPBUSD's two ports.`
 	}
 	dotHead(a, "dotInt8"+isa, ` is for i, x := range a { sum += int32(x) * int32(b[i]) } by
 
 	Σ a·b = Σ (a+128)·b − Σ 128·b
 
-each a VPDPBUSD, the second with 128 as its unsigned side: three instructions
-and two loads a vector, half the peak of VPDPBUSD at most.
-`+measured, "(a, b []int8) int32", 52, shift)
+each a VPDPBUSD, the second with 128 as its unsigned side: with the xor that adds 128
+three instructions, and two loads, a vector.
+`+bound, "(a, b []int8) int32", 52, shift)
 	xor, load := "VPXORD", "VMOVDQU32"
 	dp := func(signed, unsigned, acc int) { a.op("VPDPBUSD %s, %s, %s", s.r(signed), s.r(unsigned), s.r(acc)) }
 	if reg == "Y" {
@@ -142,24 +154,27 @@ and two loads a vector, half the peak of VPDPBUSD at most.
 func dotUint8VNNI(a *asm, isa, reg string) {
 	s := shape{reg, 1, 1}
 	shift := map[string]int{"Y": 5, "Z": 6}[reg]
-	measured := "Measured on Zen 4 (n = 4096, best run of macroscope bench --filter Dot): 83 % of that."
+	measured := "83 % of that on Zen 4, 86 on Emerald Rapids (95\nfor n = 16384), where the loads of a call take the same ports."
 	if reg == "Y" {
-		measured = "Measured on Zen 5 (n = 4096, best run of macroscope bench --filter Dot): 93 % of that."
+		measured = "93 % of that on Zen 5; 59 % of\nthe peak on Emerald Rapids, which has three loads a cycle."
 	}
 	dotHead(a, "dotUint8"+isa, ` is for i, x := range a { sum += int32(x) * int32(b[i]) }: a
 VPDPBUSD and two loads a vector, the loads being the bound: half the peak.
-`+measured, "(a []uint8, b []int8) int32", 52, shift)
-	load, dp := "VMOVDQU32", func(signed, unsigned, acc int) { a.op("VPDPBUSD %s, %s, %s", s.r(signed), s.r(unsigned), s.r(acc)) }
+Measured (n = 4096, best run of macroscope bench --filter Dot): `+measured, "(a []uint8, b []int8) int32", 52, shift)
+	step := func(i int) {
+		a.op("VMOVDQU32 %d(SI), %s", i*s.bytes(), s.r(8+i))
+		a.op("VPDPBUSD %d(DI), %s, %s", i*s.bytes(), s.r(8+i), s.r(i))
+	}
 	if reg == "Y" {
-		load, dp = "VMOVDQU", func(signed, unsigned, acc int) { vpdpbusdY(a, s.r(signed), s.r(unsigned), s.r(acc)) }
+		step = func(i int) {
+			u, w := 8+i%4*2, 9+i%4*2
+			a.op("VMOVDQU %d(SI), %s", i*s.bytes(), s.r(u))
+			a.op("VMOVDQU %d(DI), %s", i*s.bytes(), s.r(w))
+			vpdpbusdY(a, s.r(w), s.r(u), s.r(i))
+		}
 	}
 	zeroRegs(a, 8)
-	many, one := each(8, func(i int) {
-		u, w := 8+i%4*2, 9+i%4*2
-		a.op("%s %d(SI), %s", load, i*s.bytes(), s.r(u))
-		a.op("%s %d(DI), %s", load, i*s.bytes(), s.r(w))
-		dp(w, u, i)
-	})
+	many, one := each(8, step)
 	dotLoop(a, s.bytes(), 8, many, one)
 	sum(a, "VPADDD", reg, 8)
 	ret(a, "VMOVD X0, AX\n\tMOVL AX", 48)
@@ -190,18 +205,27 @@ func dotBinaryAVX512(a *asm) {
 with a load, VPOPCNTQ and VPADDQ for 512 bits. Two loads are two cycles on Zen 4, three
 quarters of the peak of its other instructions.
 Measured there (best run of macroscope bench --filter Dot): 50 % of the loads' bound for
-4,096 bits, which are eight vectors, 73 % for 16,384.`, "(a, b []uint64) int", 56, 3)
-	zeroRegs(a, 4)
-	many, one := each(4, func(i int) {
-		a.op("VMOVDQU64 %d(SI), Z%d", 64*i, 8+i)
-		a.op("VPXORQ %d(DI), Z%d, Z%d", 64*i, 8+i, 8+i)
-		a.op("VPOPCNTQ Z%d, Z%d", 8+i, 8+i)
-		a.op("VPADDQ Z%d, Z%d, Z%d", 8+i, i, i)
+4,096 bits, which are eight vectors, 73 % for 16,384; on Emerald Rapids, two loads a
+cycle, 48 and 71 % of that peak. A call is some 10 cycles.`, "(a, b []uint64) int", 56, 3)
+	zeroRegs(a, 1)
+	count := func(i int) {
+		a.op("VMOVDQU64 %d(SI), Z%d", 64*i, 1+i)
+		a.op("VPXORQ %d(DI), Z%d, Z%d", 64*i, 1+i, 1+i)
+		a.op("VPOPCNTQ Z%d, Z%d", 1+i, 1+i)
+	}
+	many := func() {
+		for i := range 4 {
+			count(i)
+		}
+		a.op("VPADDQ Z2, Z1, Z1")
+		a.op("VPADDQ Z4, Z3, Z3")
+		a.op("VPADDQ Z1, Z0, Z0")
+		a.op("VPADDQ Z3, Z0, Z0")
+	}
+	dotLoop(a, 64, 4, many, func() {
+		count(0)
+		a.op("VPADDQ Z1, Z0, Z0")
 	})
-	dotLoop(a, 64, 4, many, one)
-	a.op("VPADDQ Z1, Z0, Z0")
-	a.op("VPADDQ Z3, Z2, Z2")
-	a.op("VPADDQ Z2, Z0, Z0")
 	a.op("VEXTRACTI64X4 $1, Z0, Y8")
 	sumQuads(a)
 }
