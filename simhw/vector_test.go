@@ -117,7 +117,7 @@ func TestVectorPrefers(t *testing.T) {
 		cycles float64
 		peak   float64
 		each   float64 // instructions a MAC
-	}{{1, 16*(32*8+55/6.) + 4096*0.6/6 + 300, 128, 29. / 1024}, {3, 4*(2*64+55/6.) + 300, 1024, 25. / 65536}} {
+	}{{1, 16*(32*8+55/6.) + 4096*0.6/6 + 300, 128, 27.5 / 1024}, {3, 4*(2*64+55/6.) + 300, 1024, 25. / 65536}} {
 		s.Vector.Prefer(c.loop)
 		if err := m.Set(&s); err != nil {
 			t.Fatal(err)
