@@ -189,6 +189,16 @@ func TestVectorPackedWeights(t *testing.T) {
 	if _, err := Evaluate(&d, &w); err == nil || !strings.Contains(err.Error(), `cannot compute int12 (layer "l"): it has int8, int8×int4, int16×int8`) {
 		t.Error(err)
 	}
+	s.Vector.Loops[2] = s.Vector.Loops[1] // what is packed has no kernel to be told apart by
+	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "loops[2].weight_bits 4: there is a loop of int8 with such weights already") {
+		t.Error(err)
+	}
+	s.Vector.Loops[2].DType, s.Vector.Loops[2].WeightBits = dtype.Int(16), 0
+	s.Vector.Loops[1] = s.Vector.Loops[2]
+	if _, err := design.New(s); err == nil || !strings.HasSuffix(err.Error(), `loops[2].dtype "int16": there is a loop for it already`) {
+		t.Error(err)
+	}
+	s = d.Spec()
 	s.Vector.Loops[1].WeightBits = 8
 	if _, err := design.New(s); err == nil || !strings.Contains(err.Error(), "loops[1].weight_bits 8: want less than") {
 		t.Error(err)

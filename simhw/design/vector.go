@@ -228,6 +228,10 @@ func (v *Vector) checkAgain(i int) *checkError {
 	for j := range i {
 		switch before := &v.Loops[j]; {
 		case before.DType != l.DType || before.WeightBits != l.WeightBits:
+		case l.WeightBits > 0:
+			return &checkError{fmt.Sprintf("loops[%d].weight_bits", i), fmt.Sprintf("%d: there is a loop of %v with such weights already", l.WeightBits, l.DType)}
+		case KernelNames(l.DType) == nil:
+			return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already", l.DType)}
 		case l.Kernel == "" || before.Kernel == "":
 			return &checkError{fmt.Sprintf("loops[%d].dtype", i), fmt.Sprintf("%q: there is a loop for it already: of several each wants its kernel", l.DType)}
 		case before.Kernel == l.Kernel:
