@@ -94,10 +94,9 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 		}
 		slid[sp] = 1
 	}
+	var fresh [Dims]float64 // by the innermost loop, the least part of a tile of inputs that is new at a step
 	if slid[Inputs] > 0 {
-		w, h := p.axes(t)
-		slid[Inputs] = math.Min(slides(rest[P], rest[R], t[P]*across[P]*p.StrideP, t[R]*across[R]*p.DilationR, w),
-			slides(rest[Q], rest[S], t[Q]*across[Q]*p.StrideQ, t[S]*across[S]*p.DilationS, h))
+		fresh = s.fresh(t, across, &rest, inmost)
 	}
 	for l := g.up; k > 0 && slid[Inputs] > 0 && l <= parent[Inputs]; l++ {
 		lv := &a.Levels[l]
@@ -129,6 +128,8 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 	}
 	var bus, share [Spaces]float64 // cycles of a child's word on buses and of loads
 	var load [Spaces]int
+	compute := float64(p.Bounds.Product()) / (all * s.widest[g.low+1])
+	fewest := 0.0
 	for sp := range Space(Spaces) {
 		if slid[sp] == 0 {
 			continue
@@ -136,6 +137,9 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 		for l := g.up; l <= parent[sp]; l++ {
 			if width := a.Levels[l].Bus[sp]; width > 0 {
 				bus[sp] = max(bus[sp], g.differ(l, here[sp], together[sp])/width)
+				if sp == Inputs {
+					fewest = max(fewest, s.distinctBelow(above)/width)
+				}
 			}
 		}
 		words, bandwidth := g.differ(parent[sp], here[sp], together[sp]), 0.0
@@ -154,7 +158,6 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 			share[sp] = words / bandwidth
 		}
 	}
-	compute := float64(p.Bounds.Product()) / (all * s.widest[g.low+1])
 	energy, cycles = math.Inf(1), math.Inf(1)
 	for d := range Dims { // the innermost loop
 		if inmost[d] == 1 && steps > 1 {
@@ -170,11 +173,8 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 			if sp == Weights {
 				c += change * n
 			}
-			if sp == Inputs && (!relevant[sp][d] || d < int(C)) {
-				part = slid[sp]
-				if n == 1 {
-					part = 1
-				}
+			if sp == Inputs && n > 1 {
+				part = fresh[d]
 			}
 			if slid[sp] == 0 {
 				continue
@@ -184,7 +184,7 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 			c = max(c, each*bus[sp])
 			loads[load[sp]] += each * share[sp]
 		}
-		c = max(c, loads[0], loads[1], loads[2])
+		c = max(c, fewest, loads[0], loads[1], loads[2])
 		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
 	return math.Max(0, energy), cycles, wait
@@ -214,6 +214,38 @@ func (s *Search) sharedInputs(t, spread *Factors) float64 {
 		shared *= float64(x.union(side.length)) / float64(side.length)
 	}
 	return shared
+}
+
+// fresh is, by which loop is innermost of those in time, the least part of a tile of
+// inputs that is new at a step.
+func (s *Search) fresh(t, across *Factors, rest, inmost *[Dims]float64) [Dims]float64 {
+	p := s.p
+	w, h := p.axes(t)
+	steps := [C]int64{R: t[R] * across[R] * p.DilationR, S: t[S] * across[S] * p.DilationS, P: t[P] * across[P] * p.StrideP, Q: t[Q] * across[Q] * p.StrideQ}
+	any := math.Min(slides(rest[P], rest[R], steps[P], steps[R], w), slides(rest[Q], rest[S], steps[Q], steps[S], h))
+	var part [Dims]float64
+	part[K] = 1
+	for d := range Dim(Dims) {
+		if rest[d] == 1 || d == K {
+			continue
+		}
+		// Of a loop's steps those that do not end it move the tile by its own step.
+		part[d] = 1
+		if d < C {
+			length := w
+			if d == S || d == Q {
+				length = h
+			}
+			own := math.Min(1, float64(steps[d])/float64(length))
+			bound := float64(s.divisors[d][1]) // at least
+			if inmost != rest && inmost[d] > 1 {
+				bound = inmost[d]
+			}
+			part[d] = max(any, own*(1-1/bound)+any/bound)
+		}
+		part[K] = min(part[K], part[d]) // it is the next loop then
+	}
+	return part
 }
 
 // slides is the least part of a tile's length that is new when it moves along an axis.
@@ -249,18 +281,30 @@ func (s *Search) outerLeast() {
 
 // least is how many words of a dataspace must pass at least.
 func (s *Search) least(sp Space) float64 {
-	p := s.p
 	if sp != Inputs {
-		return float64(p.Words(sp, &p.Bounds))
+		return float64(s.p.Words(sp, &s.p.Bounds))
 	}
-	w, h := p.axes(&p.Bounds)
-	if p.StrideP > p.Bounds[R] || p.DilationR > 1 { // small tiles may leave places out
-		w = max(p.Bounds[P], p.Bounds[R])
+	one := Ones()
+	return s.distinctBelow(&one)
+}
+
+// distinctBelow is how many different inputs an instance below such loops in space takes
+// at least.
+func (s *Search) distinctBelow(above *Factors) float64 {
+	p := s.p
+	var f Factors
+	for d := range f {
+		f[d] = p.Bounds[d] / above[d]
 	}
-	if p.StrideQ > p.Bounds[S] || p.DilationS > 1 {
-		h = max(p.Bounds[Q], p.Bounds[S])
+	w, h := p.axes(&f)
+	// Small tiles may leave places out, and so may what is not next to one another.
+	if p.DilationR > 1 || p.StrideP > 1 && (p.StrideP > f[R] || above[R] > 1) {
+		w = f[P] + f[R] - 1
 	}
-	return float64(w) * float64(h) * float64(p.Bounds[C]) * float64(p.Bounds[N]) * float64(p.Bounds[G])
+	if p.DilationS > 1 || p.StrideQ > 1 && (p.StrideQ > f[S] || above[S] > 1) {
+		h = f[Q] + f[S] - 1
+	}
+	return float64(w) * float64(h) * float64(f[C]) * float64(f[N]) * float64(f[G])
 }
 
 // floors adds what a dataspace costs at least to floor[i], for transfers whose lower end
