@@ -102,22 +102,63 @@ func (n *nest) lay(p *Problem, child, first, last int) *[axes]axis {
 	return ax
 }
 
-// distinctInputs is how many different words the loops in time from level child+1 on
-// let pass down, to one child or, with last above child, to all those below level last.
-// It may be less where tiles leave gaps.
-func (n *nest) distinctInputs(p *Problem, child, last int) int64 {
+// inputsAtLeast is the least that inputs can be of what the loops in time from level
+// child+1 on let pass down, to one child or, with last above child, to all those below
+// level last, where the order of those up to level i is open.
+//
+// These go over a region of the input, whatever their order, and each time that a loop
+// outside them advances, at most a tile of it is there already, and no more than what the
+// region shares with the one before.
+func (n *nest) inputsAtLeast(p *Problem, child, last, i int) int64 {
 	ax := n.lay(p, child, child+1, last)
-	for _, l := range n.loops[n.start[child+1]:n.n] {
+	held := int64(1)
+	for j := range ax {
+		held *= ax[j].union(ax[j].length)
+	}
+	for _, l := range n.loops[n.start[child+1]:n.start[i+1]] {
 		if l.dim != K {
 			at, step := p.moves(l)
 			ax[at].add(step, l.bound)
 		}
 	}
-	words := int64(1)
-	for i := range ax {
-		words *= ax[i].atLeast()
+	region := int64(1)
+	var extent [axes]int64
+	for j := range ax {
+		region *= ax[j].atLeast()
+		extent[j] = ax[j].length
+		for _, s := range ax[j].spread[:ax[j].n] {
+			extent[j] += (s.count - 1) * s.step
+		}
 	}
-	return words
+	outer := n.loops[n.start[i+1]:n.n]
+	outside := int64(1)
+	for _, l := range outer {
+		outside *= l.bound
+	}
+	words := region
+	var back [axes]int64
+	for _, l := range outer {
+		outside /= l.bound
+		at, step := p.moves(l)
+		back[at] -= step
+		shared := int64(1)
+		for j, delta := range back {
+			shared *= max(0, extent[j]-max(delta, -delta))
+		}
+		words += (l.bound - 1) * outside * max(0, region-min(held, shared))
+		back[at] += l.bound * step
+	}
+	for _, l := range outer {
+		if l.dim != K {
+			at, step := p.moves(l)
+			ax[at].add(step, l.bound)
+		}
+	}
+	distinct := int64(1)
+	for j := range ax {
+		distinct *= ax[j].atLeast()
+	}
+	return max(words, distinct)
 }
 
 // atLeast is union, or less where gaps are filled in part.

@@ -48,7 +48,7 @@ func (s *Search) advance(i int) {
 	s.part.parallel *= float64(s.n.below[i].Product())
 	for sp := range Space(Spaces) {
 		if s.Arch.Levels[child].Keep[sp] {
-			s.pass(child, sp, s.n.fills(s.Arch, s.p, sp, child), false)
+			s.pass(child, sp, s.n.fills(s.Arch, s.p, sp, child), -1)
 		}
 	}
 	for l := i; l < s.Arch.Count; l++ {
@@ -70,9 +70,9 @@ func (s *Search) advanceAtLeast(i int) (last int) {
 			switch {
 			case !s.Arch.Levels[child].Keep[sp]:
 			case sp == Inputs:
-				s.pass(child, sp, n.distinctInputs(s.p, child, -1), true)
+				s.pass(child, sp, n.inputsAtLeast(s.p, child, -1, i), i)
 			default:
-				s.pass(child, sp, s.p.Words(sp, &n.tile[child+1])*n.eventsAtLeast(sp, i), true)
+				s.pass(child, sp, s.p.Words(sp, &n.tile[child+1])*n.eventsAtLeast(sp, i), i)
 			}
 		}
 		for l := i; l < s.Arch.Count; l++ {
@@ -117,8 +117,8 @@ func (s *Search) waitsFrom(l int) int {
 }
 
 // pass adds what passes down to level child, which is filled with so many words, and on
-// the networks above it. open says that the order of the loops is.
-func (s *Search) pass(child int, sp Space, fills int64, open bool) {
+// the networks above it. The order of the loops of level open is.
+func (s *Search) pass(child int, sp Space, fills int64, open int) {
 	a, n, t := s.Arch, &s.n, &s.part
 	each := fills // what passes into an instance of the level below l
 	parent := child
@@ -134,8 +134,8 @@ func (s *Search) pass(child int, sp Space, fills int64, open bool) {
 					each *= n.below[l][d]
 				}
 			}
-		case open:
-			each = n.distinctInputs(s.p, child, l)
+		case open >= 0:
+			each = n.inputsAtLeast(s.p, child, l, open)
 		case lv.Keep[sp] || lv.Bus[sp] > 0 || a.Levels[l+1].NetworkPJ > 0:
 			each = n.inputs(a, s.p, child, child+1, l)
 		}
