@@ -27,6 +27,7 @@ func (s *Search) explorePairs(k int, rest *Factors) {
 	if b == nil {
 		return
 	}
+	s.shorten(g, b)
 	if g.filled != b || g.tile != *rest {
 		g.filled, g.tile, g.fitting = b, *rest, g.fitting[:0]
 		for j := b.from; j < b.to; j++ {
@@ -61,6 +62,13 @@ func (s *Search) explorePairs(k int, rest *Factors) {
 			}
 		}
 		s.explorePair(k, x, rest)
+	}
+}
+
+// shorten drops what cannot beat the best any more from the end of a bucket.
+func (s *Search) shorten(g *stage, b *bucket) {
+	for s.found && b.to > b.from && !g.ranks[b.to-1].cost.less(s.bestCost) {
+		b.to--
 	}
 }
 
@@ -141,6 +149,7 @@ func (s *Search) pairWithin(k int, rest *Factors) cost {
 		return cost{math.Inf(1), math.Inf(1)}
 	}
 	g := &s.stages[k]
+	s.shorten(g, b)
 	for j := b.from; j < b.to; j++ {
 		if s.worseFrom(g, j) {
 			break
