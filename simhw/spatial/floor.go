@@ -307,6 +307,17 @@ func (s *Search) distinctBelow(above *Factors) float64 {
 	return float64(w) * float64(h) * float64(f[C]) * float64(f[N]) * float64(f[G])
 }
 
+// sumReads is the least energy of reading sums at the innermost level, beyond what floor
+// has, if each output is summed up in so many elements at most: there its first sum is not
+// read.
+func (s *Search) sumReads(elements float64) float64 {
+	outputs := float64(s.p.Words(Outputs, &s.p.Bounds))
+	return s.sumPJ*max(0, float64(s.p.Bounds.Product())-outputs*elements) - s.sumLeast
+}
+
+// addersIn is by how many elements loops in space make each output be summed up.
+func addersIn(space *Factors) float64 { return float64(space[R] * space[S] * space[C]) }
+
 // floors adds what a dataspace costs at least to floor[i], for transfers whose lower end
 // is below level i-1 (or, floor[0], none).
 func (s *Search) floors(sp Space) {
@@ -324,8 +335,10 @@ func (s *Search) floors(sp Space) {
 			down = macs / s.widest[i+1]
 			if s.widest[i+1] == 1 { // one multiplier each: no sharing
 				down = macs
-				if sp == Outputs {
-					e += l.AccessPJ[sp] * max(0, 1-words*s.widest[a.Count]/macs) // reads
+				if sp == Outputs { // reads
+					s.sumPJ, s.sumLeast = l.AccessPJ[sp], 0
+					s.sumLeast = s.sumReads(s.adders[a.Count])
+					e += s.sumLeast / macs
 				}
 			}
 		} else {

@@ -206,7 +206,8 @@ func (s *Search) distinct(sp Space, level int) int64 {
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
 	cycles := float64(s.p.Bounds.Product())/(s.part.parallel*s.widest[i]) + s.part.waits
-	c := s.atLeast(s.part.energy+s.floor[i], s.part.parallel, cycles)
+	sums := s.sumReads(addersIn(&s.n.above[i-1]) * s.adders[i])
+	c := s.atLeast(s.part.energy+s.floor[i]+sums, s.part.parallel, cycles)
 	for k := range s.stageCount {
 		if g := &s.stages[k]; i > g.up && len(g.trades) > 0 {
 			t := s.traded(g, s.part.energy+s.floor[i]-g.floor)

@@ -35,10 +35,16 @@ func (s *Search) narrower(k int, x, q *pair, time *Factors) (energy, cycles floa
 	return energy, cycles
 }
 
+// underLeast is what is known of what the stages inside a pair add at least before any of
+// their choices is looked at.
+func (s *Search) underLeast(k int, x *pair) trade {
+	return trade{energy: s.floor[s.stages[k].low+1] - s.floor[1] + x.sums}
+}
+
 // choose lists the choices of the next inner stage within a pair that can beat the best,
 // and tells whether there are some.
 func (s *Search) choose(k int, x *pair) bool {
-	x.under, x.sure = trade{}, false
+	x.under, x.sure = s.underLeast(k, x), false
 	if k == 0 || x.inside < 0 || !s.found {
 		return true
 	}
@@ -95,7 +101,7 @@ func (s *Search) rankStage(k int) {
 	}
 	for i := range g.pairs {
 		x := &g.pairs[i]
-		x.under = trade{}
+		x.under = s.underLeast(k, x)
 		if s.found && !s.pairCost(g, x).less(s.bestCost) {
 			continue
 		}

@@ -85,6 +85,9 @@ type Search struct {
 	divisors [Dims][]int64
 	floor    [MaxLevels + 1]float64 // least energy of what passes below level i's children
 	widest   [MaxLevels + 1]float64 // most children of levels below i
+	adders   [MaxLevels + 1]float64 // most children of levels below i that sum up the same outputs
+	sumPJ    float64                // of reading a sum at the innermost level, 0 where that is not known
+	sumLeast float64                // what floor has for that
 	part     partial
 	unspent  float64 // part's energy before any choice
 	lists    [MaxLevels][]candidate
@@ -214,12 +217,20 @@ func (s *Search) prepare() {
 		slices.Sort(list)
 		s.divisors[d] = list
 	}
-	s.widest[0] = 1
+	s.widest[0], s.adders[0] = 1, 1
 	for i := range a.Count {
-		s.widest[i+1] = s.widest[i] * float64(a.Levels[i].FanoutX) * float64(a.Levels[i].FanoutY)
+		l := &a.Levels[i]
+		s.widest[i+1] = s.widest[i] * float64(l.FanoutX) * float64(l.FanoutY)
+		s.adders[i+1] = s.adders[i]
+		if l.AcrossX&(1<<R|1<<S|1<<C) != 0 {
+			s.adders[i+1] *= float64(l.FanoutX)
+		}
+		if l.AcrossY&(1<<R|1<<S|1<<C) != 0 {
+			s.adders[i+1] *= float64(l.FanoutY)
+		}
 	}
 	s.layStages()
-	s.floor = [MaxLevels + 1]float64{}
+	s.floor, s.sumPJ, s.sumLeast = [MaxLevels + 1]float64{}, 0, 0
 	for sp := range Space(Spaces) {
 		s.floors(sp)
 	}
@@ -411,6 +422,7 @@ func (s *Search) promising(i int, c *candidate) bool {
 		here *= float64(across[d])
 	}
 	energy, cycles, _ := s.inner(s.stageOf[i], &s.left[i], &across, &s.n.above[i], nil, 0)
+	energy += s.sumReads(addersIn(&across) * addersIn(&s.n.above[i]) * s.adders[i])
 	return s.atLeast(s.part.energy+s.floor[g.low+1]+energy, s.part.parallel*here, cycles).less(s.bestCost)
 }
 

@@ -36,6 +36,7 @@ type pair struct {
 	bucket       int32 // by the loops in space above level up
 	inside       int32 // the next inner stage's bucket, or -1
 	trade
+	sums  float64 // see Search.sumReads
 	wait  float64 // for inputs at each change of the weights in the next inner stage
 	under trade   // what the stages inside add at least
 	sure  bool    // the inner stage's choices from first to last are all
@@ -215,6 +216,7 @@ func (s *Search) addPair(k int) {
 	x := pair{inside: -1}
 	x.energy, x.cycles, x.wait = s.inner(k, &s.tile, &s.across, &s.around, nil, 0)
 	x.parallel = float64(s.across.Product()) * float64(s.around.Product())
+	x.sums = s.sumReads(addersIn(&s.across) * addersIn(&s.around) * s.adders[g.up])
 	above, inner := spreading{stage: k}, spreading{stage: k - 1}
 	for d := range Dims {
 		x.tile[d], x.across[d], above.above[d] = uint32(s.tile[d]), uint32(s.across[d]), uint32(s.around[d])
