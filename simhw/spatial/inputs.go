@@ -60,23 +60,29 @@ func (n *nest) inputs(a *Arch, p *Problem, child, first, last int) int64 {
 		outside /= l.bound
 		at, step := p.moves(l)
 		back[at] -= step
-		kept := int64(1)
-		for i, delta := range back {
-			k := union[i]
-			if delta != 0 {
-				if new := min(max(delta, -delta), ax[i].length); new == ax[i].length {
-					kept = 0
-					break
-				} else {
-					k -= ax[i].union(new)
-				}
-			}
-			kept *= k
-		}
-		words += (l.bound - 1) * outside * (whole - kept)
+		words += (l.bound - 1) * outside * (whole - n.kept(&union, &back))
 		back[at] += l.bound * step
 	}
 	return words
+}
+
+// kept is how many of the words of tiles that are laid out those that want them had
+// before the tiles moved; union is the places of the tiles by axis.
+func (n *nest) kept(union, moved *[axes]int64) int64 {
+	kept := int64(1)
+	for i, delta := range moved {
+		k := union[i]
+		if delta != 0 {
+			ax := &n.axes[i]
+			fresh := min(max(delta, -delta), ax.length)
+			if fresh == ax.length {
+				return 0
+			}
+			k -= ax.union(fresh)
+		}
+		kept *= k
+	}
+	return kept
 }
 
 // lay says how the tiles of all children at level child below one instance of level last
@@ -104,61 +110,85 @@ func (n *nest) lay(p *Problem, child, first, last int) *[axes]axis {
 
 // inputsAtLeast is the least that inputs can be of what the loops in time from level
 // child+1 on let pass down, to one child or, with last above child, to all those below
-// level last, where the order of those up to level i is open.
+// level last, where the order of those up to level i is open but for so many of the
+// innermost.
 //
-// These go over a region of the input, whatever their order, and each time that a loop
-// outside them advances, at most a tile of it is there already, and no more than what the
-// region shares with the one before.
-func (n *nest) inputsAtLeast(p *Problem, child, last, i int) int64 {
+// What the loops at level i go over is a region of the input, whatever their order, and
+// each time that a loop outside them advances, at most the tiles are there already, and no
+// more than what the region shares with the one before.
+func (n *nest) inputsAtLeast(p *Problem, child, last, i, known int) int64 {
 	ax := n.lay(p, child, child+1, last)
-	held := int64(1)
+	var union, extent, back [axes]int64
+	tiles := int64(1)
 	for j := range ax {
-		held *= ax[j].union(ax[j].length)
+		union[j] = ax[j].union(ax[j].length)
+		tiles *= union[j]
 	}
-	for _, l := range n.loops[n.start[child+1]:n.start[i+1]] {
-		if l.dim != K {
-			at, step := p.moves(l)
-			ax[at].add(step, l.bound)
-		}
+	from, outer := n.start[child+1], n.start[i+1]
+	all := int64(1) // of the loops
+	for _, l := range n.loops[from:n.n] {
+		all *= l.bound
 	}
-	region := int64(1)
-	var extent [axes]int64
-	for j := range ax {
-		region *= ax[j].atLeast()
-		extent[j] = ax[j].length
-		for _, s := range ax[j].spread[:ax[j].n] {
-			extent[j] += (s.count - 1) * s.step
-		}
-	}
-	outer := n.loops[n.start[i+1]:n.n]
-	outside := int64(1)
-	for _, l := range outer {
-		outside *= l.bound
-	}
-	words := region
-	var back [axes]int64
-	for _, l := range outer {
+	outside := all
+	words := tiles // of steps of the loops whose places are known
+	for _, l := range n.loops[from : n.start[i]+known] {
 		outside /= l.bound
 		at, step := p.moves(l)
 		back[at] -= step
-		shared := int64(1)
-		for j, delta := range back {
-			shared *= max(0, extent[j]-max(delta, -delta))
-		}
-		words += (l.bound - 1) * outside * max(0, region-min(held, shared))
+		words += (l.bound - 1) * outside * (tiles - n.kept(&union, &back))
 		back[at] += l.bound * step
 	}
-	for _, l := range outer {
+	outside = all
+	for _, l := range n.loops[from:outer] {
+		outside /= l.bound
+	}
+	for j := n.start[i] + known; j < outer; j++ {
+		at, step := p.moves(n.loops[j])
+		back[at] += (n.loops[j].bound - 1) * step
+	}
+	// The regions.
+	var inside [axes]axis
+	region := int64(1)
+	for j := range ax {
+		inside[j] = ax[j]
+	}
+	for _, l := range n.loops[from:outer] {
 		if l.dim != K {
 			at, step := p.moves(l)
-			ax[at].add(step, l.bound)
+			inside[at].add(step, l.bound)
+		}
+	}
+	for j := range inside {
+		region *= inside[j].atLeast()
+		extent[j] = inside[j].length
+		for _, s := range inside[j].spread[:inside[j].n] {
+			extent[j] += (s.count - 1) * s.step
+		}
+	}
+	regions := region
+	var moved [axes]int64
+	for _, l := range n.loops[outer:n.n] {
+		outside /= l.bound
+		at, step := p.moves(l)
+		back[at] -= step
+		moved[at] -= step
+		words += (l.bound - 1) * outside * (tiles - n.kept(&union, &back))
+		shared := int64(1)
+		for j, delta := range moved {
+			shared *= max(0, extent[j]-max(delta, -delta))
+		}
+		regions += (l.bound - 1) * outside * max(0, region-min(tiles, shared))
+		back[at] += l.bound * step
+		moved[at] += l.bound * step
+		if l.dim != K {
+			inside[at].add(step, l.bound)
 		}
 	}
 	distinct := int64(1)
-	for j := range ax {
-		distinct *= ax[j].atLeast()
+	for j := range inside {
+		distinct *= inside[j].atLeast()
 	}
-	return max(words, distinct)
+	return max(words, regions, distinct)
 }
 
 // atLeast is union, or less where gaps are filled in part.

@@ -101,10 +101,23 @@ func (s *Search) orders(i, fixed, loops int, moved uint8, v slide, c *candidate,
 		}
 		return list
 	}
+	if fixed > 0 && fixed < loops-1 && s.found && !s.inOrderOf(i, fixed, c).less(s.bestCost) {
+		return list
+	}
 	for j := fixed; j < loops; j++ {
 		c.order[fixed], c.order[j] = c.order[j], c.order[fixed]
 		list = s.orders(i, fixed+1, loops, moved|moves[c.order[fixed]], v.after(s, i, c, c.order[fixed]), c, list)
 		c.order[fixed], c.order[j] = c.order[j], c.order[fixed]
 	}
 	return list
+}
+
+// inOrderOf is the bound of a choice of loops of which so many innermost have their places.
+func (s *Search) inOrderOf(i, fixed int, c *candidate) cost {
+	before, start := s.part, s.n.start[i]
+	s.take(i, c)
+	b := s.bound(s.advanceAtLeast(i, fixed))
+	s.part, s.n.start[i] = before, start
+	s.Looked++
+	return b
 }

@@ -48,7 +48,7 @@ func (s *Search) advance(i int) {
 	s.part.parallel *= float64(s.n.below[i].Product())
 	for sp := range Space(Spaces) {
 		if s.Arch.Levels[child].Keep[sp] {
-			s.pass(child, sp, s.n.fills(s.Arch, s.p, sp, child), -1)
+			s.pass(child, sp, s.n.fills(s.Arch, s.p, sp, child), -1, 0)
 		}
 	}
 	for l := i; l < s.Arch.Count; l++ {
@@ -59,10 +59,10 @@ func (s *Search) advance(i int) {
 	s.pace(child)
 }
 
-// advanceAtLeast is advance where the order of level i's loops is open: it adds what
-// passes in the order that is best for each dataspace. Above the inner group it goes down
-// through that, whose levels but the innermost have no loops.
-func (s *Search) advanceAtLeast(i int) (last int) {
+// advanceAtLeast is advance where the order of level i's loops is open but for so many of
+// the innermost: it adds what passes in the order that is best for each dataspace. Above
+// the inner group it goes down through that, whose levels but the innermost have no loops.
+func (s *Search) advanceAtLeast(i, known int) (last int) {
 	n := &s.n
 	s.part.parallel *= float64(n.below[i].Product())
 	for child := i - 1; ; child-- {
@@ -70,14 +70,14 @@ func (s *Search) advanceAtLeast(i int) (last int) {
 			switch {
 			case !s.Arch.Levels[child].Keep[sp]:
 			case sp == Inputs:
-				s.pass(child, sp, n.inputsAtLeast(s.p, child, -1, i), i)
+				s.pass(child, sp, n.inputsAtLeast(s.p, child, -1, i, known), i, known)
 			default:
-				s.pass(child, sp, s.p.Words(sp, &n.tile[child+1])*n.eventsAtLeast(sp, i), i)
+				s.pass(child, sp, s.p.Words(sp, &n.tile[child+1])*n.eventsAtLeast(sp, i, known), i, known)
 			}
 		}
 		for l := i; l < s.Arch.Count; l++ {
 			if s.Arch.Levels[l].Waits && s.waitsFrom(l) == child && s.Arch.keeper(Weights, l) < i {
-				s.part.waits += n.wait(s.Arch, s.p, l) * float64(n.eventsAtLeast(Weights, i))
+				s.part.waits += n.wait(s.Arch, s.p, l) * float64(n.eventsAtLeast(Weights, i, known))
 			}
 		}
 		s.pace(child)
@@ -89,18 +89,24 @@ func (s *Search) advanceAtLeast(i int) (last int) {
 }
 
 // eventsAtLeast is how often a tile of weights or outputs below level i changes at least,
-// in whatever order its loops are.
-func (n *nest) eventsAtLeast(sp Space, i int) int64 {
+// in whatever order its loops are but for so many of the innermost.
+func (n *nest) eventsAtLeast(sp Space, i, known int) int64 {
+	first, outer := n.start[i], n.start[i+1]
+	for j := first; j < first+known; j++ {
+		if relevant[sp][n.loops[j].dim] {
+			return n.events(sp, j)
+		}
+	}
 	events, moves := int64(1), false
-	for _, l := range n.loops[n.start[i]:n.start[i+1]] {
+	for _, l := range n.loops[first+known : outer] {
 		if relevant[sp][l.dim] {
 			events, moves = events*l.bound, true
 		}
 	}
 	if !moves {
-		return n.events(sp, n.start[i+1])
+		return n.events(sp, outer)
 	}
-	for _, l := range n.loops[n.start[i+1]:n.n] {
+	for _, l := range n.loops[outer:n.n] {
 		events *= l.bound
 	}
 	return events
@@ -117,8 +123,8 @@ func (s *Search) waitsFrom(l int) int {
 }
 
 // pass adds what passes down to level child, which is filled with so many words, and on
-// the networks above it. The order of the loops of level open is.
-func (s *Search) pass(child int, sp Space, fills int64, open int) {
+// the networks above it. The order of the loops of level open is, but for those known.
+func (s *Search) pass(child int, sp Space, fills int64, open, known int) {
 	a, n, t := s.Arch, &s.n, &s.part
 	each := fills // what passes into an instance of the level below l
 	parent := child
@@ -135,7 +141,7 @@ func (s *Search) pass(child int, sp Space, fills int64, open int) {
 				}
 			}
 		case open >= 0:
-			each = n.inputsAtLeast(s.p, child, l, open)
+			each = n.inputsAtLeast(s.p, child, l, open, known)
 		case lv.Keep[sp] || lv.Bus[sp] > 0 || a.Levels[l+1].NetworkPJ > 0:
 			each = n.inputs(a, s.p, child, child+1, l)
 		}

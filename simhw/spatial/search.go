@@ -402,7 +402,7 @@ func (s *Search) inAnyOrder(i int, c *candidate) cost {
 	before, start := s.part, s.n.start[i]
 	s.order(c)
 	s.take(i, c)
-	b := s.bound(s.advanceAtLeast(i))
+	b := s.bound(s.advanceAtLeast(i, 0))
 	if k := s.stageInside(i); k >= 0 && s.stages[k].listed && s.found && b.less(s.bestCost) {
 		c := s.pairWithin(k, &s.n.tile[i])
 		b = cost{max(b[0], c[0]), max(b[1], c[1])}
