@@ -14,7 +14,7 @@ import "math"
 func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held float64) (energy, cycles, wait float64) {
 	g := &s.stages[k]
 	p, a := s.p, s.Arch
-	top, up := a.Count-1, &a.Levels[g.up]
+	up := &a.Levels[g.up]
 	steps, all, instances := 1.0, 1.0, float64(above.Product())
 	var rest [Dims]float64 // loops in time around the tile
 	for d := range Dims {
@@ -126,8 +126,7 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 		}
 		change += max(outside, held)
 	}
-	var bus, share [Spaces]float64 // cycles of a child's word on buses and of loads
-	var load [Spaces]int
+	var bus, down [Spaces]float64 // cycles of a child's word on buses; words at the parent that it stands for
 	compute := float64(p.Bounds.Product()) / (all * s.widest[g.low+1])
 	fewest := 0.0
 	for sp := range Space(Spaces) {
@@ -142,29 +141,16 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 				}
 			}
 		}
-		words, bandwidth := g.differ(parent[sp], here[sp], together[sp]), 0.0
-		switch l := &a.Levels[top]; {
-		case parent[sp] == top:
-			if sp == Weights || !l.Alternates && p.OuterBits[sp] == 0 {
-				load[sp], bandwidth, words = 2, l.BitsPerCycle, words*p.outerBits(a, sp, 1)
-			}
-		case parent[sp] > g.up:
-		case sp == Outputs:
-			load[sp], bandwidth = 1, up.WriteBandwidth
-		default:
-			bandwidth = up.ReadBandwidth
-		}
-		if bandwidth > 0 {
-			share[sp] = words / bandwidth
-		}
+		down[sp] = g.differ(parent[sp], here[sp], together[sp])
 	}
+	ends := pairEnds{s: s, g: g, parent: parent, firsts: float64(p.Words(Outputs, &p.Bounds)) / float64(above[P]*above[Q]*above[K]*above[N]*above[G])}
 	energy, cycles = math.Inf(1), math.Inf(1)
 	for d := range Dims { // the innermost loop
 		if inmost[d] == 1 && steps > 1 {
 			continue
 		}
 		e, c := -first, compute
-		var loads [3]float64 // reads and writes at the level, bits at the outermost
+		var words [Spaces]float64 // that a child is filled with
 		for sp := range Space(Spaces) {
 			n, part := often[sp], 1.0
 			if relevant[sp][d] {
@@ -182,12 +168,76 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 			each := tile[sp] * n * part
 			e += each * price[sp]
 			c = max(c, each*bus[sp])
-			loads[load[sp]] += each * share[sp]
+			words[sp] = each
 		}
-		c = max(c, fewest, loads[0], loads[1], loads[2])
+		c = max(c, compute*s.pace0, fewest, ends.cycles(&words, &down))
 		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
 	return math.Max(0, energy), cycles, wait
+}
+
+// pairEnds are the buffers at the ends of what passes into a stage's tiles.
+type pairEnds struct {
+	s      *Search
+	g      *stage
+	parent [Spaces]int
+	firsts float64 // sums that an instance of the stage's level takes without reading one
+}
+
+// cycles is what the buffers' bandwidths need at least, where a child is filled with so
+// many words, of which each is so many at the parent.
+func (e *pairEnds) cycles(words, down *[Spaces]float64) float64 {
+	s, a := e.s, e.s.Arch
+	top := a.Count - 1
+	up, outer := &a.Levels[e.g.up], &a.Levels[top]
+	var reads, writes, bits, longest float64
+	for sp := range Space(Spaces) {
+		if words[sp] == 0 {
+			continue
+		}
+		n := words[sp] * down[sp]
+		switch {
+		case e.parent[sp] == top:
+			if sp == Outputs {
+				n = max(n, 2*n-float64(s.p.Words(Outputs, &s.p.Bounds)))
+			}
+			if sp == Weights || !outer.Alternates {
+				bits += s.p.outerBits(a, sp, n)
+			}
+		case e.parent[sp] > e.g.up:
+		case sp == Outputs:
+			writes += n
+			reads += max(0, n-e.firsts)
+		default:
+			reads += n
+		}
+	}
+	if up.ReadBandwidth > 0 {
+		longest = max(longest, reads/up.ReadBandwidth)
+	}
+	if up.WriteBandwidth > 0 {
+		longest = max(longest, writes/up.WriteBandwidth)
+	}
+	if outer.BitsPerCycle > 0 {
+		longest = max(longest, bits/outer.BitsPerCycle)
+	}
+	for l := e.g.low; l < e.g.up; l++ {
+		lv := &a.Levels[l]
+		if lv.WriteBandwidth == 0 {
+			continue
+		}
+		filled := 0.0
+		for sp := range Space(Spaces) {
+			if lv.Keep[sp] && a.keeper(sp, e.g.up) == l {
+				filled += words[sp]
+				if sp == Outputs { // each is updated before the next come
+					filled += words[sp]
+				}
+			}
+		}
+		longest = max(longest, filled/lv.WriteBandwidth)
+	}
+	return longest
 }
 
 // differ is how many children's tiles below an instance of level l differ at least.
@@ -260,6 +310,52 @@ func slides(restOut, restKernel float64, stepOut, stepKernel, length int64) floa
 		return math.Min(1, float64(stepKernel)/float64(length))
 	}
 	return 1
+}
+
+// paced is how many times as long as the multipliers the innermost level takes at least:
+// they hold nothing, so that every step reads a word and writes one.
+func (s *Search) paced() float64 {
+	l := &s.Arch.Levels[0]
+	most, reads := 1.0, 0.0
+	for _, sp := range [...]Space{Weights, Inputs} {
+		if l.Keep[sp] {
+			reads++
+		}
+	}
+	if l.ReadBandwidth > 0 {
+		most = max(most, reads/l.ReadBandwidth)
+	}
+	if l.Keep[Outputs] && l.WriteBandwidth > 0 {
+		most = max(most, 1/l.WriteBandwidth)
+	}
+	return most
+}
+
+// innerLeast is what the words that pass through each level below the outermost take at
+// least, if they are spread over all of its instances.
+func (s *Search) innerLeast() {
+	a := s.Arch
+	for i := range a.Count - 1 {
+		l := &a.Levels[i]
+		instances := s.widest[a.Count] / s.widest[i+1]
+		var reads, writes float64
+		for sp := range Space(Spaces) {
+			switch words := s.least(sp) / instances; {
+			case !l.Keep[sp]:
+			case sp == Outputs: // from above and from below
+				writes += 2 * words
+			default:
+				writes += words
+				reads += words
+			}
+		}
+		if l.ReadBandwidth > 0 {
+			s.part.slowest = max(s.part.slowest, reads/l.ReadBandwidth)
+		}
+		if l.WriteBandwidth > 0 {
+			s.part.slowest = max(s.part.slowest, writes/l.WriteBandwidth)
+		}
+	}
 }
 
 // outerLeast is what the words that must pass take at the outermost level at least.

@@ -162,14 +162,27 @@ func (s *Search) pace(child int) {
 	t := &s.part
 	for l := child; l < s.Arch.Count; l++ {
 		lv := &s.Arch.Levels[l]
+		reads, writes := t.traffic[l][0], t.traffic[l][1]
+		if l == child && lv.ReadBandwidth+lv.WriteBandwidth > 0 { // what it passes on at least
+			above := &s.n.above[l]
+			if lv.Keep[Weights] {
+				reads += float64(s.p.Words(Weights, &s.p.Bounds)) / float64(above[R]*above[S]*above[C]*above[K]*above[G])
+			}
+			if lv.Keep[Inputs] {
+				reads += s.distinctBelow(above)
+			}
+			if lv.Keep[Outputs] {
+				writes += float64(s.distinct(Outputs, l))
+			}
+		}
 		if lv.ReadBandwidth > 0 {
-			t.slowest = max(t.slowest, t.traffic[l][0]/lv.ReadBandwidth)
+			t.slowest = max(t.slowest, reads/lv.ReadBandwidth)
 		}
 		if lv.BitsPerCycle > 0 {
 			t.slowest = max(t.slowest, t.bits[l]/lv.BitsPerCycle)
 		}
 		if lv.WriteBandwidth > 0 {
-			t.slowest = max(t.slowest, t.traffic[l][1]/lv.WriteBandwidth)
+			t.slowest = max(t.slowest, writes/lv.WriteBandwidth)
 		}
 	}
 }
@@ -211,7 +224,8 @@ func (s *Search) distinct(sp Space, level int) int64 {
 
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
-	cycles := float64(s.p.Bounds.Product())/(s.part.parallel*s.widest[i]) + s.part.waits
+	steps := float64(s.p.Bounds.Product()) / (s.part.parallel * s.widest[i])
+	cycles := max(steps+s.part.waits, steps*s.pace0)
 	sums := s.sumReads(addersIn(&s.n.above[i-1]) * s.adders[i])
 	c := s.atLeast(s.part.energy+s.floor[i]+sums, s.part.parallel, cycles)
 	for k := range s.stageCount {
