@@ -79,8 +79,11 @@ type Search struct {
 	bestCost cost
 	found    bool
 	until    int64
-	stopped  bool // the limit was reached
-	cut      bool // a list of choices was cut short
+	stopped  bool  // the limit was reached
+	cut      bool  // a list of choices was cut short
+	better   bool  // the best is another than when the stages were listed
+	again    int64 // Looked from where that is a reason to start anew
+	anew     bool  // and to do so now
 	result   Result
 	divisors [Dims][]int64
 	floor    [MaxLevels + 1]float64 // least energy of what passes below level i's children
@@ -189,12 +192,25 @@ func (s *Search) end(m *Mapping, r *Result) {
 func (s *Search) run() bool { return s.runTo(s.Looked + s.limit()) }
 
 func (s *Search) runTo(until int64) bool {
-	s.stopped, s.cut, s.until = false, false, until
-	s.outer = [MaxLevels]*pair{}
-	s.rank()
-	s.explore(s.Arch.Count-1, &s.p.Bounds)
-	return !s.stopped && !s.cut
+	s.until, s.again = until, math.MaxInt64
+	if !s.timing && s.layered() {
+		s.again = s.Looked + s.limit()/firstAgain
+	}
+	for {
+		s.stopped, s.cut, s.better, s.anew = false, false, false, false
+		s.outer = [MaxLevels]*pair{}
+		s.rank()
+		s.explore(s.Arch.Count-1, &s.p.Bounds)
+		if !s.anew {
+			return !s.stopped && !s.cut
+		}
+		s.again = s.Looked + s.limit()/nextAgain
+	}
 }
+
+// With several stages, a search whose best has become better goes on from the start after
+// these shares of its limit: what is listed then for the stages is less and bounds closer.
+const firstAgain, nextAgain = 32, 4
 
 func (s *Search) limit() int64 {
 	if s.Limit > 0 {
@@ -316,7 +332,7 @@ func (s *Search) whole() {
 	s.Arch.Evaluate(s.p, &s.m, &s.result)
 	c := s.cost(s.result.EnergyPJ, float64(s.result.Cycles))
 	if !s.found && !math.IsInf(c[0], 1) || c.less(s.bestCost) {
-		s.found, s.best, s.bestCost = true, s.m, c
+		s.found, s.better, s.best, s.bestCost = true, true, s.m, c
 	}
 }
 
@@ -377,6 +393,8 @@ const mostListed = 1 << 18
 func (s *Search) more(i, listed int) bool {
 	if s.Looked++; s.Looked >= s.until {
 		s.stopped = true
+	} else if s.Looked >= s.again && s.better {
+		s.stopped, s.anew = true, true
 	}
 	if listed >= mostListed || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.until/2 {
 		s.cut = true
