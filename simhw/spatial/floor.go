@@ -170,7 +170,7 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 			c = max(c, each*bus[sp])
 			words[sp] = each
 		}
-		c = max(c, compute*s.pace0, fewest, ends.cycles(&words, &down))
+		c = max(c, compute*s.step, fewest, ends.cycles(&words, &down))
 		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
 	return math.Max(0, energy), cycles, wait
@@ -312,9 +312,9 @@ func slides(restOut, restKernel float64, stepOut, stepKernel, length int64) floa
 	return 1
 }
 
-// paced is how many times as long as the multipliers the innermost level takes at least:
-// they hold nothing, so that every step reads a word and writes one.
-func (s *Search) paced() float64 {
+// stepLeast is how many cycles a step of the multipliers takes at least: they hold nothing,
+// so that the innermost level reads its operands for each and writes a sum.
+func (s *Search) stepLeast() float64 {
 	l := &s.Arch.Levels[0]
 	most, reads := 1.0, 0.0
 	for _, sp := range [...]Space{Weights, Inputs} {

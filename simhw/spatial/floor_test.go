@@ -17,27 +17,7 @@ func TestFloorsHold(t *testing.T) {
 	}
 	for n := range nests {
 		a, p, m := randomNest(rng, 3000)
-		for i := range a.Count {
-			l := &a.Levels[i]
-			l.Time, l.AcrossX, l.AcrossY = AllDims, AllDims, AllDims
-			if i > 0 && i < a.Count-1 && m[i].Temporal.Product() == 1 && m[i].X.Product()*m[i].Y.Product() == 1 && rng.IntN(2) == 0 {
-				l.Time, l.AcrossX, l.AcrossY = 0, 0, 0
-			}
-			some := func(v float64) float64 {
-				if rng.IntN(3) > 0 {
-					return 0
-				}
-				return v * (0.2 + rng.Float64())
-			}
-			l.ReadBandwidth, l.WriteBandwidth, l.BitsPerCycle = some(2), some(2), some(16)
-			l.Bus, l.Waits = [Spaces]float64{some(2), some(2), some(2)}, rng.IntN(2) == 0
-			l.NetworkPJ = some(2)
-			for sp := range Spaces {
-				l.AccessPJ[sp] = some(5)
-			}
-		}
-		a.Levels[a.Count-1].Keep = [Spaces]bool{true, true, true}
-		a.Levels[a.Count-1].Alternates = rng.IntN(2) == 0
+		randomCosts(rng, &a, &m)
 		if a.CheckMapping(&p, &m) != nil {
 			continue
 		}
@@ -95,4 +75,30 @@ func TestFloorsHold(t *testing.T) {
 		t.Errorf("%d floors, %d of them close, %d with what waits for inputs", held, close, nested)
 	}
 	t.Logf("%d floors, %d of them close, %d with what waits for inputs", held, close, nested)
+}
+
+// randomCosts gives levels bandwidths, waits and prices, and takes loops from some of those
+// where a mapping has none.
+func randomCosts(rng *rand.Rand, a *Arch, m *Mapping) {
+	for i := range a.Count {
+		l := &a.Levels[i]
+		l.Time, l.AcrossX, l.AcrossY = AllDims, AllDims, AllDims
+		if i > 0 && i < a.Count-1 && m[i].Temporal.Product() == 1 && m[i].X.Product()*m[i].Y.Product() == 1 && rng.IntN(2) == 0 {
+			l.Time, l.AcrossX, l.AcrossY = 0, 0, 0
+		}
+		some := func(v float64) float64 {
+			if rng.IntN(3) > 0 {
+				return 0
+			}
+			return v * (0.2 + rng.Float64())
+		}
+		l.ReadBandwidth, l.WriteBandwidth, l.BitsPerCycle = some(2), some(2), some(16)
+		l.Bus, l.Waits = [Spaces]float64{some(2), some(2), some(2)}, rng.IntN(2) == 0
+		l.NetworkPJ = some(2)
+		for sp := range Spaces {
+			l.AccessPJ[sp] = some(5)
+		}
+	}
+	a.Levels[a.Count-1].Keep = [Spaces]bool{true, true, true}
+	a.Levels[a.Count-1].Alternates = rng.IntN(2) == 0
 }

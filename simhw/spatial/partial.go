@@ -225,7 +225,7 @@ func (s *Search) distinct(sp Space, level int) int64 {
 // bound is the least cost of all completions of the choice just made at level i.
 func (s *Search) bound(i int) cost {
 	steps := float64(s.p.Bounds.Product()) / (s.part.parallel * s.widest[i])
-	cycles := max(steps+s.part.waits, steps*s.pace0)
+	cycles := max(steps+s.part.waits, steps*s.step)
 	sums := s.sumReads(addersIn(&s.n.above[i-1]) * s.adders[i])
 	c := s.atLeast(s.part.energy+s.floor[i]+sums, s.part.parallel, cycles)
 	for k := range s.stageCount {

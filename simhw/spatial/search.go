@@ -104,7 +104,7 @@ type Search struct {
 	stageCount int
 	stageOf    [MaxLevels]int   // of which a level's loops are, or -1
 	group      int              // the last level of the innermost tile
-	pace0      float64          // see Search.paced
+	step       float64          // see Search.stepLeast
 	apartLeast float64          // cycles for the words that must pass while nothing is computed
 	outer      [MaxLevels]*pair // the next outer stage's choice at work, if it is listed
 	spreadings map[spreading]int32
@@ -256,7 +256,7 @@ func (s *Search) prepare() {
 		s.loops[i+1] = s.loops[i] | l.Time | l.AcrossX | l.AcrossY
 	}
 	s.part = partial{parallel: 1}
-	s.pace0 = s.paced()
+	s.step = s.stepLeast()
 	s.outerLeast()
 	s.innerLeast()
 	s.part.energy = float64(p.Bounds.Product()) * (a.MACPJ + a.CyclePJ) // each needs a multiplier for a cycle
