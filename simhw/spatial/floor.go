@@ -8,10 +8,12 @@ import "math"
 
 // inner is the least energy of what passes into the tiles t of stage k, spread over across
 // below each instance of its level, of which there are above, and the fewest cycles of all
-// that is computed from there; wait is pair.wait. shells are the loops in time that are known, those
+// that is computed from there; wait is pair.wait, and waits is the cycles that the changes of
+// the weights take of that. shells are the loops in time that are known, those
 // of the level and those of the next outer stage's, each inside all that follow; held is
-// what the choice of that stage makes each change of the weights wait at least.
-func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held float64) (energy, cycles, wait float64) {
+// what the choice of that stage makes each change of the weights wait at least, and waited is
+// what changes of the weights in its own tiles take.
+func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held, waited float64) (energy, cycles, wait, waits float64) {
 	g := &s.stages[k]
 	p, a := s.p, s.Arch
 	up := &a.Levels[g.up]
@@ -144,7 +146,7 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 		down[sp] = g.differ(parent[sp], here[sp], together[sp])
 	}
 	ends := pairEnds{s: s, g: g, parent: parent, firsts: float64(p.Words(Outputs, &p.Bounds)) / float64(above[P]*above[Q]*above[K]*above[N]*above[G])}
-	energy, cycles = math.Inf(1), math.Inf(1)
+	energy, cycles, waits = math.Inf(1), math.Inf(1), math.Inf(1)
 	for d := range Dims { // the innermost loop
 		if inmost[d] == 1 && steps > 1 {
 			continue
@@ -157,7 +159,8 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 				n = steps
 			}
 			if sp == Weights {
-				c += change * n
+				waits = min(waits, change*n)
+				c += change*n + waited
 			}
 			if sp == Inputs && n > 1 {
 				part = fresh[d]
@@ -173,7 +176,7 @@ func (s *Search) inner(k int, t, across, above *Factors, shells []Factors, held 
 		c = max(c, compute*s.step, fewest, ends.cycles(&words, &down))
 		energy, cycles = math.Min(energy, e), math.Min(cycles, c)
 	}
-	return math.Max(0, energy), cycles, wait
+	return math.Max(0, energy), cycles, wait, waits
 }
 
 // pairEnds are the buffers at the ends of what passes into a stage's tiles.

@@ -47,20 +47,20 @@ func TestFloorsHold(t *testing.T) {
 			}
 			tile, across := at(g)
 			above := s.n.above[g.up]
-			floor := func(what string, shells []Factors, held float64) float64 {
-				least, fewest, _ := s.inner(k, &tile, &across, &above, shells, held)
+			floor := func(what string, shells []Factors, held, waited float64) float64 {
+				least, fewest, _, _ := s.inner(k, &tile, &across, &above, shells, held, waited)
 				check(what, k, least, fewest)
 				return least
 			}
 			shells := []Factors{m[g.up].Temporal}
-			floor("a tile", nil, 0)
-			whole += floor("a tile below a loop", shells, 0)
+			floor("a tile", nil, 0, 0)
+			whole += floor("a tile below a loop", shells, 0, 0)
 			if k+1 < s.stageCount {
 				o := &s.stages[k+1]
 				outerTile, outerAcross := at(o)
-				_, _, wait := s.inner(k+1, &outerTile, &outerAcross, &s.n.above[o.up], nil, 0)
-				floor("a tile within a tile", shells, wait)
-				floor("a tile within a tile below a loop", append(shells, m[o.up].Temporal), wait)
+				_, _, wait, waits := s.inner(k+1, &outerTile, &outerAcross, &s.n.above[o.up], nil, 0, 0)
+				floor("a tile within a tile", shells, wait, waits)
+				floor("a tile within a tile below a loop", append(shells, m[o.up].Temporal), wait, waits)
 				if wait > 0 {
 					nested++
 				}

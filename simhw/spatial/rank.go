@@ -31,7 +31,7 @@ func (s *Search) narrower(k int, x, q *pair, time *Factors) (energy, cycles floa
 	if time != nil {
 		shells[1], known = *time, shells[:]
 	}
-	energy, cycles, _ = s.inner(k-1, &t, &across, &s.stages[k-1].buckets[x.inside].above, known, x.wait)
+	energy, cycles, _, _ = s.inner(k-1, &t, &across, &s.stages[k-1].buckets[x.inside].above, known, x.wait, x.waits)
 	return energy, cycles
 }
 
@@ -170,14 +170,26 @@ func (x *pair) least(under *trade, inside float64) trade {
 	return trade{max(x.cycles, under.cycles), x.energy + max(0, under.energy-inside), x.parallel}
 }
 
-// pairCost is the least cost of a mapping with a pair, after what is chosen already.
-func (s *Search) pairCost(g *stage, x *pair) cost { return s.pairCostOver(g, x, &x.under) }
+// pairCost is the least cost of a mapping with a pair, after what is chosen already: of two
+// pairs it is as their ranks are.
+func (s *Search) pairCost(g *stage, x *pair) cost {
+	inside := s.floor[g.low+1]
+	t := x.least(&x.under, inside-s.floor[1])
+	return s.atLeast(s.part.energy+inside+t.energy, t.parallel, t.cycles)
+}
 
-// pairCostOver is the same where more is known of what is inside.
+// pairCostOver is the same where more is known of what is inside, and with the waits of what
+// is chosen already.
 func (s *Search) pairCostOver(g *stage, x *pair, under *trade) cost {
 	inside := s.floor[g.low+1]
 	t := x.least(under, inside-s.floor[1])
-	return s.atLeast(s.part.energy+inside+t.energy, t.parallel, t.cycles)
+	return s.atLeast(s.part.energy+inside+t.energy, t.parallel, s.afterWaits(x, t.cycles))
+}
+
+// afterWaits is the least cycles of a pair that has so many, with the waits of what is
+// chosen already.
+func (s *Search) afterWaits(x *pair, cycles float64) float64 {
+	return max(cycles, s.part.waits+x.steps)
 }
 
 // traded is the least cost of a mapping of which energy outside the stage's transfers is

@@ -442,7 +442,7 @@ func (s *Search) promising(i int, c *candidate) bool {
 		across[d] = c.x[d] * c.y[d]
 		here *= float64(across[d])
 	}
-	energy, cycles, _ := s.inner(s.stageOf[i], &s.left[i], &across, &s.n.above[i], nil, 0)
+	energy, cycles, _, _ := s.inner(s.stageOf[i], &s.left[i], &across, &s.n.above[i], nil, 0, s.part.waits)
 	energy += s.sumReads(addersIn(&across) * addersIn(&s.n.above[i]) * s.adders[i])
 	return s.atLeast(s.part.energy+s.floor[g.low+1]+energy, s.part.parallel*here, cycles).less(s.bestCost)
 }

@@ -37,6 +37,8 @@ type pair struct {
 	inside       int32 // the next inner stage's bucket, or -1
 	trade
 	sums  float64 // see Search.sumReads
+	waits float64 // cycles that changes of the weights take at least
+	steps float64 // and what is computed
 	wait  float64 // for inputs at each change of the weights in the next inner stage
 	under trade   // what the stages inside add at least
 	sure  bool    // the inner stage's choices from first to last are all
@@ -214,8 +216,9 @@ func (s *Search) tryPairs(k int, d Dim, wide, around float64) {
 func (s *Search) addPair(k int) {
 	g := &s.stages[k]
 	x := pair{inside: -1}
-	x.energy, x.cycles, x.wait = s.inner(k, &s.tile, &s.across, &s.around, nil, 0)
+	x.energy, x.cycles, x.wait, x.waits = s.inner(k, &s.tile, &s.across, &s.around, nil, 0, 0)
 	x.parallel = float64(s.across.Product()) * float64(s.around.Product())
+	x.steps = x.waits + float64(s.p.Bounds.Product())/(x.parallel*s.widest[g.low+1])
 	x.sums = s.sumReads(addersIn(&s.across) * addersIn(&s.around) * s.adders[g.up])
 	above, inner := spreading{stage: k}, spreading{stage: k - 1}
 	for d := range Dims {

@@ -17,7 +17,7 @@ func (s *Search) explorePairs(k int, rest *Factors) {
 			}
 			c := &g.choices[j]
 			x := &g.pairs[c.at]
-			if s.atLeast(s.part.energy+floor+c.energy, x.parallel, c.cycles).less(s.bestCost) {
+			if s.atLeast(s.part.energy+floor+c.energy, x.parallel, s.afterWaits(x, c.cycles)).less(s.bestCost) {
 				s.explorePair(k, x, rest)
 			}
 		}
@@ -48,7 +48,7 @@ func (s *Search) explorePairs(k int, rest *Factors) {
 			if s.worseFrom(g, j) {
 				return
 			}
-			if !s.pairCost(g, x).less(s.bestCost) {
+			if !s.pairCostOver(g, x, &x.under).less(s.bestCost) {
 				continue
 			}
 			if f.under.parallel == 0 {
