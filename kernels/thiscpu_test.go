@@ -37,6 +37,9 @@ func TestWinogradFor(t *testing.T) {
 		if m := im.winogradFor(c.h, c.w, c.bytes, c.on, cache); m != c.want {
 			t.Errorf("%v on %+v, %d×%d sums, %d bytes of weights: F(%d, 3), want %d", im, c.on, c.h, c.w, c.bytes, m, c.want)
 		}
+		if m, near := im.winogradFor(c.h, c.w, c.bytes, c.on, -1), im.winogradFor(c.h, c.w, fits, c.on, cache); m != near {
+			t.Errorf("%v on %+v, %d×%d sums, a cache of unknown size: F(%d, 3), want %d", im, c.on, c.h, c.w, m, near)
+		}
 	}
 }
 

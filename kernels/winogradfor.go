@@ -11,14 +11,16 @@ import (
 // smaller m has more products and fewer weights: (m+2)² to every filter's 9, each of which is
 // read once an image and multiplied once a tile. Weights that the second-level cache does not
 // keep take as long to read as tile.Kernel.FarRows products, so that images of few
-// tiles do better with fewer weights.
+// tiles do better with fewer weights. So the answer, and with it the last bits of what a
+// network computes, is the CPU's and its cache's; where that is of no known size, products
+// alone count.
 func (im *Impl) WinogradFor(h, w, bytes int) (m int) {
 	return im.winogradFor(h, w, bytes, thisCPU, cpuid.CPU.Cache.L2)
 }
 
 func (im *Impl) winogradFor(h, w, bytes int, on tile.CPU, cache int) (m int) {
 	rows := 0
-	if bytes > cache {
+	if cache > 0 && bytes > cache { // cpuid has −1 for what it does not find
 		rows = im.k.FarRows.On(on)
 	}
 	least := 9 * max(h*w, rows)

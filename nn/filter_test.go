@@ -9,8 +9,8 @@ import (
 	"macroscope/kernels"
 )
 
-// All weights of a network count where one layer's algorithm is chosen, those that minimal
-// filtering transforms fourfold.
+// All float32 weights of a network count where one layer's algorithm is chosen, those that
+// minimal filtering transforms fourfold.
 func TestReadWeights(t *testing.T) {
 	b := graph.New("read", "x", graph.Shape{32, 8, 8})
 	conv := func(in, out, k, stride, groups int) *graph.Conv2D {
@@ -23,6 +23,9 @@ func TestReadWeights(t *testing.T) {
 	x = b.Add("pointwise", conv(64, 32, 1, 1, 1), x)
 	x = b.Add("grouped", conv(32, 32, 3, 1, 2), x)
 	x = b.Add("strided", conv(32, 32, 3, 2, 1), x)
+	x.Scale = 0.5
+	x = b.Add("bytes", &graph.Conv2D{InC: 32, OutC: 32, KH: 1, KW: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+		Weights: graph.Weights{Int8: make([]int8, 32*32), Scale: []float32{1}}}, x)
 	g, err := b.Graph(b.Add("dense", &graph.Dense{In: 32 * 16, Out: 10, Weights: graph.Weights{Float: make([]float32, 5120)}}, b.Add("flat", &graph.Flatten{}, x)))
 	if err != nil {
 		t.Fatal(err)

@@ -49,15 +49,17 @@ func filterable(op *graph.Conv2D) bool {
 func (c *compiler) readWeights() int {
 	if c.read == 0 {
 		for _, n := range c.g.Nodes {
+			words := 0
 			switch op := n.Op.(type) {
 			case *graph.Conv2D:
-				words := op.OutC * op.K()
-				if filterable(op) {
+				if words = op.OutC * op.K(); filterable(op) {
 					words *= 4 // 36 for 9
 				}
-				c.read += 4 * words
 			case *graph.Dense:
-				c.read += 4 * op.In * op.Out
+				words = op.In * op.Out
+			}
+			if words > 0 && c.layerType(n) == dtype.Float32 {
+				c.read += 4 * words
 			}
 		}
 	}

@@ -29,7 +29,7 @@ type Winograd int
 
 const (
 	WinogradExact Winograd = iota // in int8, where it gives the same bytes, if it was found faster on such a CPU (kernels.Impl.WinogradPays)
-	WinogradAll                   // in float32 too: faster, with larger rounding errors
+	WinogradAll                   // in float32 too, where it is taken to be faster on such a CPU (kernels.Impl.WinogradFor), with larger rounding errors
 	WinogradNone                  // nowhere
 )
 

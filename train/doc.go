@@ -12,6 +12,7 @@
 // marked Binary trains float weights behind their signs (straight-through
 // estimator), and a Sign passes its gradient where its input is near zero.
 //
-// Results depend on the seed and the number of threads alone: images are dealt to
-// threads in a fixed way and their sums added in a fixed order.
+// On one CPU results depend on the seed and the number of threads alone: images are dealt to
+// threads in a fixed way and their sums added in a fixed order. Other CPUs have other kernels,
+// and a teacher's algorithms are chosen by the CPU and its cache (kernels.Impl.WinogradFor).
 package train

@@ -29,7 +29,7 @@ type evalCmd struct {
 	Threads   int    `default:"1" help:"Threads."`
 	PerTensor bool   `help:"int8: one scale a layer's weights instead of one a channel."`
 	Range     string `default:"max" help:"int8: how an activation's range is chosen: ${ranges}." placeholder:"METHOD"`
-	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits: faster, less exact. (Int8 does so without, where it is faster: it is exact.)"`
+	Winograd  bool   `help:"float32: compute 3x3 convolutions by minimal filtering where their shape suits and this CPU gains: faster, less exact. (Int8 does so without, where it is faster: it is exact.)"`
 	Integers  string `enum:"tflite,litert" default:"tflite" help:"Whose reference kernels an int8 TFLite file is computed by: tflite-runtime's or ai-edge-litert 2's, which round FULLY_CONNECTED differently: ${enum}."`
 	fileFlags
 	Output string `short:"o" enum:"text,json" default:"text" help:"Format: ${enum}." placeholder:"FORMAT"`

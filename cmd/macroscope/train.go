@@ -51,7 +51,7 @@ type trainCmd struct {
 
 // Help is the longer text of macroscope train --help.
 func (*trainCmd) Help() string {
-	return `Trains on CIFAR-10's 50,000 training images with the float32 kernels and writes the network as ONNX. Binary weights and activations are the signs of float ones, taken on the fly; the file has the signs. A line an epoch says how it goes; the test images are only looked at. The result depends on the flags, the seed, the number of threads and the CPU's float32 kernels alone, so that --resume gives what an unbroken run would have given. Gradients of 3x3 convolutions' weights are by minimal filtering, a quarter of the products, in float32, which is faster than all of them in bfloat16; so --products bfloat16 is for the layers that are left, little of the built-in networks. The default is what every CPU has.`
+	return `Trains on CIFAR-10's 50,000 training images with the float32 kernels and writes the network as ONNX. Binary weights and activations are the signs of float ones, taken on the fly; the file has the signs. A line an epoch says how it goes; the test images are only looked at. The result depends on the flags, the seed, the number of threads, the CPU and its float32 kernels alone, so that --resume gives what an unbroken run would have given. Gradients of 3x3 convolutions' weights are by minimal filtering, a quarter of the products, in float32, which is faster than all of them in bfloat16; so --products bfloat16 is for the layers that are left, little of the built-in networks. The default is what every CPU has.`
 }
 
 // distillation: of the loss with a teacher.
