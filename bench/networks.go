@@ -234,7 +234,8 @@ func filters(p *nn.Plan) bool {
 }
 
 // variants are a network by the direct kernels and, where a shape suits, by minimal filtering:
-// of integers whether it was found to gain or not, since this is what finds out.
+// of float32 as nn.WinogradAll chooses, of integers whether it was found to gain or not, since
+// this is what finds out.
 func variants(n *Network, choice *kernels.Choice) ([]variant, error) {
 	direct, err := nn.Compile(n.Graph, nn.Options{Kernels: choice, Winograd: nn.WinogradNone})
 	if err != nil {
