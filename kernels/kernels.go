@@ -141,7 +141,7 @@ func Lookup(d dtype.DType, name string) (*Impl, error) {
 }
 
 // thisCPU is what measurements are looked up by.
-var thisCPU = tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family}
+var thisCPU = tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family, Model: cpuid.CPU.Model}
 
 // whyNot says why a kernel cannot run here, "" if it can.
 func whyNot(k tile.Kernel) string {

@@ -14,7 +14,7 @@ import (
 // Small images take fewer weights, not fewer products, where weights come from afar; where
 // they stay near, or nobody measured how far they come, products alone count.
 func TestWinogradFor(t *testing.T) {
-	intel, zen4 := tile.CPU{Vendor: cpuid.Intel, Family: 6}, tile.CPU{Vendor: cpuid.AMD, Family: 25}
+	intel, zen4 := tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 207}, tile.CPU{Vendor: cpuid.AMD, Family: 25, Model: 17}
 	const cache, fits, far = 2 << 20, 2 << 20, 2<<20 + 1
 	for _, c := range []struct {
 		name        string
@@ -46,8 +46,9 @@ func TestWinogradFor(t *testing.T) {
 // What was measured on one kind of CPU decides nothing on another: each has its own
 // numbers, and what holds for others is no more than what held wherever it was measured.
 func TestMeasuredByCPU(t *testing.T) {
-	zen4, zen5 := tile.CPU{Vendor: cpuid.AMD, Family: 25}, tile.CPU{Vendor: cpuid.AMD, Family: 26}
-	intel := tile.CPU{Vendor: cpuid.Intel, Family: 6}
+	zen4, zen5 := tile.CPU{Vendor: cpuid.AMD, Family: 25, Model: 17}, tile.CPU{Vendor: cpuid.AMD, Family: 26, Model: 2}
+	emerald, sapphire := tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 207}, tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 143}
+	alderLake := tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 151}
 	unknown := tile.CPU{Vendor: cpuid.VIA, Family: 7}
 	row := func(d dtype.DType, name string) *Impl {
 		t.Helper()
@@ -64,7 +65,9 @@ func TestMeasuredByCPU(t *testing.T) {
 	}{
 		{zen4, 4, 0, 4, 3, 1},
 		{zen5, 4, 0, 0, 3, 1},
-		{intel, 4, 4, 0, 2, 1},
+		{emerald, 4, 4, 0, 2, 1},
+		{sapphire, 4, 4, 0, 2, 1},
+		{alderLake, 4, 0, 0, 2, 1}, // of the same family, but nothing was measured on its model
 		{unknown, 4, 0, 0, 2, 1},
 		{tile.CPU{}, 4, 0, 0, 2, 1},
 	} {
@@ -88,7 +91,7 @@ func TestMeasuredByCPU(t *testing.T) {
 			}
 		}
 	}
-	if want := (tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family}); thisCPU != want {
+	if want := (tile.CPU{Vendor: cpuid.CPU.VendorID, Family: cpuid.CPU.Family, Model: cpuid.CPU.Model}); thisCPU != want {
 		t.Errorf("this CPU is %+v, cpuid says %+v", thisCPU, want)
 	}
 }

@@ -73,10 +73,11 @@ var (
 // (conv6 by F(4×4, 3×3) reads its weights as fast as they come). On others holds what
 // gained wherever it was measured.
 var (
-	zen4   = tile.CPU{Vendor: cpuid.AMD, Family: 25} // and Zen 3, which has no AVX-512
-	zen5   = tile.CPU{Vendor: cpuid.AMD, Family: 26}
-	intel6 = tile.CPU{Vendor: cpuid.Intel, Family: 6} // Emerald Rapids
-	others = tile.CPU{}
+	zen4           = tile.CPU{Vendor: cpuid.AMD, Family: 25} // and Zen 3, which has no AVX-512
+	zen5           = tile.CPU{Vendor: cpuid.AMD, Family: 26}
+	emeraldRapids  = tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 207}
+	sapphireRapids = tile.CPU{Vendor: cpuid.Intel, Family: 6, Model: 143} // the same core and second-level cache
+	others         = tile.CPU{}
 )
 
 // Kernels lists every implementation here, slowest first within a dtype as
@@ -90,7 +91,7 @@ var Kernels = []tile.Kernel{
 			{M: 2, VL: 8, In: winogradIn2AVX2, Out: winogradOut2AVX2, Grad: winogradGrad2AVX2},
 			{M: 4, VL: 8, In: winogradIn4AVX2, Out: winogradOut4AVX2, Grad: winogradGrad4AVX2},
 		},
-		FarRows: tile.ByCPU{intel6: 7}, // 46 GMAC/s, 25 GB/s
+		FarRows: tile.ByCPU{emeraldRapids: 7, sapphireRapids: 7}, // 46 GMAC/s, 25 GB/s
 		Pixels: &tile.PixelFuncs{
 			VL: 8, Moments: pixelMomentsAVX2, Products: pixelProductsAVX2, MaskedProducts: pixelMaskedProductsAVX2,
 			Linear: pixelLinearAVX2, Linear2: pixelLinear2AVX2, Sign: pixelSignAVX2, SignGrad: pixelSignGradAVX2, PReLU: pixelPReLUAVX2, PReLUGrad: pixelPReLUGradAVX2,
@@ -108,7 +109,7 @@ var Kernels = []tile.Kernel{
 			{M: 2, VL: 16, In: winogradIn2AVX512, Out: winogradOut2AVX512, Grad: winogradGrad2AVX512, Tiles: filterAVX512},
 			{M: 4, VL: 16, In: winogradIn4AVX512, Out: winogradOut4AVX512, Grad: winogradGrad4AVX512, Tiles: filterAVX512},
 		},
-		FarRows: tile.ByCPU{intel6: 14}, // 87 GMAC/s, 25 GB/s
+		FarRows: tile.ByCPU{emeraldRapids: 14, sapphireRapids: 14}, // 87 GMAC/s, 25 GB/s
 		Pixels: &tile.PixelFuncs{
 			VL: 16, Moments: pixelMomentsAVX512, Products: pixelProductsAVX512, MaskedProducts: pixelMaskedProductsAVX512,
 			Linear: pixelLinearAVX512, Linear2: pixelLinear2AVX512, Sign: pixelSignAVX512, SignGrad: pixelSignGradAVX512, PReLU: pixelPReLUAVX512, PReLUGrad: pixelPReLUGradAVX512,
@@ -135,7 +136,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Int8, Name: "avxvnni", Needs: with(avx2, cpuid.AVXVNNI),
 		MR: 4, NR: 16, Tile: tileInt8AVXVNNI, BlockTile: tileInt8AVXVNNIBlock, AXor: 0x80,
-		Winograd: []tile.Winograd{{M: 4, VL: 16, OutVL: 8, In: winogradUint8In4AVX2, Out: winogradInt8Out4AVX2, Tiles: int16AVXVNNI, Pays: tile.ByCPU{intel6: 32}}},
+		Winograd: []tile.Winograd{{M: 4, VL: 16, OutVL: 8, In: winogradUint8In4AVX2, Out: winogradInt8Out4AVX2, Tiles: int16AVXVNNI, Pays: tile.ByCPU{emeraldRapids: 32, sapphireRapids: 32}}},
 		Merge:    mergeAVX2, Depthwise: &depthwiseUint8256, Rescale: &rescale256, AddBytes: &addBytes256,
 		DotBlock: 32, DotInt8: dotInt8AVXVNNI, DotUint8: dotUint8AVXVNNI,
 		Peak: peakInt8AVXVNNI, PeakMACs: peakSums * 32,
@@ -181,7 +182,7 @@ var Kernels = []tile.Kernel{
 	{
 		DType: dtype.Binary, Name: "avx512vpopcntdq", Needs: with(avx512, cpuid.AVX512VPOPCNTDQ),
 		MR: 8, NR: 32, Tile: tileBinaryAVX512, PieceTile: tileBinaryAVX512Pieces, Doubles: true, TernaryTile: tileTernaryAVX512Pieces,
-		SerialPays: map[string]tile.ByCPU{"avx512vnni": {zen4: 3, zen5: 3, intel6: 2, others: 2}},
+		SerialPays: map[string]tile.ByCPU{"avx512vnni": {zen4: 3, zen5: 3, others: 2}},
 		Merge:      mergeAVX512, BitPlanes: bitPlanesAVX2,
 		DotBlock: 512, DotBinary: dotBinaryAVX512,
 		Peak: peakBinaryAVX512, PeakMACs: peakSums * 512,
