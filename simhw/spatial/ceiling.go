@@ -5,8 +5,9 @@ import "math"
 // fewestCycles looks for them. Where several stages are inside one another it does so below
 // one ceiling after another, as a search that follows whatever comes first may be lost far
 // from the best: below a low ceiling little is left, and one below which there is no
-// mapping is a bound. After a ceiling that the limit does not suffice for any mapping will
-// do.
+// mapping is a bound. After a ceiling that the limit does not suffice for, any mapping will
+// do: the best of fewer loops and what is left to be found below that, or one below a
+// ceiling farther up.
 func (s *Search) fewestCycles() bool {
 	if !s.layered() {
 		return s.run()
@@ -23,7 +24,8 @@ func (s *Search) fewestCycles() bool {
 		if s.found = false; complete {
 			continue
 		}
-		if tries++; tries == mostTries {
+		tries++
+		if tries == 1 && s.closer() || tries == mostTries {
 			s.runTo(s.Looked + s.limit()/shareOfTry)
 			return false
 		}

@@ -61,8 +61,9 @@ type Search struct {
 
 	// Limit is the number of half-built and whole mappings to look at, 0 for
 	// DefaultLimit; by Objective Cycles twice as many, half of them for the energy, and up to
-	// half as many again where none is found in the first half. A search that reaches it has
-	// the best of those (Complete is false).
+	// as many again where none is found in the first half. A search that reaches it has
+	// the best of those (Complete is false), or a mapping with all loops as far out as they
+	// may be.
 	Limit int64
 
 	Looked   int64   // half-built and whole mappings
@@ -71,6 +72,7 @@ type Search struct {
 	Fast     Mapping // by Objective Cycles: the first of the fastest, whatever its energy
 
 	p        *Problem
+	fewer    Arch    // Arch without some of its loops, see closer
 	timing   bool    // only cycles count
 	within   float64 // the most cycles that a mapping may take
 	n        nest
@@ -79,6 +81,7 @@ type Search struct {
 	bestCost cost
 	found    bool
 	until    int64
+	half     int64 // Looked when half of what is left until then is used up
 	stopped  bool  // the limit was reached
 	cut      bool  // a list of choices was cut short
 	better   bool  // the best is another than when the stages were listed
@@ -145,6 +148,9 @@ func (s *Search) Find(p *Problem, m *Mapping, r *Result) error {
 		s.Complete = s.run()
 	}
 	s.Fastest = s.timing && s.Complete
+	if !s.found && !s.Complete {
+		s.outermost()
+	}
 	if !s.found {
 		if !s.Complete {
 			return fmt.Errorf("no mapping among the first %d that fits the buffers", s.Looked)
@@ -192,7 +198,7 @@ func (s *Search) end(m *Mapping, r *Result) {
 func (s *Search) run() bool { return s.runTo(s.Looked + s.limit()) }
 
 func (s *Search) runTo(until int64) bool {
-	s.until, s.again = until, math.MaxInt64
+	s.until, s.half, s.again = until, s.Looked+(until-s.Looked)/2, math.MaxInt64
 	if !s.timing && s.layered() {
 		s.again = s.Looked + s.limit()/firstAgain
 	}
@@ -396,7 +402,7 @@ func (s *Search) more(i, listed int) bool {
 	} else if s.Looked >= s.again && s.better {
 		s.stopped, s.anew = true, true
 	}
-	if listed >= mostListed || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.until/2 {
+	if listed >= mostListed || i == s.Arch.Count-1 && i > 0 && !s.found && s.Looked > s.half {
 		s.cut = true
 		return false
 	}
