@@ -200,7 +200,7 @@ func (s *Search) run() bool { return s.runTo(s.Looked + s.limit()) }
 func (s *Search) runTo(until int64) bool {
 	s.until, s.half, s.again = until, s.Looked+(until-s.Looked)/2, math.MaxInt64
 	if !s.timing && s.layered() {
-		s.again = s.Looked + s.limit()/firstAgain
+		s.again = s.Looked + max(s.limit()/firstAgain, leastAgain)
 	}
 	for {
 		s.stopped, s.cut, s.better, s.anew = false, false, false, false
@@ -210,13 +210,15 @@ func (s *Search) runTo(until int64) bool {
 		if !s.anew {
 			return !s.stopped && !s.cut
 		}
-		s.again = s.Looked + s.limit()/nextAgain
+		s.again = s.Looked + max(s.limit()/nextAgain, leastAgain)
 	}
 }
 
 // With several stages, a search whose best has become better goes on from the start after
 // these shares of its limit: what is listed then for the stages is less and bounds closer.
-const firstAgain, nextAgain = 32, 4
+// Listing them takes long, and what was looked at is looked at again, so that a search
+// which may look at few goes on instead.
+const firstAgain, nextAgain, leastAgain = 32, 4, 1 << 16
 
 func (s *Search) limit() int64 {
 	if s.Limit > 0 {
