@@ -16,7 +16,7 @@ GENERATORS := ./kernels/amd64/_asm ./kernels/arm64/_asm
 # Emulated CPUs, each after the implementations of float32, int8 and binary that it
 # must choose: the first arm64, the first with SDOT, all there is but SVE. SVE's rows
 # are tried alone, with vectors of 16, 32 and 64 bytes; the A64FX has the last, and
-# no SDOT but SVE's. The runtime is tried at length on the first alone.
+# no SDOT but SVE's. The kernels are tried at length, the runtime above them in short.
 ARM64_CPUS := neon,neon,neon:cortex-a53 neon,dotprod,neon:cortex-a76 neon,i8mm,neon:max,sve=off
 SVE_CPUS := neon,i8mm,neon:max,sve-default-vector-length=16 sve,i8mm,sve:max,sve-default-vector-length=32 sve,sve,sve:a64fx
 # The commit goes into the binary where git answers; a checkout of another user
@@ -114,7 +114,7 @@ test-arm64: setup-go ## Run the kernels' users on an emulated arm64.
 			echo "GOARCH=arm64 MACROSCOPE_EMULATED=1 MACROSCOPE_EXPECT=$$MACROSCOPE_EXPECT $${MACROSCOPE_KERNELS:+MACROSCOPE_KERNELS=$$MACROSCOPE_KERNELS }$(GO) test -exec 'qemu-aarch64 -cpu $${1#*:}' $${*:2}"; \
 			$(GO) test -exec "qemu-aarch64 -cpu $${1#*:}" "$${@:2}"; \
 		}; \
-		short=; for c in $(ARM64_CPUS); do run $$c ./kernels/... ./quant/...; run $$c $$short ./nn/...; short=-short; done; \
+		for c in $(ARM64_CPUS); do run $$c ./kernels/... ./quant/...; run $$c -short ./nn/...; done; \
 		export MACROSCOPE_KERNELS=-generic,-neon,-dotprod,-i8mm; \
 		for c in $(SVE_CPUS); do run $$c -short ./kernels; done; \
 	fi
