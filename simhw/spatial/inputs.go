@@ -147,11 +147,8 @@ func (n *nest) inputsAtLeast(p *Problem, child, last, i, known int) int64 {
 		back[at] += (n.loops[j].bound - 1) * step
 	}
 	// The regions.
-	var inside [axes]axis
+	inside := *ax
 	region := int64(1)
-	for j := range ax {
-		inside[j] = ax[j]
-	}
 	for _, l := range n.loops[from:outer] {
 		if l.dim != K {
 			at, step := p.moves(l)
