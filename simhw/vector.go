@@ -67,7 +67,7 @@ func (m *Model) LoopBound(d dtype.DType) (LoopBound, bool) {
 		return LoopBound{}, false
 	}
 	l := &v.loops[m.spec.Vector.LoopOf(d, 0)]
-	cycles, limit := v.core.Bound(l)
+	cycles, _, limit := v.core.StepCycles(l)
 	macs := float64(l.Rows * l.Cols * l.Lanes * l.Step)
 	return LoopBound{macs / cycles, v.core.MACsPerCycle(l), limit, l.Instructions() / macs}, true
 }

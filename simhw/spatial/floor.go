@@ -275,7 +275,7 @@ func (s *Search) fresh(t, across *Factors, rest, inmost *[Dims]float64) [Dims]fl
 	p := s.p
 	w, h := p.axes(t)
 	steps := [C]int64{R: t[R] * across[R] * p.DilationR, S: t[S] * across[S] * p.DilationS, P: t[P] * across[P] * p.StrideP, Q: t[Q] * across[Q] * p.StrideQ}
-	any := math.Min(slides(rest[P], rest[R], steps[P], steps[R], w), slides(rest[Q], rest[S], steps[Q], steps[S], h))
+	least := math.Min(slides(rest[P], rest[R], steps[P], steps[R], w), slides(rest[Q], rest[S], steps[Q], steps[S], h))
 	var part [Dims]float64
 	part[K] = 1
 	for d := range Dim(Dims) {
@@ -294,7 +294,7 @@ func (s *Search) fresh(t, across *Factors, rest, inmost *[Dims]float64) [Dims]fl
 			if inmost != rest && inmost[d] > 1 {
 				bound = inmost[d]
 			}
-			part[d] = max(any, own*(1-1/bound)+any/bound)
+			part[d] = max(least, own*(1-1/bound)+least/bound)
 		}
 		part[K] = min(part[K], part[d]) // it is the next loop then
 	}

@@ -95,19 +95,6 @@ func (m *Memory) Stream(inputs, weights, outputs float64) (passes bool, waits fl
 	return true, waits
 }
 
-// StepCycles is the time of a step, and what part of it the multiplier needs.
-func (c *Core) StepCycles(l *Loop) (cycles, multiplier float64) {
-	cycles, multiplier, _ = c.bound(l)
-	return cycles, multiplier
-}
-
-// Bound is the time of a step, and which of the core's resources is busy for the longest
-// part of it.
-func (c *Core) Bound(l *Loop) (cycles float64, limit string) {
-	cycles, _, limit = c.bound(l)
-	return cycles, limit
-}
-
 // counts gives a step's instructions that multiply, that widen, and that load.
 func (l *Loop) counts() (pairs, widens, loads float64) {
 	return float64(l.Rows*l.Cols) * l.Multiplies,
@@ -121,7 +108,9 @@ func (l *Loop) Instructions() float64 {
 	return pairs + widens + loads + l.LoopInstructions/float64(l.Unroll)
 }
 
-func (c *Core) bound(l *Loop) (cycles, multiplier float64, limit string) {
+// StepCycles is the time of a step, what part of it the multiplier needs, and which of the
+// core's resources is busy for the longest part of it.
+func (c *Core) StepCycles(l *Loop) (cycles, multiplier float64, limit string) {
 	pairs, widens, loads := l.counts()
 	multiplier = pairs * l.MultiplyCycles / c.Multiplies
 	around := l.LoopInstructions / float64(l.Unroll)
@@ -176,7 +165,7 @@ func ceil(a, b int64) int64 {
 func (c *Core) Layer(l *workload.Layer, p *Loop, m *Memory, efficiency float64) Time {
 	rows, cols, depth := l.GEMM()
 	groups := float64(l.GroupCount())
-	step, _ := c.StepCycles(p)
+	step, _, _ := c.StepCycles(p)
 	tiles := float64(ceil(rows, p.Rows)) * float64(ceil(cols, p.Cols*p.Lanes))
 	steps, segments := float64(ceil(depth, p.Step)), 1.0
 	if p.RowSegments && l.Kind == workload.Conv {
